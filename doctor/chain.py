@@ -1,0 +1,75 @@
+"""The chain of the target: its stages in order, and the columns by which a row's progress is read.
+
+Comes from ``[chain]`` in ``doctor.toml``; nothing about any particular pipeline is known here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage. A row of ``table`` has passed it when ``column`` is not NULL.
+
+    ``task`` is the name under which the queue knows the task that fills the column (``module:function``). ``agent``
+    is the agent configuration that the task needs. ``threshold`` stages wait until enough rows are ready.
+    ``taken_by`` is a column that is set once the task has taken the row, even where it then leaves ``column`` NULL.
+    ``produced_by`` is, for a stage of another table, the column that this table and the message table share.
+    ``requeue_argument`` is the parameter of the task that takes a row's key; without it the stage cannot be requeued.
+    """
+
+    name: str
+    task: str | None = None
+    table: str | None = None
+    column: str | None = None
+    key: str = "id"
+    agent: str | None = None
+    taken_by: str | None = None
+    produced_by: str | None = None
+    threshold: bool = False
+    requeue_argument: str | None = None
+
+    @property
+    def task_resource(self) -> str | None:
+        """The task as a resource id: ``app.tasks.scoring.score_message_task``."""
+        return None if self.task is None else self.task.replace(":", ".")
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The whole chain. ``lookback_hours`` bounds which waiting rows still count; ``entry`` is ``METHOD /path``."""
+
+    entry: str
+    message_table: str
+    stages: tuple[Stage, ...]
+    created_at: str = "created_at"
+    content: str = "content"
+    isolated_by: str | None = None
+    lookback_hours: float = 24.0
+    message_threshold: int = 1
+    failed_tasks_table: str | None = None
+    executions_table: str | None = None
+    queue_subject: str = "taskiq_tasks"
+    search: str | None = None
+    secret_header: str | None = None
+    secret_env: str | None = None
+
+    @property
+    def stage_names(self) -> tuple[str, ...]:
+        """The names in chain order."""
+        return tuple(stage.name for stage in self.stages)
+
+    def stage_of_task(self, task: str) -> Stage | None:
+        """Return the stage that runs this task, named ``module.function`` or ``module:function``."""
+        wanted = task.replace(":", ".")
+        return next((stage for stage in self.stages if stage.task_resource == wanted), None)
+
+    def stage_of_agent(self, agent: str) -> Stage | None:
+        """Return the stage that needs this agent configuration."""
+        return next((stage for stage in self.stages if stage.agent == agent), None)
+
+    def position(self, stage: str | None) -> int:
+        """Return the place of a stage in the chain; what belongs to no stage comes last."""
+        names = self.stage_names
+        return names.index(stage) if stage in names else len(names)

@@ -1,0 +1,28 @@
+"""What an output format is: a name and a function from a run to text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from doctor.model import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Presentation:
+    """How to show it: ``width`` in columns. Machine formats ignore all of it."""
+
+    color: bool = False
+    width: int = 100
+    verbose: bool = False
+    quiet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One output format. ``machine`` formats are parsed by programs: nothing else may appear beside them."""
+
+    name: str
+    title: str
+    machine: bool
+    render: Callable[[Run, Presentation], str]

@@ -1,0 +1,69 @@
+"""What a run means for whoever called the command: one exit code, the same in every format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import IntEnum
+
+from doctor.model import RepairStatus, Run, Severity, Status
+
+
+class ExitCode(IntEnum):
+    """Exit codes of the command line; a contract with scripts and CI."""
+
+    OK = 0
+    """Nothing at or above ``--fail-on``."""
+    FINDINGS = 1
+    """Findings at or above ``--fail-on``."""
+    USAGE = 2
+    """Wrong usage or configuration."""
+    INCOMPLETE = 3
+    """A selected check could not tell, or nothing could be checked at all."""
+    INTERNAL = 4
+    """A bug of the doctor."""
+    ROLLED_BACK = 5
+    """A fix failed its verification and was rolled back."""
+    INTERRUPTED = 130
+    """Ctrl-C."""
+
+
+PRECEDENCE = (
+    ExitCode.INTERRUPTED,
+    ExitCode.INTERNAL,
+    ExitCode.USAGE,
+    ExitCode.ROLLED_BACK,
+    ExitCode.FINDINGS,
+    ExitCode.INCOMPLETE,
+    ExitCode.OK,
+)
+"""Which code wins when several apply, strongest first."""
+
+
+def strongest(codes: Iterable[ExitCode]) -> ExitCode:
+    """Return the code that wins; OK when there is none."""
+    present = set(codes)
+    return next((code for code in PRECEDENCE if code in present), ExitCode.OK)
+
+
+def exit_code(run: Run) -> ExitCode:
+    """Judge the latest state of a run."""
+    codes = {ExitCode.OK}
+    if any(repair.status is RepairStatus.ROLLED_BACK for repair in run.repairs):
+        codes.add(ExitCode.ROLLED_BACK)
+    if any(fails_gate(finding.severity, run.fail_on) for result in run.current for finding in result.findings):
+        codes.add(ExitCode.FINDINGS)
+    statuses = [result.status for result in run.current]
+    if Status.UNKNOWN in statuses or all(status is Status.SKIP for status in statuses):
+        codes.add(ExitCode.INCOMPLETE)
+    return strongest(codes)
+
+
+def fails_gate(severity: Severity, fail_on: str) -> bool:
+    """Tell whether a finding of this severity fails the gate."""
+    return fail_on != "never" and severity.rank >= Severity(fail_on).rank
+
+
+def status_word(run: Run) -> str:
+    """``healthy``, ``unhealthy`` or ``incomplete``: the exit code in a word."""
+    code = exit_code(run)
+    return {ExitCode.OK: "healthy", ExitCode.INCOMPLETE: "incomplete"}.get(code, "unhealthy")
