@@ -1,0 +1,228 @@
+"""What a decorator is: the registrar of a task queue, and what it makes of the object below it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from doctor.source.facts import MODULE_LEVEL, DecoratedFunction, DecoratorUse, Wrapping
+from doctor.source.libraries import (
+    CELERY,
+    CELERY_REGISTRARS,
+    DRAMATIQ,
+    DRAMATIQ_REGISTRARS,
+    TASKIQ,
+    Library,
+    known_wrapping,
+)
+from doctor.source.module_facts import Definition, FunctionFacts, RawDecorator, Term, TermKind
+from doctor.source.resolve import Resolver, Symbol, SymbolKind
+
+_DEPTH = 8
+"""Decorators that hand on to other decorators are followed this far."""
+
+_HARMLESS = frozenset({"staticmethod", "classmethod", "overload", "typing.overload", "cache", "lru_cache"})
+_READ = frozenset({"wrapt.decorator", "contextmanager", "asynccontextmanager"})
+_BY_NAME = ((re.compile("broker", re.IGNORECASE), TASKIQ), (re.compile("celery", re.IGNORECASE), CELERY))
+
+
+@dataclass(frozen=True, slots=True)
+class _Effect:
+    wrapping: Wrapping
+    keeps_name: bool = False
+
+
+_NOTHING_KNOWN = _Effect(Wrapping.UNKNOWN)
+
+
+class Decorators:
+    """Reads decorators through a resolver."""
+
+    def __init__(self, resolver: Resolver) -> None:
+        self.resolver = resolver
+
+    def read(self, function: FunctionFacts, path: str) -> DecoratedFunction:
+        """Return a function with its decorators resolved."""
+        scope = enclosing_scope(function.qualname)
+        uses = tuple(self._use(raw, path, scope) for raw in function.decorators)
+        registrar = next((index for index, use in enumerate(uses) if use.library is not None), None)
+        return DecoratedFunction(
+            module=self.resolver.names.name_of(path),
+            name=function.qualname.rpartition(".")[2],
+            qualname=function.qualname,
+            path=path,
+            line=function.line,
+            is_async=function.is_async,
+            decorators=uses,
+            registrar=registrar,
+        )
+
+    def _use(self, raw: RawDecorator, path: str, scope: str) -> DecoratorUse:
+        symbol = self.resolver.resolve(raw.name, path, scope)
+        library = self._library(raw.name, path, scope, _DEPTH)
+        effect = _Effect(Wrapping.TRANSPARENT) if library else self._effect(raw.name, raw.is_call, path, scope, _DEPTH)
+        return DecoratorUse(
+            text=raw.text,
+            name=raw.name,
+            resolved=raw.name if symbol is None else self.resolver.identity(symbol),
+            line=raw.line,
+            end_line=raw.end_line,
+            is_call=raw.is_call,
+            wrapping=effect.wrapping,
+            keeps_name=effect.keeps_name,
+            definition=self._place(symbol),
+            library=None if library is None else library.name,
+        )
+
+    def _place(self, symbol: Symbol | None) -> str | None:
+        found = self.resolver.function(symbol) or self.resolver.class_of(symbol)
+        return None if found is None or symbol is None else f"{symbol.path}:{found.line}"
+
+    # Registrars
+
+    def _library(self, name: str, path: str, scope: str, depth: int) -> Library | None:
+        """Return the task queue that ``@name`` registers with: ``X.task`` of a broker, ``shared_task``, ``actor``."""
+        symbols = list(self.resolver.resolve_all(name, path, scope)) if depth else []
+        found = (self._library_of(symbol, depth) for symbol in symbols)
+        library = next((one for one in found if one is not None), None)
+        return library if library is not None or symbols else _library_by_name(name)
+
+    def _library_of(self, symbol: Symbol, depth: int) -> Library | None:
+        if symbol.kind is SymbolKind.EXTERNAL:
+            return _library_by_registrar(symbol.name) or _library_by_name(symbol.name)
+        if symbol.kind is SymbolKind.VALUE and symbol.attribute.rpartition(".")[2] == "task":
+            if symbol.attribute == "task" and (library := self._library_of_object(symbol)) is not None:
+                return library
+            return _library_by_name(f"{symbol.name}.{symbol.attribute}")
+        if symbol.kind is SymbolKind.FUNCTION:
+            # The library itself may stand in the tree, as in a monorepo.
+            known = _library_by_registrar(self.resolver.identity(symbol))
+            return known or self._library_handed_on(symbol, depth)
+        return None
+
+    def _library_handed_on(self, symbol: Symbol, depth: int) -> Library | None:
+        """Follow ``def background(**options): return broker.task(**options)``."""
+        definition = self._definition(symbol)
+        terms = () if definition is None else definition.called + definition.applied
+        names = [term.name for term in terms if term.name]
+        found = (self._library(name, symbol.path, symbol.name, depth - 1) for name in names)
+        return next((one for one in found if one is not None), None)
+
+    def _library_of_object(self, symbol: Symbol) -> Library | None:
+        library = _library_by_class(symbol.callee)
+        if library is not None:
+            return library
+        made_by = self.resolver.resolve(symbol.callee, symbol.path, symbol.scope)
+        if made_by is None:
+            return None
+        return _library_by_class(made_by.name) or self._library_of_bases(made_by, depth=3)
+
+    def _library_of_bases(self, symbol: Symbol, depth: int) -> Library | None:
+        facts = self.resolver.class_of(symbol)
+        for base in () if facts is None or depth == 0 else facts.bases:
+            library = _library_by_class(base)
+            parent = self.resolver.resolve(base, symbol.path)
+            if library is None and parent is not None:
+                library = _library_by_class(parent.name) or self._library_of_bases(parent, depth - 1)
+            if library is not None:
+                return library
+        return None
+
+    # Wrapping
+
+    def _effect(self, name: str, is_call: bool, path: str, scope: str, depth: int) -> _Effect:
+        known = known_wrapping(name)
+        symbols = list(self.resolver.resolve_all(name, path, scope)) if depth else []
+        if not symbols:
+            return _NOTHING_KNOWN if known is None else _Effect(known, keeps_name=True)
+        return _same(self._effect_of(symbol, is_call, depth) for symbol in symbols)
+
+    def _effect_of(self, symbol: Symbol, is_call: bool, depth: int) -> _Effect:
+        if symbol.kind is SymbolKind.EXTERNAL:
+            known = known_wrapping(symbol.name)
+            return _NOTHING_KNOWN if known is None else _Effect(known, keeps_name=True)
+        if symbol.kind is SymbolKind.VALUE:
+            if symbol.attribute:
+                known = known_wrapping(f"{symbol.name}.{symbol.attribute}")
+                return _NOTHING_KNOWN if known is None else _Effect(known, keeps_name=True)
+            # ``retry = with_attempts(3)`` and then ``@retry``
+            return self._effect(symbol.callee, True, symbol.path, symbol.scope, depth - 1)
+        definition = self._definition(symbol)
+        if definition is None:
+            return _NOTHING_KNOWN
+        terms = definition.called if is_call else definition.applied
+        effect = _combined(self._effect_of_term(term, symbol, depth) for term in terms)
+        return _Effect(effect.wrapping, effect.keeps_name or definition.keeps_name)
+
+    def _effect_of_term(self, term: Term, symbol: Symbol, depth: int) -> _Effect:
+        if term.kind is TermKind.TRANSPARENT:
+            return _Effect(Wrapping.TRANSPARENT, keeps_name=True)
+        if term.kind is TermKind.OPAQUE:
+            return _Effect(Wrapping.OPAQUE)
+        if term.kind is TermKind.UNKNOWN or depth == 0:
+            return _NOTHING_KNOWN
+        scope = symbol.name if symbol.kind is SymbolKind.FUNCTION else MODULE_LEVEL
+        return self._effect(term.name, term.kind is TermKind.AS_CALLED, symbol.path, scope, depth - 1)
+
+    def _definition(self, symbol: Symbol) -> Definition | None:
+        facts = self.resolver.class_of(symbol)
+        if facts is not None:
+            return facts.definition
+        function = self.resolver.function(symbol)
+        if function is None:
+            return None
+        # A decorator on the decorator may turn it into anything; those read with its body may not.
+        names = {raw.name for raw in function.decorators} | {
+            raw.name.rpartition(".")[2] for raw in function.decorators if raw.name != "wrapt.decorator"
+        }
+        return (
+            function.definition if all(n in _HARMLESS | _READ or n.rpartition(".")[2] in _READ for n in names) else None
+        )
+
+
+def enclosing_scope(qualname: str) -> str:
+    """Return the qualified name of the function around a definition, or the module."""
+    return qualname.rpartition(".<locals>.")[0] or MODULE_LEVEL
+
+
+def _library_by_registrar(identity: str) -> Library | None:
+    if identity in CELERY_REGISTRARS:
+        return CELERY
+    return DRAMATIQ if identity in DRAMATIQ_REGISTRARS else None
+
+
+def _library_by_name(dotted: str) -> Library | None:
+    """Tell by the name alone, when nobody can say what the object is: ``some_broker.task``."""
+    owner, _, last = dotted.rpartition(".")
+    if last != "task" or not owner:
+        return None
+    if owner.startswith("celery."):
+        return CELERY
+    name = owner.rpartition(".")[2]
+    return next((library for pattern, library in _BY_NAME if pattern.search(name)), None)
+
+
+def _library_by_class(dotted: str) -> Library | None:
+    parts = dotted.split(".")
+    if any(part.endswith("Broker") for part in parts):
+        return TASKIQ
+    return CELERY if "Celery" in parts else None
+
+
+def _same(effects: Iterable[_Effect]) -> _Effect:
+    """Return the effect when all meanings of a name agree."""
+    found = set(effects)
+    return found.pop() if len(found) == 1 else _NOTHING_KNOWN
+
+
+def _combined(effects: Iterable[_Effect]) -> _Effect:
+    """Return what a decorator does whose returns have these effects: opaque when any path replaces the object."""
+    found = list(effects)
+    kinds = {effect.wrapping for effect in found}
+    if not kinds or Wrapping.UNKNOWN in kinds:
+        return _NOTHING_KNOWN
+    opaque = [effect for effect in found if effect.wrapping is Wrapping.OPAQUE]
+    if not opaque:
+        return found[0]
+    return _Effect(Wrapping.OPAQUE, all(effect.keeps_name for effect in opaque))

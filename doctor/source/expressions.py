@@ -1,0 +1,103 @@
+"""Small questions about syntax trees: names as written, who is called, how a name is bound."""
+
+from __future__ import annotations
+
+import ast
+
+from doctor.source.module_facts import Binding, BindingKind
+
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+
+_PASSED_THROUGH = {"cast", "typing.cast"}
+
+
+def dotted(node: ast.expr | None) -> str:
+    """Return an expression as a dotted name: ``a.b``; a call inside becomes ``a().b``; anything else is ``?``."""
+    parts: list[str] = []
+    while True:
+        if isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        elif isinstance(node, ast.Name):
+            parts.append(node.id)
+            break
+        elif isinstance(node, ast.Call):
+            inner = dotted(node.func)
+            parts.append(f"{inner}()")
+            break
+        else:
+            parts.append("?")
+            break
+    return ".".join(reversed(parts))
+
+
+def callee_of_chain(node: ast.expr) -> str:
+    """Return who made the object of a call chain: ``A`` for ``A(…).with_b(…).with_c()``."""
+    while isinstance(node, ast.Call):
+        function = node.func
+        if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Call):
+            node = function.value
+        else:
+            return dotted(function)
+    return dotted(node)
+
+
+def unwrapped(node: ast.expr) -> ast.expr:
+    """Return the value inside ``await x`` and ``cast(T, x)``."""
+    while True:
+        if isinstance(node, ast.Await):
+            node = node.value
+        elif isinstance(node, ast.Call) and dotted(node.func) in _PASSED_THROUGH and len(node.args) == 2:
+            node = node.args[1]
+        else:
+            return node
+
+
+def bindings_of(value: ast.expr | None, annotation: ast.expr | None = None) -> list[Binding]:
+    """Return what is known of a name that is assigned ``value``; both branches of a condition count."""
+    found: list[Binding] = []
+    if value is not None:
+        value = unwrapped(value)
+        if isinstance(value, ast.IfExp):
+            found += bindings_of(value.body) + bindings_of(value.orelse)
+        elif isinstance(value, ast.BoolOp):
+            found += [binding for operand in value.values for binding in bindings_of(operand)]
+        elif isinstance(value, ast.Call):
+            found.append(Binding(BindingKind.PRODUCED, callee_of_chain(value)))
+        elif isinstance(value, (ast.Name, ast.Attribute)):
+            found.append(Binding(BindingKind.ALIAS, dotted(value)))
+    if isinstance(annotation, (ast.Name, ast.Attribute)):
+        found.append(Binding(BindingKind.PRODUCED, dotted(annotation)))
+    return found or [Binding(BindingKind.OTHER)]
+
+
+def parameters(function: FunctionNode | ast.Lambda) -> list[str]:
+    """Return the names of all parameters, the positional ones first."""
+    arguments = function.args
+    names = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+    return names + [extra.arg for extra in (arguments.vararg, arguments.kwarg) if extra is not None]
+
+
+def first_text(call: ast.Call) -> str | None:
+    """Return the first positional argument when it is a string or a template of one, placeholders as ``{}``."""
+    return text_of(call.args[0]) if call.args else None
+
+
+def text_of(node: ast.expr) -> str | None:
+    """Return the text of a literal or of an f-string, with ``{}`` for what is filled in; None for other expressions."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else None
+    if isinstance(node, ast.JoinedStr):
+        return "".join(
+            str(part.value) if isinstance(part, ast.Constant) else _placeholder(part) for part in node.values
+        )
+    if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Mod, ast.Add)):
+        return text_of(node.left)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format":
+        return text_of(node.func.value)
+    return None
+
+
+def _placeholder(part: ast.expr) -> str:
+    inner = part.value if isinstance(part, ast.FormattedValue) else part
+    return f"{{{inner.id}}}" if isinstance(inner, ast.Name) else "{}"

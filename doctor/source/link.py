@@ -1,0 +1,180 @@
+"""From what each file says to facts about the whole: who enqueues what, and what becomes of a failure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from doctor.source.decorators import Decorators
+from doctor.source.facts import DecoratedFunction, Enqueue, Handler, Outcome, Route
+from doctor.source.libraries import LIBRARIES, UNMISTAKABLE
+from doctor.source.module_facts import BindingKind, GuardedCall, ModuleFacts, RawHandler
+from doctor.source.resolve import Resolver, SymbolKind
+from doctor.source.routes import route_of
+
+_Key = tuple[str, str]
+"""A function: path and qualified name."""
+
+_CALL_DEPTH = 3
+"""How many calls deep the doings of a handler are followed."""
+
+
+_REGISTRARS = frozenset({"task", "shared_task", "actor"})
+
+
+class Linker:
+    """Links the facts of ``modules`` (path → facts, in the order of the paths)."""
+
+    def __init__(self, resolver: Resolver, modules: Mapping[str, ModuleFacts]) -> None:
+        self.resolver = resolver
+        self.modules = modules
+        decorators = Decorators(resolver)
+        self.functions = tuple(
+            decorators.read(function, module.path) for module in modules.values() for function in module.decorated
+        )
+        self.decorated = {(function.path, function.qualname): function for function in self.functions}
+        self.direct = [found for module in modules.values() for found in self._enqueues(module)]
+
+    def names_elsewhere(self) -> frozenset[_Key]:
+        """Return path and name of what makes other files matter: functions that enqueue, registrars of the target's own."""
+        enqueuing = {(one.path, one.function) for one in self.direct if one.direct and "." not in one.function}
+        registrars = {(path, name) for path, module in self.modules.items() for name in _registrars(module)}
+        return frozenset(enqueuing | registrars)
+
+    def enqueues(self) -> tuple[Enqueue, ...]:
+        """Return the enqueues, then the guarded calls of functions whose enqueue may raise, each with its routes."""
+        routes = self._routes()
+        found = [*self.direct, *self._indirect()]
+        return tuple(replace(e, routes=tuple(routes.get((e.path, e.function), ()))) for e in found)
+
+    def _enqueues(self, module: ModuleFacts) -> Iterator[Enqueue]:
+        for call in module.enqueues:
+            key = self._function(call.target, module.path, call.function)
+            if not self._is_enqueue(call.verb, key):
+                continue
+            yield Enqueue(
+                path=module.path,
+                line=call.line,
+                module=self.resolver.names.name_of(module.path),
+                function=call.function,
+                verb=call.verb,
+                target=call.target,
+                task=None if key is None else self._identity(key),
+                text=call.text,
+                handler=self._handler(call, module.path),
+                direct=any(call.verb in library.verbs for library in LIBRARIES.values()),
+            )
+
+    def _is_enqueue(self, verb: str, key: _Key | None) -> bool:
+        """Tell whether the verb is a task's: other libraries have methods of these names too."""
+        if verb in UNMISTAKABLE:
+            return True
+        function: DecoratedFunction | None = None if key is None else self.decorated.get(key)
+        if function is None:
+            return False
+        if function.library is None:
+            return verb in ("delay", "apply_async")  # a registrar of the target's own that could not be read
+        library = LIBRARIES[function.library]
+        return verb in library.verbs | library.builders
+
+    def _function(self, target: str, path: str, scope: str) -> _Key | None:
+        symbols = self.resolver.resolve_all(target, path, scope)
+        return next(((one.path, one.name) for one in symbols if one.kind is SymbolKind.FUNCTION), None)
+
+    def _identity(self, key: _Key) -> str:
+        return f"{self.resolver.names.name_of(key[0])}.{key[1]}"
+
+    def _handler(self, call: GuardedCall, path: str) -> Handler | None:
+        """Return the handler at which an exception ends, or the outermost of those that raise it again."""
+        found: Handler | None = None
+        for raw in call.handlers:
+            found = Handler(raw.line, raw.caught, self._outcome(raw, path, call.function), raw.log)
+            if found.outcome is not Outcome.RAISES:
+                break
+        return found
+
+    def _outcome(self, raw: RawHandler, path: str, scope: str) -> Outcome:
+        if raw.outcome is not Outcome.LOGS_ONLY:
+            return raw.outcome
+        return self._outcome_of_calls(raw.calls, path, scope, _CALL_DEPTH)
+
+    def _outcome_of_calls(self, names: Sequence[str], path: str, scope: str, depth: int) -> Outcome:
+        """Follow calls; what cannot be followed may well record the failure."""
+        outcome = Outcome.LOGS_ONLY
+        for name in names:
+            symbol = self.resolver.resolve(name, path, scope)
+            function = self.resolver.function(symbol)
+            if function is None or symbol is None or depth == 0:
+                outcome = Outcome.UNKNOWN
+                continue
+            if function.raises:
+                return Outcome.RAISES
+            if function.writes:
+                return Outcome.RECORDS
+            inner = self._outcome_of_calls(function.calls, symbol.path, symbol.name, depth - 1)
+            if inner in (Outcome.RAISES, Outcome.RECORDS):
+                return inner
+            if inner is Outcome.UNKNOWN:
+                outcome = inner
+        return outcome
+
+    def _indirect(self) -> Iterator[Enqueue]:
+        escaping: dict[_Key, list[Enqueue]] = defaultdict(list)
+        for enqueue in self.direct:
+            if enqueue.direct and (enqueue.handler is None or enqueue.handler.outcome is Outcome.RAISES):
+                escaping[enqueue.path, enqueue.function].append(enqueue)
+        for module in self.modules.values():
+            for call in module.guarded_calls:
+                yield from self._through(call, module.path, escaping)
+
+    def _through(self, call: GuardedCall, path: str, escaping: Mapping[_Key, Sequence[Enqueue]]) -> Iterator[Enqueue]:
+        if call.in_loop or call.target.rpartition(".")[2] not in {name.rpartition(".")[2] for _, name in escaping}:
+            return  # a loop that goes on will try again
+        key = self._function(call.target, path, call.function)
+        if key is None or key == (path, call.function):
+            return
+        by_target = {enqueue.target: enqueue for enqueue in escaping.get(key, ())}
+        for enqueue in by_target.values():
+            yield replace(
+                enqueue,
+                path=path,
+                line=call.line,
+                module=self.resolver.names.name_of(path),
+                function=call.function,
+                text=call.text,
+                handler=self._handler(call, path),
+                via=self._identity(key),
+            )
+
+    def _routes(self) -> Mapping[_Key, list[Route]]:
+        """Return the routes by the functions that they are or that they call."""
+        found: dict[_Key, list[Route]] = defaultdict(list)
+        enqueuing = {enqueue.function.rpartition(".")[2] for enqueue in self.direct}
+        for module in self.modules.values():
+            for function in module.decorated:
+                answers = [answer for raw in function.decorators if (answer := route_of(raw)) is not None]
+                calls = [name for name in function.calls if answers and name.rpartition(".")[2] in enqueuing]
+                called = self._called(calls, module.path, function.qualname)
+                for method, url in answers:
+                    identity = self._identity((module.path, function.qualname))
+                    route = Route(method, url, identity, module.path, function.line)
+                    for key in ((module.path, function.qualname), *called):
+                        found[key].append(route)
+        return found
+
+    def _called(self, names: Sequence[str], path: str, scope: str) -> list[_Key]:
+        keys = (self._function(name, path, scope) for name in names)
+        return [key for key in dict.fromkeys(keys) if key is not None]
+
+
+def _registrars(module: ModuleFacts) -> Iterator[str]:
+    """Yield the names under which a module may hand on a registrar: ``task = broker.task``, ``def background(): …``."""
+    for name, bindings in module.bindings.items():
+        for binding in bindings:
+            if binding.kind is BindingKind.ALIAS and binding.attribute.rpartition(".")[2] in _REGISTRARS:
+                yield name
+    for name, function in module.functions.items():
+        terms = () if function.definition is None else function.definition.applied + function.definition.called
+        if "." not in name and any(term.name.rpartition(".")[2] in _REGISTRARS for term in terms):
+            yield name

@@ -1,0 +1,79 @@
+"""From bytes to a syntax tree, or to the reason why there is none; never an exception, whatever the file holds."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import stat
+import sys
+import warnings
+from pathlib import Path
+
+from doctor.source.facts import Unparsable, UnparsableKind
+
+MAX_BYTES = 4_000_000
+"""A larger file is no code that anybody wrote."""
+
+_CONFLICT = re.compile(rb"^<{7} .*$(?s:.*?)^={7}\r?$(?s:.*?)^>{7} ", re.MULTILINE)
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+
+
+def read(root: Path, path: str) -> bytes | tuple[UnparsableKind, str]:
+    """Return the content of a regular file, or why it cannot be read."""
+    try:
+        # Without O_NONBLOCK, a FIFO that took the file's place since it was found would never open.
+        descriptor = os.open(root / path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            state = os.fstat(descriptor)
+            if not stat.S_ISREG(state.st_mode):
+                return UnparsableKind.UNREADABLE, "not a regular file"
+            if state.st_size > MAX_BYTES:
+                return UnparsableKind.TOO_LARGE, f"{state.st_size:,} bytes; files up to {MAX_BYTES:,} bytes are read"
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        return UnparsableKind.UNREADABLE, error.strerror or type(error).__name__
+
+
+def parse(content: bytes, path: str, module: str) -> ast.Module | Unparsable:
+    """Parse a file as the running Python does, with its byte order mark and its coding cookie."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # invalid escapes are the target's affair, not this process's
+            return ast.parse(content)
+    except SyntaxError as error:
+        return _syntax_error(error, content, path, module)
+    except ValueError as error:  # Python 3.11 refuses null bytes before it parses
+        return Unparsable(path, module, UnparsableKind.NULL_BYTES, str(error), conflict_line(content))
+    except (RecursionError, MemoryError) as error:
+        reason = str(error) or type(error).__name__
+        return Unparsable(path, module, UnparsableKind.TOO_DEEP, reason)
+
+
+def _syntax_error(error: SyntaxError, content: bytes, path: str, module: str) -> Unparsable:
+    conflict = conflict_line(content)
+    message = error.msg
+    kind = UnparsableKind.SYNTAX
+    if b"\0" in content:
+        kind = UnparsableKind.NULL_BYTES
+    elif "codec can't decode" in message or "unknown encoding" in message or "encoding problem" in message:
+        kind = UnparsableKind.ENCODING
+    elif "too many nested" in message or "too complex" in message:
+        kind = UnparsableKind.TOO_DEEP
+    if kind is UnparsableKind.SYNTAX:
+        message = f"{message} (Python {sys.version_info.major}.{sys.version_info.minor})"
+    line = conflict if conflict is not None else error.lineno or None
+    return Unparsable(path, module, kind, message, line, has_conflict_markers=conflict is not None)
+
+
+def conflict_line(content: bytes) -> int | None:
+    """Return the line of the first complete set of merge conflict markers, or None."""
+    if b"<<<<<<< " not in content or b">>>>>>> " not in content:
+        return None
+    found = _CONFLICT.search(content)
+    return None if found is None else len(_LINE_END.findall(content[: found.start()])) + 1
+
+
+def lines_of(content: bytes) -> list[str]:
+    """Return the lines as Python counts them, without their ends, for showing; undecodable bytes are replaced."""
+    return [line.decode("utf-8", "replace") for line in _LINE_END.split(content.removeprefix(b"\xef\xbb\xbf"))]
