@@ -1,0 +1,141 @@
+"""The target's agent configurations and model providers: rows of tables that look like them.
+
+An agent table has the columns name, model_name and is_active; its provider table is the one that a foreign key of it
+leads to. Columns that may hold a key are never read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import sql
+
+from doctor.resources.catalog import ForeignKey, Table, tables_like
+from doctor.resources.database import Database
+
+AGENT_COLUMNS = frozenset({"name", "model_name", "is_active"})
+PROVIDER_COLUMNS = ("name", "type", "base_url", "is_active", "validation_status", "api_key_env")
+PROVIDER_TYPE_COLUMNS = frozenset({"type"})
+ROWS_READ = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRow:
+    """Where an agent's model is served. Fields are None where the table has no such column."""
+
+    table: str
+    key_column: str
+    key: str
+    name: str
+    type: str | None
+    base_url: str | None
+    is_active: bool | None
+    validation_status: str | None
+    api_key_env: str | None
+
+    @property
+    def problem(self) -> str | None:
+        """Why the application cannot use it, or None."""
+        if self.is_active is False:
+            return f"provider `{self.name}` is inactive"
+        if self.validation_status == "error":
+            return f"provider `{self.name}` has validation status `error`"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRow:
+    """One agent configuration. ``key_column`` and ``key`` identify the row in ``table`` (``schema.table``)."""
+
+    table: str
+    key_column: str
+    key: str
+    name: str
+    model_name: str
+    fallback_model: str | None
+    is_active: bool
+    provider: ProviderRow | None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentTables:
+    """All rows of all agent tables; ``tables`` is empty where the target has none."""
+
+    tables: tuple[Table, ...]
+    rows: tuple[AgentRow, ...]
+    providers: tuple[ProviderRow, ...]
+
+    def named(self, name: str) -> tuple[AgentRow, ...]:
+        """Return the rows of this name, active ones first."""
+        return tuple(sorted((row for row in self.rows if row.name == name), key=lambda row: not row.is_active))
+
+
+async def agent_tables(database: Database) -> AgentTables:
+    """Read the agent tables and the provider tables that they refer to."""
+    tables = await tables_like(database, AGENT_COLUMNS)
+    rows: list[AgentRow] = []
+    providers: dict[tuple[str, str], ProviderRow] = {}
+    for table in tables:
+        link = await _provider_link(database, table)
+        if link is not None:
+            for provider in await _providers(database, *link):
+                providers[provider.table, provider.key] = provider
+        rows += await _agents(database, table, None if link is None else link[0], providers)
+    return AgentTables(tables, tuple(rows), tuple(providers.values()))
+
+
+async def _provider_link(database: Database, agent: Table) -> tuple[ForeignKey, Table] | None:
+    candidates = {(table.schema, table.table): table for table in await tables_like(database, PROVIDER_TYPE_COLUMNS)}
+    for foreign_key in agent.foreign_keys:
+        target = candidates.get((foreign_key.target_schema, foreign_key.target_table))
+        if target is not None and "provider" in f"{foreign_key.columns[0]} {target.table}":
+            return foreign_key, target
+    return None
+
+
+async def _providers(database: Database, link: ForeignKey, table: Table) -> list[ProviderRow]:
+    key = link.target_columns[0]
+    rows = await _read(database, table, key, PROVIDER_COLUMNS)
+    return [
+        ProviderRow(
+            table=table.name,
+            key_column=key,
+            key=row["key"],
+            name=row.get("name") or row["key"],
+            **{column: row.get(column) for column in PROVIDER_COLUMNS if column != "name"},
+        )
+        for row in rows
+    ]
+
+
+async def _agents(
+    database: Database, table: Table, link: ForeignKey | None, providers: Mapping[tuple[str, str], ProviderRow]
+) -> list[AgentRow]:
+    key = table.primary_key[0] if table.primary_key else "name"
+    reference = None if link is None else link.columns[0]
+    columns = ("name", "model_name", "is_active", "fallback_model", *((reference,) if reference else ()))
+    rows = await _read(database, table, key, columns)
+    provider_table = None if link is None else f"{link.target_schema}.{link.target_table}"
+    return [
+        AgentRow(
+            table=table.name,
+            key_column=key,
+            key=row["key"],
+            name=row["name"],
+            model_name=row["model_name"] or "",
+            fallback_model=row.get("fallback_model"),
+            is_active=bool(row["is_active"]),
+            provider=providers.get((str(provider_table), str(row.get(reference)))) if reference else None,
+        )
+        for row in rows
+    ]
+
+
+async def _read(database: Database, table: Table, key: str, columns: tuple[str, ...]) -> list[dict[str, Any]]:
+    wanted = [column for column in columns if column in table.columns]
+    query = sql.SQL("SELECT {}::text AS key, {} FROM {} ORDER BY 1 LIMIT {}").format(
+        sql.Identifier(key), sql.SQL(", ").join(map(sql.Identifier, wanted)), table.quoted, sql.Literal(ROWS_READ)
+    )
+    return await database.fetch(query)

@@ -1,0 +1,165 @@
+"""How far the rows of a chain have come: the questions that several checks and fixes ask of the database."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import sql
+
+from doctor.chain import Chain, Stage
+from doctor.resources.database import Database
+from doctor.resources.nats import Nats
+
+_COUNTS = sql.SQL("""
+SELECT count(*) FILTER (WHERE {entered}) AS entered,
+       count(*) FILTER (WHERE {entered} AND {passed}) AS passed
+FROM {table}
+WHERE {created_at} > now() - make_interval(secs => %(lookback)s)
+""")
+
+_WAITING = sql.SQL("""
+SELECT {key}::text AS key, {group} AS grouped
+FROM {table}
+WHERE {created_at} > now() - make_interval(secs => %(lookback)s)
+  AND {created_at} <= now() - make_interval(mins => %(minutes)s)
+  AND {entered} AND NOT ({passed})
+ORDER BY {created_at}, {key}
+""")
+
+_DEAD_LETTERS = sql.SQL("""
+SELECT task, count(*) AS count, max(failed_at)::text AS newest,
+       (array_agg(error ORDER BY failed_at DESC))[1] AS error
+FROM {table}
+WHERE failed_at > now() - make_interval(secs => %(lookback)s)
+GROUP BY task ORDER BY task
+""")
+
+_COLUMN_TYPE = """
+SELECT attname AS name, format_type(atttypid, atttypmod) AS type
+FROM pg_attribute WHERE attrelid = to_regclass(%(table)s) AND attnum > 0 AND NOT attisdropped
+"""
+
+ROWS_SHOWN = 10_000
+"""Waiting rows that are read at most; beyond it the count is a lower bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One stage in numbers of recent rows: how many could enter it, passed it, and are stalled before it."""
+
+    stage: Stage
+    position: int
+    entered: int
+    passed: int
+    stalled: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetters:
+    """The dead letters of one task within the look-back."""
+
+    task: str
+    count: int
+    newest: str
+    error: str
+
+
+async def chain_progress(database: Database, chain: Chain, *, older_than_minutes: int) -> tuple[Progress, ...]:
+    """Count the recent rows along the stages that fill a plain column of the message table.
+
+    Vector columns are left to the checks of embeddings. A row younger than ``older_than_minutes`` is never stalled.
+    """
+    steps = []
+    for stage in await _plain_stages(database, chain):
+        counts = await database.fetch_one(
+            _COUNTS.format(**_parts(chain, stage)), {"lookback": chain.lookback_hours * 3600}
+        )
+        assert counts is not None  # an aggregate always returns one row
+        waiting = await stalled_rows(database, chain, stage, older_than_minutes=older_than_minutes)
+        steps.append(Progress(stage, chain.position(stage.name), counts["entered"], counts["passed"], len(waiting)))
+    return tuple(steps)
+
+
+async def stalled_rows(
+    database: Database, chain: Chain, stage: Stage, *, older_than_minutes: int = 0
+) -> tuple[str, ...]:
+    """Return the keys of the recent rows that wait before ``stage`` although they need not.
+
+    Rows of a threshold stage count only where their group has reached the threshold.
+    """
+    query = sql.SQL("{} LIMIT {}").format(_WAITING.format(**_parts(chain, stage)), sql.Literal(ROWS_SHOWN))
+    parameters = {"lookback": chain.lookback_hours * 3600, "minutes": older_than_minutes}
+    rows = await database.fetch(query, parameters)
+    if not stage.threshold:
+        return tuple(row["key"] for row in rows)
+    sizes: dict[Any, int] = {}
+    for row in rows:
+        sizes[row["grouped"]] = sizes.get(row["grouped"], 0) + 1
+    return tuple(row["key"] for row in rows if sizes[row["grouped"]] >= chain.message_threshold)
+
+
+async def dead_letters(database: Database, chain: Chain) -> tuple[DeadLetters, ...]:
+    """Return the recent dead letters by task; none when the chain has no table for them."""
+    if chain.failed_tasks_table is None:
+        return ()
+    query = _DEAD_LETTERS.format(table=sql.Identifier(*chain.failed_tasks_table.split(".")))
+    rows = await database.fetch(query, {"lookback": chain.lookback_hours * 3600})
+    return tuple(DeadLetters(row["task"], row["count"], row["newest"], row["error"]) for row in rows)
+
+
+async def queue_is_idle(nats: Nats, subject: str) -> bool:
+    """Tell whether no task waits and none is being worked on, on any stream that carries ``subject``."""
+    for stream in await nats.streams():
+        if subject in stream.subjects:
+            for consumer in await nats.consumers(stream.name):
+                if consumer.num_pending or consumer.num_ack_pending:
+                    return False
+    return True
+
+
+async def milliseconds(awaitable: Awaitable[Any]) -> float:
+    """Await something and return how long it took."""
+    started = time.perf_counter()
+    await awaitable
+    return (time.perf_counter() - started) * 1000
+
+
+def passed_before(chain: Chain, stage: Stage) -> sql.Composable:
+    """Return the condition under which a row of the message table has passed every stage before ``stage``."""
+    earlier = chain.stages[: chain.position(stage.name)]
+    conditions = [
+        sql.SQL("{} IS NOT NULL").format(sql.Identifier(each.column))
+        for each in earlier
+        if each.column and each.table == chain.message_table
+    ]
+    return sql.SQL("({})").format(sql.SQL(" AND ").join(conditions)) if conditions else sql.SQL("true")
+
+
+def _parts(chain: Chain, stage: Stage) -> dict[str, sql.Composable]:
+    assert stage.column is not None  # only stages with a column are asked about
+    passed: list[sql.Composable] = [sql.SQL("{} IS NOT NULL").format(sql.Identifier(stage.column))]
+    if stage.taken_by:
+        passed.append(sql.SQL("{} IS NOT NULL").format(sql.Identifier(stage.taken_by)))
+    return {
+        "table": sql.Identifier(*chain.message_table.split(".")),
+        "created_at": sql.Identifier(chain.created_at),
+        "key": sql.Identifier(stage.key),
+        "group": sql.Identifier(chain.isolated_by) if chain.isolated_by else sql.SQL("NULL::text"),
+        "entered": passed_before(chain, stage),
+        "passed": sql.SQL("({})").format(sql.SQL(" OR ").join(passed)),
+    }
+
+
+async def _plain_stages(database: Database, chain: Chain) -> list[Stage]:
+    rows = await database.fetch(_COLUMN_TYPE, {"table": chain.message_table})
+    types = {row["name"]: row["type"] for row in rows}
+    return [
+        stage
+        for stage in chain.stages
+        if stage.table == chain.message_table
+        and stage.column in types
+        and not types[stage.column].startswith(("vector", "halfvec", "sparsevec"))
+    ]

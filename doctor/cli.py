@@ -1,0 +1,73 @@
+"""The command line: which commands there are, and that ``check`` is meant when none is named."""
+
+from __future__ import annotations
+
+import importlib
+from difflib import get_close_matches
+from pathlib import Path
+
+import click
+
+from doctor import __version__
+
+COMMANDS = {
+    "check": "Diagnose the target: root causes first, in chain order. Read-only.",
+    "fix": "Repair what is safe to repair; every write can be undone.",
+    "undo": "Take a run's repairs back.",
+    "verify": "Send canary messages through the chain and prove every stage.",
+    "report": "Write the RCA report of the last or a given run.",
+    "explain": "Show the page of a check.",
+    "list": "List checks, fixes, formats and plugins.",
+    "sandbox": "Run the example pipeline on real servers, break it, heal it.",
+    "demo": "The whole story: break, diagnose, repair, prove, report.",
+}
+"""Name → one line of help. Each is the function of the same name in ``doctor/commands/<name>.py``, imported on
+demand."""
+
+
+class DoctorGroup(click.Group):
+    """Loads a command when it is asked for, and reads a path or an option as ``check``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order of a first encounter, not of the alphabet."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command's module."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"doctor.commands.{cmd_name}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put ``check`` in front when nothing, an option of it, or an existing path comes first."""
+        first = args[0] if args else ""
+        is_option = first.startswith("-") and first not in ("--help", "-h", "--version", "-V")
+        is_path = first not in COMMANDS and Path(first).exists()
+        return super().parse_args(ctx, ["check", *args] if not first or is_option or is_path else args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Name the nearest command in the error for an unknown word."""
+        word = args[0]
+        if word not in COMMANDS and not word.startswith("-"):
+            near = get_close_matches(word, COMMANDS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else "`doctor --help` lists the commands."
+            raise click.UsageError(f"no command and no path {word!r}; {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=DoctorGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, "-V", "--version", message="doctor %(version)s")
+def doctor() -> None:
+    """Diagnose, repair and prove an LLM knowledge pipeline.
+
+    Without a command: `doctor check` in this folder.
+    """

@@ -1,0 +1,65 @@
+"""``doctor check``: run the checks, diagnose, record, show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from doctor.commands.examination import Selection, examine
+from doctor.commands.options import (
+    configuration_option,
+    open_target,
+    path_argument,
+    presentation_options,
+    timeout_options,
+)
+from doctor.commands.output import FormatChoice, Output, format_option
+from doctor.model import Severity
+from doctor.record import RunStore
+from doctor.verdict import exit_code
+
+
+@click.command("check")
+@path_argument
+@click.option("--select", metavar="CODES", multiple=True, help="Run only these codes or prefixes; ALL is every check.")
+@click.option("--ignore", metavar="CODES", multiple=True, help="Leave these codes or prefixes out.")
+@click.option("--tag", metavar="TAG", multiple=True, help="Run only checks with one of these tags: static, live, slow.")
+@click.option("--offline", is_flag=True, help="Read the source and nothing else; open no connection.")
+@click.option(
+    "--fail-on",
+    type=click.Choice([*Severity, "never"]),
+    default=None,
+    help="Lowest severity that makes the exit code 1 (default: error).",
+)
+@format_option
+@timeout_options
+@configuration_option
+@presentation_options
+def check_command(
+    path: Path,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    tag: tuple[str, ...],
+    offline: bool,
+    fail_on: str | None,
+    formats: tuple[FormatChoice, ...],
+    timeout: float | None,
+    total_timeout: float | None,
+    configuration: Path | None,
+    output: Output,
+) -> int:
+    """Diagnose the pipeline at PATH (default: this folder). Never writes to it.
+
+    \b
+    Exit codes: 0 nothing at or above --fail-on   1 findings   2 usage or configuration
+                3 incomplete: something could not be checked   4 a bug of doctor
+    """
+    target = open_target(path, configuration)
+    selection = Selection(select, ignore, tag, offline)
+    run = examine(
+        target, selection, output, fail_on=fail_on, timeout=timeout, total_timeout=total_timeout, formats=formats
+    )
+    RunStore(target.root).save_if_possible(run)
+    output.emit(run, formats)
+    return int(exit_code(run))

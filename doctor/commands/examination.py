@@ -1,0 +1,131 @@
+"""One examination: choose the checks, run them, diagnose, and put it all into a run."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import click
+
+from doctor import __version__
+from doctor.check import Check
+from doctor.commands.output import FormatChoice, Output, registry
+from doctor.diagnosis import diagnose
+from doctor.model import CheckResult, Mechanism, Run, Status
+from doctor.record import new_run_id
+from doctor.runner import Progress, run_checks
+from doctor.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which checks: codes or prefixes to take and to leave, tags, and whether anything beyond the source may be
+    opened."""
+
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    offline: bool = False
+
+
+def choose(checks: Sequence[Check], selection: Selection, target: Target) -> list[Check]:
+    """Return the selected checks in the order of their codes.
+
+    Raises:
+        click.UsageError: when a code or tag matches no check.
+    """
+    select = _codes(selection.select) or target.configuration.select
+    ignore = (*_codes(selection.ignore), *(target.configuration.ignore if not selection.select else ()))
+    for prefix in (*select, *ignore):
+        if prefix != "ALL" and not any(check.code.startswith(prefix) for check in checks):
+            raise click.UsageError(f"no check has a code that starts with {prefix!r}; `doctor list` shows them all")
+    tags = frozenset(selection.tags)
+    if unknown := tags - frozenset[str]().union(*(check.tags for check in checks)):
+        raise click.UsageError(f"no check has the tag {min(unknown)!r}")
+    return [
+        check
+        for check in checks
+        if ("ALL" in select or check.code.startswith(select))
+        and not check.code.startswith(ignore)
+        and (not tags or tags & check.tags)
+        and (not selection.offline or "static" in check.tags)
+    ]
+
+
+def _codes(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(code.strip().upper() for value in values for code in value.split(",") if code.strip())
+
+
+def examine(
+    target: Target,
+    selection: Selection,
+    output: Output,
+    *,
+    fail_on: str | None = None,
+    timeout: float | None = None,
+    total_timeout: float | None = None,
+    formats: tuple[FormatChoice, ...] = (),
+) -> Run:
+    """Run the selected checks on ``target`` and return the diagnosed run; the target is closed afterwards."""
+    chosen = choose(list(registry().checks.values()), selection, target)
+
+    async def work() -> Run:
+        async with target:
+            with output.progress(len(chosen), formats) as progress:
+                return await examine_open(
+                    target, chosen, fail_on=fail_on, timeout=timeout, total_timeout=total_timeout, progress=progress
+                )
+
+    return asyncio.run(work())
+
+
+async def examine_open(
+    target: Target,
+    checks: Sequence[Check],
+    *,
+    fail_on: str | None = None,
+    timeout: float | None = None,
+    total_timeout: float | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Run these checks on an open target and diagnose. Times are in seconds."""
+    started_at, started = datetime.now(UTC), time.perf_counter()
+    configuration = target.configuration
+    results = await run_checks(
+        checks,
+        target,
+        timeout=timeout or configuration.timeout,
+        total_timeout=total_timeout or configuration.total_timeout,
+        progress=progress,
+    )
+    results += plugin_problems()
+    return Run(
+        id=new_run_id(started_at, secrets.token_hex(2)),
+        version=__version__,
+        started_at=started_at,
+        duration=time.perf_counter() - started,
+        target=target.record(),
+        before=results,
+        diagnosis=diagnose(results, mechanisms(), target.chain_or_none()),
+        versions={"doctor": __version__, "python": platform.python_version(), **target.versions()},
+        configuration_fingerprint=target.loaded.fingerprint,
+        fail_on=fail_on or configuration.fail_on,
+    )
+
+
+def mechanisms() -> list[Mechanism]:
+    """Return every declared mechanism."""
+    return [mechanism for check in registry().checks.values() for mechanism in check.mechanisms]
+
+
+def plugin_problems() -> tuple[CheckResult, ...]:
+    """Return one *unknown* result when a plugin could not be used: what it would have checked is not known."""
+    problems = registry().problems
+    if not problems:
+        return ()
+    return (CheckResult("DOC001", "plugin-not-usable", "doctor", Status.UNKNOWN, reason="; ".join(problems)),)

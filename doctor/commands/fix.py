@@ -1,0 +1,137 @@
+"""``doctor fix``: plan, preview, ask, apply, check again, record."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from doctor.commands.examination import Selection, choose, examine_open
+from doctor.commands.options import (
+    configuration_option,
+    open_target,
+    path_option,
+    presentation_options,
+    require_permission,
+    target_option,
+    timeout_options,
+)
+from doctor.commands.output import FormatChoice, Output, format_option, registry
+from doctor.diagnosis import confirm
+from doctor.fix import Limits, Plan
+from doctor.fixing import Candidate, Policy, Repairer, candidates
+from doctor.journal import Journal
+from doctor.model import Applicability, CheckResult, RepairStatus, Run
+from doctor.record import RunStore
+from doctor.target import Target
+from doctor.verdict import ExitCode, exit_code
+
+
+@click.command("fix")
+@click.argument("codes", nargs=-1, metavar="[CODE]...")
+@path_option
+@click.option("--diff", "--dry-run", "preview", is_flag=True, help="Show every change and make none.")
+@click.option("--yes", "-y", is_flag=True, help="Apply safe fixes without asking.")
+@click.option("--unsafe-fixes", is_flag=True, help="Consider unsafe fixes too.")
+@click.option("--batch-size", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Rows per batch.")
+@click.option("--limit", type=click.IntRange(1), help="Rows in all.")
+@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Rows per second at most.")
+@target_option
+@format_option
+@timeout_options
+@configuration_option
+@presentation_options
+def fix_command(
+    codes: tuple[str, ...],
+    path: Path,
+    preview: bool,
+    yes: bool,
+    unsafe_fixes: bool,
+    batch_size: int,
+    limit: int | None,
+    rate: float | None,
+    target_name: str | None,
+    formats: tuple[FormatChoice, ...],
+    timeout: float | None,
+    total_timeout: float | None,
+    configuration: Path | None,
+    output: Output,
+) -> int:
+    """Repair root causes and left-over damage; CODE limits it to findings of these codes or prefixes.
+
+    Each repair is planned, shown, applied, checked again, and rolled back when the finding is still there. `doctor
+    undo` takes all of it back.
+
+    \b
+    Exit codes: 0 all is well now   1 findings remain, or --diff would change something
+                2 nothing may be done without --yes or a terminal   5 a repair was rolled back
+    """
+    target = open_target(path, configuration)
+    if not preview:
+        require_permission(target, target_name)
+        if not yes and not sys.stdin.isatty():
+            raise click.UsageError("no terminal to ask on: give --yes to apply safe fixes, or --diff to look at them")
+    limits = Limits(batch_size, limit, rate)
+    decide = _decision(yes=yes, unsafe=unsafe_fixes)
+    tell = output.teller(formats)
+    policy = Policy(decide, tuple(code.upper() for code in codes), preview, limits, tell)
+    run = asyncio.run(repair_target(target, policy, timeout=timeout, total_timeout=total_timeout))
+    store = RunStore(target.root)
+    store.save_if_possible(run)
+    output.emit(run, formats)
+    if preview and any(repair.status is RepairStatus.PLANNED for repair in run.repairs):
+        return int(ExitCode.FINDINGS)
+    return int(exit_code(run))
+
+
+def _decision(*, yes: bool, unsafe: bool) -> Callable[[Candidate, Plan], bool]:
+    def decide(candidate: Candidate, plan: Plan) -> bool:
+        applicability = candidate.option.applicability
+        if applicability is Applicability.MANUAL or (applicability is Applicability.UNSAFE and not unsafe):
+            return False
+        if yes:
+            return True
+        click.echo(f"\n{candidate.finding.code}  {candidate.option.title} ({applicability})\n{plan.preview}", err=True)
+        return click.confirm("apply?", default=False, err=True)
+
+    return decide
+
+
+async def repair_target(
+    target: Target,
+    policy: Policy,
+    *,
+    timeout: float | None = None,
+    total_timeout: float | None = None,
+    narrate: Callable[[Run], None] = lambda _run: None,
+) -> Run:
+    """Examine ``target``, repair what ``policy`` allows, examine it again, and return the whole run.
+
+    ``narrate`` is told of the run before anything is repaired.
+    """
+    checks = registry().checks
+    async with target:
+        chosen = choose(list(checks.values()), Selection(), target)
+        run = await examine_open(target, chosen, timeout=timeout, total_timeout=total_timeout)
+        narrate(run)
+        store = RunStore(target.root)
+        journal = Journal(store.directory(run.id) / "journal.jsonl")
+        repairer = Repairer(target, journal, checks, policy)
+        blocking = [f for root in run.diagnosis.roots for f in root.findings if root.stages]
+        repairs = await repairer.repair(candidates(run, registry().fixes, policy.codes), blocking)
+        run = replace(run, repairs=tuple(repairs))
+        if policy.preview_only or not any(repair.status is RepairStatus.VERIFIED for repair in repairs):
+            return run
+        store.save(run)
+        target.forget("source")
+        again = await examine_open(target, chosen, timeout=timeout, total_timeout=total_timeout)
+    return with_after(run, again.before)
+
+
+def with_after(run: Run, after: tuple[CheckResult, ...]) -> Run:
+    """Add the state after the repairs, and raise to *confirmed* what they confirmed."""
+    return replace(run, after=after, diagnosis=confirm(run.diagnosis, run.before, after))

@@ -1,0 +1,100 @@
+"""The options that several commands share."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from doctor.commands.output import Output
+from doctor.configuration import ConfigurationError
+from doctor.target import Target
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class ConfigurationProblem(click.ClickException):
+    """Shown as one sentence; exit code 2."""
+
+
+path_argument = click.argument(
+    "path", type=click.Path(exists=True, path_type=Path), default=Path(), metavar="[PATH]", required=False
+)
+
+path_option = click.option(
+    "--path",
+    type=click.Path(exists=True, path_type=Path),
+    default=Path(),
+    metavar="PATH",
+    help="The pipeline's folder (default: this one).",
+)
+
+target_option = click.option(
+    "--target", "target_name", metavar="NAME", help="Name of the target; needed to write beyond this machine."
+)
+
+configuration_option = click.option(
+    "--config",
+    "configuration",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Use this file instead of the nearest doctor.toml.",
+)
+
+
+def timeout_options(command: F) -> F:
+    """Add ``--timeout`` and ``--total-timeout``."""
+    positive = click.FloatRange(min=0, min_open=True)
+    command = click.option("--total-timeout", type=positive, metavar="SECONDS", help="Limit of the whole run (60).")(
+        command
+    )
+    return click.option("--timeout", type=positive, metavar="SECONDS", help="Limit of each check (its own).")(command)
+
+
+def presentation_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--color``, ``-q`` and ``-v``; the command receives them as one ``output``."""
+
+    @functools.wraps(command)
+    def with_output(*, color: str, quiet: bool, verbose: bool, **others: Any) -> Any:
+        return command(output=Output(color=color, quiet=quiet, verbose=verbose), **others)
+
+    choice = click.Choice(["auto", "always", "never"])
+    for option in (
+        click.option("-v", "--verbose", is_flag=True, help="Show the rule behind each verdict."),
+        click.option("-q", "--quiet", is_flag=True, help="Show only what is wrong."),
+        click.option("--color", type=choice, default="auto", help="Colour on terminals (auto)."),
+    ):
+        with_output = option(with_output)
+    return with_output
+
+
+def require_permission(target: Target, named: str | None) -> None:
+    """Allow a write on this machine; beyond it only when the target was named.
+
+    Raises:
+        click.UsageError: when the name is missing or another one.
+    """
+    if named is not None and named != target.name:
+        raise click.UsageError(f"this target is {target.name!r}, not {named!r}")
+    beyond = target.beyond_loopback()
+    if beyond and named is None:
+        addresses = ", ".join(f"{endpoint.kind} {endpoint.address}" for endpoint in beyond)
+        raise click.UsageError(
+            f"this would write beyond this machine ({addresses}): repeat with --target {target.name}"
+        )
+
+
+def open_target(path: Path, configuration: Path | None) -> Target:
+    """Look at ``path``.
+
+    Raises:
+        ConfigurationProblem: when its configuration cannot be used.
+    """
+    try:
+        target = Target.at(path, configuration)
+        target.chain_or_none()
+    except ConfigurationError as error:
+        raise ConfigurationProblem(str(error)) from error
+    return target

@@ -1,0 +1,156 @@
+"""Where a command's words go: reports to stdout or files, progress to a terminal's stderr, nothing else anywhere."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from doctor.plugins import Registry, load_registry
+from doctor.report import Presentation, Report
+
+if TYPE_CHECKING:
+    from doctor.model import CheckResult, Run
+
+PLAIN_WIDTH = 100
+"""Columns when the output is no terminal, so that files do not depend on the window they were made in."""
+
+
+@dataclass(frozen=True, slots=True)
+class FormatChoice:
+    """One ``--format NAME[:PATH]``."""
+
+    name: str
+    path: Path | None = None
+
+
+class _FormatType(click.ParamType[FormatChoice]):
+    name = "format"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> FormatChoice:
+        if isinstance(value, FormatChoice):
+            return value
+        name, _, path = str(value).partition(":")
+        known = registry().reports
+        if name not in known:
+            self.fail(f"unknown format {name!r}; choose from {', '.join(sorted(known))}", param, ctx)
+        return FormatChoice(name, Path(path) if path else None)
+
+
+_registry: list[Registry] = []
+
+
+def registry() -> Registry:
+    """Return the plugins, loaded once per process."""
+    if not _registry:
+        _registry.append(load_registry())
+    return _registry[0]
+
+
+format_option = click.option(
+    "--format",
+    "formats",
+    type=_FormatType(),
+    multiple=True,
+    metavar="FMT[:PATH]",
+    default=("text",),
+    help="text, json or markdown, to stdout or a file; repeatable.",
+)
+
+
+class Output:
+    """Shows reports and progress as the options and the terminal allow."""
+
+    def __init__(self, *, color: str = "auto", quiet: bool = False, verbose: bool = False) -> None:
+        self.color = color
+        self.quiet = quiet
+        self.verbose = verbose
+
+    def presentation(self, *, to_file: bool = False) -> Presentation:
+        """Return how to show a report: coloured only on a terminal, or when asked."""
+        terminal = sys.stdout.isatty() and not to_file
+        wanted = {"always": True, "never": False}.get(self.color)
+        color = terminal and "NO_COLOR" not in os.environ if wanted is None else wanted and not to_file
+        width = min(shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns, 120) if terminal else PLAIN_WIDTH
+        return Presentation(color=color, width=width, verbose=self.verbose, quiet=self.quiet)
+
+    def emit(self, run: Run, formats: tuple[FormatChoice, ...]) -> None:
+        """Write the run in every format asked for.
+
+        Raises:
+            click.ClickException: when a file cannot be written.
+        """
+        for choice in formats:
+            report = registry().reports[choice.name]
+            text = report.render(run, self.presentation(to_file=choice.path is not None))
+            if choice.path is None:
+                self.write(text)
+            else:
+                write_file(choice.path, text)
+
+    def write(self, text: str) -> None:
+        """Write to stdout as UTF-8; a reader that went away is not an error of the run."""
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    def tell(self, text: str) -> None:
+        """Write one line about the progress to stderr."""
+        if not self.quiet:
+            click.echo(text, err=True)
+
+    def teller(self, formats: tuple[FormatChoice, ...] = ()) -> Callable[[str], None]:
+        """Return a function that shows one changing line on a terminal's stderr, and nothing elsewhere."""
+        if self.quiet or self.silent(formats) or not sys.stderr.isatty():
+            return lambda _text: None
+        return lambda text: click.echo(f"\r\x1b[2K  {text}", err=True, nl=False)
+
+    def silent(self, formats: tuple[FormatChoice, ...]) -> bool:
+        """Tell whether stdout belongs to a program, so that nothing may appear beside the document."""
+        return any(_machine(registry().reports[choice.name]) and choice.path is None for choice in formats)
+
+    @contextmanager
+    def progress(self, total: int, formats: tuple[FormatChoice, ...] = ()) -> Iterator[Any]:
+        """Yield a function that is told of each finished check; draws on a terminal's stderr only."""
+        if self.quiet or self.silent(formats) or not sys.stderr.isatty():
+            yield lambda _result: None
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        columns = (TextColumn("  {task.description:<32}"), BarColumn(24), MofNCompleteColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("checking", total=total)
+
+            def advance(result: CheckResult) -> None:
+                bar.update(task, advance=1, description=f"{result.code} {result.name}")
+
+            yield advance
+
+
+def _machine(report: Report) -> bool:
+    return report.machine
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a report file in one step.
+
+    Raises:
+        click.ClickException: when the file cannot be written.
+    """
+    partial = path.with_name(path.name + ".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise click.ClickException(f"{path}: cannot be written: {error.strerror}") from error

@@ -1,0 +1,60 @@
+"""``doctor report``: the RCA report of a recorded run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from doctor.commands.options import configuration_option, open_target, path_option, presentation_options
+from doctor.commands.output import FormatChoice, Output, format_option, registry, write_file
+from doctor.record import RecordError, RunStore, loads
+from doctor.verdict import ExitCode
+
+
+@click.command("report")
+@click.argument("run_id", metavar="[RUN]", required=False)
+@path_option
+@click.option("-o", "--output", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
+@click.option(
+    "--from",
+    "record",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Read this run record instead.",
+)
+@format_option
+@configuration_option
+@presentation_options
+def report_command(
+    run_id: str | None,
+    path: Path,
+    file: Path | None,
+    record: Path | None,
+    formats: tuple[FormatChoice, ...],
+    configuration: Path | None,
+    output: Output,
+) -> int:
+    """Write the root-cause report of RUN (default: the last run), in Markdown unless --format says otherwise.
+
+    \b
+    Exit codes: 0 written   2 no such run
+    """
+    try:
+        if record is not None:
+            run = loads(record.read_bytes())
+        else:
+            store = RunStore(open_target(path, configuration).root)
+            found = store.load(run_id) if run_id else store.latest()
+            if found is None:
+                raise RecordError("no run is recorded here yet; `doctor check` makes one")
+            run = found
+    except (RecordError, OSError) as error:
+        raise click.UsageError(str(error)) from error
+    if formats == (FormatChoice("text"),):
+        formats = (FormatChoice("markdown"),)
+    if file is not None:
+        write_file(file, registry().reports[formats[0].name].render(run, output.presentation(to_file=True)))
+        output.tell(f"wrote {file}")
+        formats = formats[1:]
+    output.emit(run, formats)
+    return int(ExitCode.OK)

@@ -1,0 +1,160 @@
+"""``doctor sandbox``: the example pipeline on real servers, in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from doctor.commands.list import table
+from doctor.commands.output import Output
+from doctor.verdict import ExitCode
+
+if TYPE_CHECKING:
+    from doctor.pipeline.sandbox.sandbox import Sandbox
+
+DEFAULT_NAME = "sandbox"
+UP_DEADLINE = 90.0
+"""Seconds until everything must be up; a cold machine with two cores takes ten."""
+
+MISSING_EXTRA = "the sandbox needs more packages: pip install 'pipeline-doctor[sandbox]'"
+
+name_argument = click.argument("name", default=DEFAULT_NAME, required=False)
+root_option = click.option(
+    "--root",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(".doctor/sandboxes"),
+    help="Folder that holds the sandboxes (.doctor/sandboxes).",
+)
+
+
+class SandboxProblem(click.ClickException):
+    """Shown as one sentence; exit code 2."""
+
+
+@contextmanager
+def sandbox_errors() -> Iterator[None]:
+    """Turn what can go wrong with a sandbox into one sentence for the person.
+
+    Raises:
+        SandboxProblem: for every error of the sandbox, or when its packages are not installed.
+    """
+    try:
+        from doctor.pipeline.sandbox.errors import SandboxError
+    except ModuleNotFoundError as error:
+        raise SandboxProblem(f"{error.name} is missing: {MISSING_EXTRA}") from error
+    try:
+        yield
+    except SandboxError as error:
+        raise SandboxProblem(str(error)) from error
+    except ModuleNotFoundError as error:
+        raise SandboxProblem(f"{error.name} is missing: {MISSING_EXTRA}") from error
+
+
+def _at(root: Path, name: str) -> Sandbox:
+    from doctor.pipeline.sandbox.sandbox import Sandbox
+
+    return Sandbox.open(root / name)
+
+
+@click.group("sandbox")
+def sandbox_command() -> None:
+    """Run the example pipeline on a real PostgreSQL and NATS, break it, heal it.
+
+    The model server is a stand-in that speaks Ollama's protocol, and says so. A sandbox is a folder: `doctor check
+    FOLDER` examines it like any other project.
+    """
+
+
+@sandbox_command.command()
+@name_argument
+@root_option
+def up(name: str, root: Path) -> int:
+    """Start everything and wait until it is ready."""
+    output = Output()
+    with sandbox_errors():
+        from doctor.pipeline.sandbox.errors import NotASandboxError
+        from doctor.pipeline.sandbox.sandbox import Sandbox
+
+        try:
+            sandbox = Sandbox.open(root / name)
+        except NotASandboxError:
+            sandbox = Sandbox.create(root / name, name=name)
+        sandbox.up(deadline=UP_DEADLINE, progress=output.tell)
+    output.write(f"sandbox {name} is up; next: doctor check {shlex.quote(os.path.relpath(sandbox.directory))}\n")
+    return int(ExitCode.OK)
+
+
+@sandbox_command.command()
+@name_argument
+@root_option
+@click.option("--keep-data", is_flag=True, help="Keep the folder, so that `up` goes on where it was.")
+def down(name: str, root: Path, keep_data: bool) -> int:
+    """Stop everything; the folder goes with it unless --keep-data is given."""
+    with sandbox_errors():
+        _at(root, name).down(keep_data=keep_data)
+    Output().write(f"sandbox {name} is down\n")
+    return int(ExitCode.OK)
+
+
+@sandbox_command.command()
+@name_argument
+@root_option
+def status(name: str, root: Path) -> int:
+    """Show each process: its state, pid and port. Exit code 1 unless all is ready."""
+    with sandbox_errors():
+        state = _at(root, name).state()
+    rows = [
+        (
+            service.name,
+            str(service.status),
+            str(service.process.pid if service.process else ""),
+            str(service.port or ""),
+        )
+        for service in state.services.values()
+    ]
+    Output().write(f"{state.name}  {state.status}  {state.detail}".rstrip() + "\n" + table(rows))
+    return int(ExitCode.OK if state.status == "ready" else ExitCode.FINDINGS)
+
+
+@sandbox_command.command("list")
+@root_option
+def list_command(root: Path) -> int:
+    """List the sandboxes and the faults that can be injected."""
+    with sandbox_errors():
+        from doctor.pipeline.sandbox.fault import all_faults
+        from doctor.pipeline.sandbox.sandbox import list_sandboxes
+
+        sandboxes = [(each.name, str(each.state().status), str(each.directory)) for each in list_sandboxes(root)]
+        faults = [(fault.name, fault.case, fault.title) for fault in all_faults().values()]
+    Output().write(f"sandboxes in {root}\n{table(sandboxes)}\nfaults\n{table(faults)}")
+    return int(ExitCode.OK)
+
+
+@sandbox_command.command("break")
+@click.argument("fault")
+@name_argument
+@root_option
+def break_command(fault: str, name: str, root: Path) -> int:
+    """Inject FAULT into the sandbox; twice is once."""
+    with sandbox_errors():
+        _at(root, name).break_(fault)
+    Output().write(f"{fault} is broken in {name}\n")
+    return int(ExitCode.OK)
+
+
+@sandbox_command.command("heal")
+@click.argument("fault")
+@name_argument
+@root_option
+def heal_command(fault: str, name: str, root: Path) -> int:
+    """Take FAULT out of the sandbox again; what is not broken stays as it is."""
+    with sandbox_errors():
+        _at(root, name).heal(fault)
+    Output().write(f"{fault} is healed in {name}\n")
+    return int(ExitCode.OK)

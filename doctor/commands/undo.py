@@ -1,0 +1,98 @@
+"""``doctor undo``: take the repairs of a run back, last first."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import click
+import psycopg
+
+from doctor.commands.options import (
+    configuration_option,
+    open_target,
+    path_option,
+    presentation_options,
+    require_permission,
+    target_option,
+)
+from doctor.commands.output import Output
+from doctor.fix import FixError
+from doctor.journal import Journal, JournalError, in_reverse
+from doctor.model import RepairStatus
+from doctor.record import RecordError, RunStore
+from doctor.resources.unreachable import ResourceUnreachable
+from doctor.target import NotConfiguredError, Target
+from doctor.verdict import ExitCode
+from doctor.writers import Undo
+
+
+@click.command("undo")
+@click.argument("run_id", metavar="[RUN]", required=False)
+@path_option
+@target_option
+@configuration_option
+@presentation_options
+def undo_command(
+    run_id: str | None, path: Path, target_name: str | None, configuration: Path | None, output: Output
+) -> int:
+    """Take back what `doctor fix` wrote in RUN (default: the last run that wrote anything).
+
+    Files return byte for byte, rows column by column. What somebody changed since is left alone and named; the rest
+    is taken back.
+
+    \b
+    Exit codes: 0 all taken back, or nothing to do   1 something was left alone   2 no such run
+    """
+    target = open_target(path, configuration)
+    require_permission(target, target_name)
+    store = RunStore(target.root)
+    run_id = run_id or last_with_journal(store)
+    if run_id is None:
+        output.write("nothing to undo: no run here has written anything\n")
+        return int(ExitCode.OK)
+    journal = Journal(store.folder / run_id / "journal.jsonl")
+    if not journal.path.exists():
+        raise click.UsageError(f"no run {run_id!r} here that wrote anything; `doctor undo` alone takes the last one")
+    left_alone = asyncio.run(take_back(target, journal, output))
+    _mark_undone(store, run_id)
+    return int(ExitCode.FINDINGS if left_alone else ExitCode.OK)
+
+
+def last_with_journal(store: RunStore) -> str | None:
+    """Return the newest run that has steps to take back, or None."""
+    for path in sorted(store.folder.glob("*/journal.jsonl"), reverse=True):
+        if any(True for _ in in_reverse(Journal(path).entries())):
+            return path.parent.name
+    return None
+
+
+async def take_back(target: Target, journal: Journal, output: Output) -> int:
+    """Revert every step and return how many were left alone."""
+    left_alone = 0
+    async with target:
+        undo = Undo(target.root, journal, partial(target.provide, "database"))
+        for entry in in_reverse(journal.entries()):
+            try:
+                done = await undo.revert(entry)
+            except (JournalError, FixError, ResourceUnreachable, NotConfiguredError, psycopg.Error, OSError) as error:
+                left_alone += 1
+                output.write(f"left alone  {error}\n")
+                continue
+            if done:
+                output.write(f"taken back  {done}\n")
+    return left_alone
+
+
+def _mark_undone(store: RunStore, run_id: str) -> None:
+    try:
+        run = store.load(run_id)
+    except RecordError:
+        return  # killed before the record was written; the journal alone was enough
+    repairs = tuple(
+        replace(repair, status=RepairStatus.UNDONE) if repair.status is RepairStatus.VERIFIED else repair
+        for repair in run.repairs
+    )
+    store.save(replace(run, repairs=repairs))

@@ -1,0 +1,102 @@
+"""``doctor verify``: canary messages through the whole chain, stage by stage."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from doctor.canary import Canaries
+from doctor.commands.options import (
+    configuration_option,
+    open_target,
+    path_option,
+    presentation_options,
+    require_permission,
+    target_option,
+)
+from doctor.commands.output import Output
+from doctor.model import StageResult, Verification
+from doctor.record import RecordError, RunStore
+from doctor.resources.unreachable import ResourceUnreachable
+from doctor.target import NotConfiguredError, Target
+from doctor.verdict import ExitCode
+from doctor.verification import VerificationRefusedError, verify
+
+
+@click.command("verify")
+@path_option
+@click.option("--canaries", type=click.IntRange(1, 100), default=15, show_default=True, help="Messages to send.")
+@click.option("--deadline", type=click.FloatRange(min=0, min_open=True), default=60.0, help="Seconds per stage (60).")
+@click.option("--keep", is_flag=True, help="Leave the canaries and what came of them.")
+@target_option
+@configuration_option
+@presentation_options
+def verify_command(
+    path: Path,
+    canaries: int,
+    deadline: float,
+    keep: bool,
+    target_name: str | None,
+    configuration: Path | None,
+    output: Output,
+) -> int:
+    """Send canary messages through the real webhook and prove every stage, up to the search that finds them.
+
+    \b
+    Exit codes: 0 every stage proved   1 it stopped at a stage   2 refused
+                3 the database or the chain is not known here
+    """
+    target = open_target(path, configuration)
+    require_permission(target, target_name)
+    birds = new_canaries(canaries)
+    if target.configuration.chain is not None:
+        output.tell(
+            f"writes {birds.count} messages marked {birds.marker} through {target.configuration.chain.entry} "
+            f"and {'keeps them' if keep else 'removes them again, with what came of them'}"
+        )
+    try:
+        result = asyncio.run(verify_target(target, birds, deadline=deadline, keep=keep, output=output))
+    except VerificationRefusedError as error:
+        raise click.UsageError(f"refused: {error}") from error
+    except (ResourceUnreachable, NotConfiguredError) as error:
+        output.write(f"cannot verify: {error}\n")
+        return int(ExitCode.INCOMPLETE)
+    append_to_last_run(target, result)
+    output.write(f"\n{'PROVED' if result.passed else f'STOPPED AT {result.stopped_at}'}   {result.reason}\n")
+    return int(ExitCode.OK if result.passed else ExitCode.FINDINGS)
+
+
+def new_canaries(count: int) -> Canaries:
+    """Return canaries with a marker and a chat of their own."""
+    token = secrets.randbits(40)
+    return Canaries(marker=f"canary-{token:010x}", group=-(1_000_000_000_000 + token), count=count)
+
+
+async def verify_target(
+    target: Target, canaries: Canaries, *, deadline: float, keep: bool, output: Output
+) -> Verification:
+    """Verify and show each stage as it is proved."""
+
+    def show(stage: StageResult) -> None:
+        mark = "✓" if stage.passed else "✗"
+        output.write(
+            f"  {mark} {stage.name:<15} {stage.count:>3}/{stage.expected:<3} {stage.latency:6.1f} s   {stage.detail}\n"
+        )
+
+    async with target:
+        return await verify(target, canaries, deadline=deadline, keep=keep, progress=show)
+
+
+def append_to_last_run(target: Target, verification: Verification) -> None:
+    """Put the proof into the target's last run, so that its report tells the whole story."""
+    store = RunStore(target.root)
+    try:
+        run = store.latest()
+    except RecordError:
+        return  # an unreadable older record is no reason to withhold a proof
+    if run is not None:
+        store.save_if_possible(replace(run, verification=verification))

@@ -1,0 +1,243 @@
+"""Repairs: plan, preview, apply, check again, record; roll back what did not help.
+
+Order: by phase, and within a phase by root. Only causes of high or confirmed confidence are repaired, and damage that
+they left behind. What the repairs set free (waiting rows) is requeued last, once no cause is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from doctor.check import Check
+from doctor.fix import Fix, FixContext, FixError, Limits, NothingToDoError, Phase, Plan, Writers
+from doctor.journal import Journal, in_reverse
+from doctor.model import (
+    CheckResult,
+    Confidence,
+    Finding,
+    FixOption,
+    Repair,
+    RepairStatus,
+    Run,
+    Status,
+)
+from doctor.redaction import redact
+from doctor.resources.unreachable import ResourceUnreachable
+from doctor.runner import run_checks
+from doctor.target import NotConfiguredError, Target
+from doctor.writers import DatabaseWriter, ModelWriter, QueueWriter, SourceWriter, Undo
+
+if TYPE_CHECKING:
+    from doctor.resources.processes import Process
+
+RESTART_PATIENCE = 30.0
+"""Seconds to wait for processes to start again on repaired source, when something restarts them at all."""
+
+RESTART_POLL = 0.2
+
+TASKIQ_SUBJECT = "taskiq_tasks"
+"""The subject on which taskiq-nats publishes unless told otherwise (taskiq-nats 0.7)."""
+
+_HELD = (RepairStatus.VERIFIED, RepairStatus.UNCHANGED)
+
+_WAITS_FOR_CAUSE = (
+    "a cause further up is not repaired yet, so the tasks would fail again; repair it, then run `doctor fix`"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A finding and the repair chosen for it."""
+
+    finding: Finding
+    option: FixOption
+    fix: Fix
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What may be done. ``decide`` is asked for each plan and answers yes or no; ``codes`` limits the findings."""
+
+    decide: Callable[[Candidate, Plan], bool]
+    codes: tuple[str, ...] = ()
+    preview_only: bool = False
+    limits: Limits = field(default_factory=Limits)
+    progress: Callable[[str], None] = lambda _text: None
+
+
+def candidates(run: Run, fixes: Mapping[str, Fix], codes: Sequence[str] = ()) -> list[Candidate]:
+    """Return the repairs of a diagnosed run in the order in which they are to be made.
+
+    Without ``codes``: roots of high confidence, what contributes to them, what was left over. With ``codes`` (or
+    prefixes): whatever findings carry them. Findings whose recommended option no installed fix implements are left out.
+    """
+    diagnosis = run.diagnosis
+    order: list[str] = []
+    for root in diagnosis.roots:
+        if root.confidence.rank >= Confidence.HIGH.rank:
+            order += root.findings
+            order += [effect.fingerprint for effect in root.effects]
+    order += [*diagnosis.contributing, *diagnosis.left_over, *(item.fingerprint for item in diagnosis.unexplained)]
+    if codes:
+        order += diagnosis.advice
+        order = [fingerprint for fingerprint in order if run.finding(fingerprint).code.startswith(tuple(codes))]
+    found = []
+    for fingerprint in dict.fromkeys(order):
+        finding = run.finding(fingerprint)
+        option = finding.recommended_fix
+        if option is not None and option.fix in fixes:
+            found.append(Candidate(finding, option, fixes[option.fix]))
+    return sorted(found, key=lambda candidate: candidate.fix.phase)
+
+
+class Repairer:
+    """Applies repairs to one open target and journals them under one run."""
+
+    def __init__(self, target: Target, journal: Journal, checks: Mapping[str, Check], policy: Policy) -> None:
+        self._target = target
+        self._journal = journal
+        self._checks = checks
+        self._policy = policy
+
+    async def repair(self, chosen: Sequence[Candidate], blocking: Sequence[str]) -> list[Repair]:
+        """Make these repairs, one after the other, and return what became of each.
+
+        ``blocking`` are the fingerprints that must be repaired before anything is requeued. Source repairs share one
+        wait for restarted processes.
+        """
+        repairs: list[Repair] = []
+        for phase in Phase:
+            group = [candidate for candidate in chosen if candidate.fix.phase is phase]
+            missing = set(blocking) - {repair.fingerprint for repair in repairs if repair.status in _HELD}
+            if phase is Phase.REQUEUE and missing and not self._policy.preview_only:
+                repairs += [_repair(one, RepairStatus.REFUSED, "", _WAITS_FOR_CAUSE) for one in group]
+                continue
+            made = [await self._one(candidate) for candidate in group]
+            if phase is Phase.SOURCE and any(repair.status is RepairStatus.VERIFIED for repair in made):
+                made = await self._after_restart(made)
+            repairs += made
+        return repairs
+
+    async def _one(self, candidate: Candidate) -> Repair:
+        started = time.perf_counter()
+        try:
+            resources = await self._resources(candidate.fix.needs)
+            context = FixContext(candidate.finding, candidate.option.arguments, self._policy.limits, resources)
+            plan = await candidate.fix.plan(context)
+        except NothingToDoError as error:
+            return _repair(candidate, RepairStatus.UNCHANGED, "", str(error), started=started)
+        except (FixError, NotConfiguredError, ResourceUnreachable, psycopg.Error) as error:
+            return _repair(candidate, RepairStatus.REFUSED, "", str(error), started=started)
+        if self._policy.preview_only or not self._policy.decide(candidate, plan):
+            return _repair(candidate, RepairStatus.PLANNED, plan.preview, plan.summary, plan.touches, started)
+        return await self._apply(candidate, context, plan, started)
+
+    async def _apply(self, candidate: Candidate, context: FixContext, plan: Plan, started: float) -> Repair:
+        first_step = len(self._journal)
+        try:
+            outcome = await candidate.fix.apply(context, plan, self._writers())
+        except (FixError, ResourceUnreachable, psycopg.Error, OSError) as error:
+            await self._roll_back(first_step)
+            reason = f"{type(error).__name__}: {error}" if isinstance(error, OSError) else str(error)
+            return _repair(candidate, RepairStatus.ROLLED_BACK, plan.preview, reason, plan.touches, started)
+        if await self._still_found(candidate.finding):
+            await self._roll_back(first_step)
+            reason = f"{candidate.finding.code} still finds it after the repair"
+            return _repair(candidate, RepairStatus.ROLLED_BACK, plan.preview, reason, plan.touches, started)
+        return _repair(candidate, RepairStatus.VERIFIED, plan.preview, outcome, plan.touches, started)
+
+    async def _still_found(self, finding: Finding) -> bool:
+        result = await self.check_again(finding.code)
+        return result.status in (Status.SKIP, Status.UNKNOWN) or any(
+            again.fingerprint == finding.fingerprint for again in result.findings
+        )
+
+    async def check_again(self, code: str) -> CheckResult:
+        """Run one check afresh, with the source read again."""
+        self._target.forget("source")
+        (result,) = await run_checks([self._checks[code]], self._target)
+        return result
+
+    async def _roll_back(self, first_step: int) -> None:
+        undo = Undo(self._target.root, self._journal, partial(self._target.provide, "database"))
+        for entry in in_reverse(self._journal.entries()):
+            if entry["step"] >= first_step:
+                await undo.revert(entry)
+
+    async def _after_restart(self, repairs: list[Repair]) -> list[Repair]:
+        """Wait for processes that still run the old code; name those that do not restart by themselves."""
+        self._policy.progress("waiting for the worker and the API to restart on the repaired source")
+        stale = await self.await_restart()
+        if not stale:
+            return repairs
+        names = ", ".join(f"{process.kind} (pid {process.pid})" for process in stale)
+        return [
+            replace(
+                repair, status=RepairStatus.RESTART_NEEDED, outcome=f"{repair.outcome}; still on the old code: {names}"
+            )
+            if repair.status is RepairStatus.VERIFIED
+            else repair
+            for repair in repairs
+        ]
+
+    async def await_restart(self) -> Sequence[Process]:
+        """Return the processes that still run code older than the journalled changes, after giving them time to
+        restart."""
+        files = [Path(entry["path"]) for entry in self._journal.entries() if entry["kind"] == "file"]
+
+        def stale_processes() -> list[Process]:
+            found = {
+                process.pid: process for path in files for process in self._target.environment.running_old_code(path)
+            }
+            return list(found.values())
+
+        deadline = time.monotonic() + RESTART_PATIENCE
+        stale = await asyncio.to_thread(stale_processes)
+        while stale and time.monotonic() < deadline:
+            await asyncio.sleep(RESTART_POLL)
+            stale = await asyncio.to_thread(stale_processes)
+        return stale
+
+    async def _resources(self, needs: Sequence[str]) -> dict[str, object]:
+        return {name: await self._target.provide(name) for name in needs}
+
+    def _writers(self) -> Writers:
+        chain = self._target.chain_or_none()
+        subject = TASKIQ_SUBJECT if chain is None else chain.queue_subject
+        return Writers(
+            source=SourceWriter(self._target.root, self._journal),
+            database=DatabaseWriter(partial(self._target.provide, "database"), self._journal),
+            queue=QueueWriter(partial(self._target.provide, "nats"), self._journal, subject),
+            models=ModelWriter(partial(self._target.provide, "models"), self._journal),
+            progress=self._policy.progress,
+        )
+
+
+def _repair(
+    candidate: Candidate,
+    status: RepairStatus,
+    preview: str,
+    outcome: str,
+    touched: tuple[str, ...] = (),
+    started: float | None = None,
+) -> Repair:
+    return Repair(
+        fix=candidate.fix.name,
+        code=candidate.finding.code,
+        fingerprint=candidate.finding.fingerprint,
+        title=candidate.option.title,
+        applicability=candidate.option.applicability,
+        status=status,
+        preview=preview,
+        outcome=redact(outcome),
+        touched=touched,
+        duration=0.0 if started is None else time.perf_counter() - started,
+    )

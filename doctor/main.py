@@ -1,0 +1,54 @@
+"""The entry point: runs the command line and turns every ending into one of the exit codes of :mod:`doctor.verdict`.
+
+Imports nothing heavy, so that ``doctor --version`` costs little more than the interpreter's own start.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``doctor`` with these arguments (default: the process's) and return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words in (["--version"], ["-V"]):
+        from doctor import __version__
+
+        sys.stdout.write(f"doctor {__version__}\n")
+        return 0
+    return _run(words)
+
+
+def _run(words: list[str]) -> int:
+    import click
+
+    from doctor.cli import doctor
+    from doctor.verdict import ExitCode
+
+    try:
+        result = doctor.main(args=words, prog_name="doctor", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        if not isinstance(error, click.UsageError):
+            sys.stderr.write(f"doctor: {error.format_message()}\n")
+        else:
+            error.show()
+        return int(ExitCode.USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        sys.stderr.write("interrupted\n")
+        return int(ExitCode.INTERRUPTED)
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else int(ExitCode.USAGE)
+    except BrokenPipeError:
+        # The reader went away. Keep the interpreter from failing again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(ExitCode.OK)
+    except Exception:  # noqa: BLE001 - the outermost boundary: a bug is shown whole and has its own exit code
+        import traceback
+
+        traceback.print_exc()
+        sys.stderr.write("This is a bug of doctor itself, not of the target.\n")
+        return int(ExitCode.INTERNAL)
+    return result if isinstance(result, int) else int(ExitCode.OK)

@@ -1,0 +1,86 @@
+"""The plugin manager: built-ins and third parties come through the same hooks.
+
+Hook implementations are called one by one, so that one that raises loses only itself.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import pluggy
+
+from doctor.check import Check
+from doctor.fix import Fix
+from doctor.hookspecs import DoctorHooks
+from doctor.report import Report
+
+BUILT_IN = ("doctor.checks", "doctor.fixes", "doctor.reports")
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Everything that plugins brought. ``problems`` are sentences about plugins that could not be used."""
+
+    checks: dict[str, Check] = field(default_factory=dict)
+    fixes: dict[str, Fix] = field(default_factory=dict)
+    reports: dict[str, Report] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+
+def load_registry(built_in: tuple[str, ...] = BUILT_IN, *, entry_points: bool = True) -> Registry:
+    """Load the built-ins and every installed plugin.
+
+    A plugin that cannot be imported, or whose hook raises, becomes a problem in the result. A third party cannot
+    replace a built-in: the first to register a code or a name keeps it.
+    """
+    manager = pluggy.PluginManager("doctor")
+    manager.add_hookspecs(DoctorHooks)
+    problems: list[str] = []
+    for name in built_in:
+        manager.register(importlib.import_module(name), name=name)
+    if entry_points:
+        _load_entry_points(manager, problems)
+    registry = Registry()
+    for plugin in manager.get_plugins():
+        _call(manager, plugin, registry, problems)
+    try:
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        problems.append(f"plugin {error.plugin}: {error}")
+    return Registry(registry.checks, registry.fixes, registry.reports, registry.origins, tuple(problems))
+
+
+def _load_entry_points(manager: pluggy.PluginManager, problems: list[str]) -> None:
+    from importlib.metadata import entry_points  # 15 ms, and only real runs need it
+
+    for entry in entry_points(group="doctor"):
+        try:
+            manager.register(entry.load(), name=entry.name)
+        except Exception as error:  # noqa: BLE001 - a foreign plugin may raise anything at import
+            problems.append(f"plugin {entry.name}: {type(error).__name__}: {error}")
+
+
+def _call(manager: pluggy.PluginManager, plugin: Any, registry: Registry, problems: list[str]) -> None:
+    name = manager.get_name(plugin) or repr(plugin)
+    others = [other for other in manager.get_plugins() if other is not plugin]
+    try:
+        for checks in manager.subset_hook_caller("doctor_checks", others)():
+            _add(registry.checks, {check.code: check for check in checks}, name, registry, problems)
+        for fixes in manager.subset_hook_caller("doctor_fixes", others)():
+            _add(registry.fixes, {fix.name: fix for fix in fixes}, name, registry, problems)
+        for reports in manager.subset_hook_caller("doctor_reports", others)():
+            _add(registry.reports, {report.name: report for report in reports}, name, registry, problems)
+    except Exception as error:  # noqa: BLE001 - a foreign hook may raise anything
+        problems.append(f"plugin {name}: {type(error).__name__}: {error}")
+
+
+def _add(into: dict[str, Any], new: dict[str, Any], plugin: str, registry: Registry, problems: list[str]) -> None:
+    for key, value in new.items():
+        if key in into:
+            problems.append(f"plugin {plugin}: {key} is already taken by {registry.origins[key]}")
+        else:
+            into[key] = value
+            registry.origins[key] = plugin

@@ -1,0 +1,120 @@
+"""The run record: ``.doctor/runs/<id>/run.json`` in the target, one truth for every report.
+
+Serialisation is lossless: ``loads(dumps(run)) == run``.
+
+Errors:
+    RecordError: there is no such run, or its file is not a run record.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from doctor.model import Run
+from doctor.redaction import redact
+
+_ADAPTER: TypeAdapter[Run] = TypeAdapter(Run)
+
+
+class RecordError(Exception):
+    """A run record is missing or unusable; the message says what to do."""
+
+
+def dumps(run: Run) -> str:
+    """Return the run as JSON text, indented, ending in a newline."""
+    return _ADAPTER.dump_json(run, indent=2).decode() + "\n"
+
+
+def loads(text: str | bytes) -> Run:
+    """Read a run from JSON text.
+
+    Raises:
+        RecordError: when the text is not a run record of this version.
+    """
+    try:
+        return _ADAPTER.validate_json(text)
+    except ValidationError as error:
+        raise RecordError(
+            f"not a run record: {error.errors()[0]['msg']}; run `doctor check` to make a new one"
+        ) from error
+
+
+def new_run_id(now: datetime, entropy: str) -> str:
+    """Return an id that sorts by time: ``20261120T194517Z-3f9a``."""
+    return f"{now:%Y%m%dT%H%M%SZ}-{entropy[:4]}"
+
+
+class RunStore:
+    """The runs of one target, under ``.doctor/runs``. The folder ignores itself in git."""
+
+    def __init__(self, root: Path) -> None:
+        self.folder = root / ".doctor" / "runs"
+
+    def directory(self, run_id: str) -> Path:
+        """Return the folder of a run, made on demand and readable by its owner alone."""
+        path = self.folder / run_id
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        ignore = self.folder.parent / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n", encoding="utf-8")
+        return path
+
+    def save(self, run: Run) -> Path:
+        """Write the record in one step, so that a reader never sees half of it. Every text is redacted once more."""
+        path = self.directory(run.id) / "run.json"
+        partial = path.with_suffix(".partial")
+        partial.write_text(redacted_json(run), encoding="utf-8")
+        partial.chmod(0o600)
+        partial.replace(path)
+        return path
+
+    def save_if_possible(self, run: Run) -> Path | None:
+        """Save, or return None where the target's folder cannot be written: a read-only target can still be
+        examined."""
+        try:
+            return self.save(run)
+        except OSError:
+            return None
+
+    def load(self, run_id: str) -> Run:
+        """Read one run.
+
+        Raises:
+            RecordError: when there is no such run or it cannot be read.
+        """
+        path = self.folder / run_id / "run.json"
+        try:
+            return loads(path.read_bytes())
+        except OSError as error:
+            known = ", ".join(self.ids()[-3:]) or "none yet; run `doctor check`"
+            raise RecordError(f"no run {run_id!r} here; the latest are: {known}") from error
+
+    def ids(self) -> list[str]:
+        """Return the ids of all recorded runs, oldest first."""
+        if not self.folder.is_dir():
+            return []
+        return sorted(path.parent.name for path in self.folder.glob("*/run.json"))
+
+    def latest(self) -> Run | None:
+        """Return the newest run, or None."""
+        ids = self.ids()
+        return self.load(ids[-1]) if ids else None
+
+
+def redacted_json(run: Run) -> str:
+    """Return the record as it is stored: JSON, every text redacted once more."""
+
+    def clean(value: object) -> object:
+        if isinstance(value, str):
+            return redact(value)
+        if isinstance(value, list):
+            return [clean(item) for item in value]
+        if isinstance(value, dict):
+            return {key: clean(item) for key, item in value.items()}
+        return value
+
+    return json.dumps(clean(json.loads(dumps(run))), indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,181 @@
+"""The target of a run: where it is, how it is configured, and its outside systems, opened lazily and once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from doctor.chain import Chain
+from doctor.check import NotApplicableError
+from doctor.configuration import Configuration, LoadedConfiguration, load_configuration, resolve_chain
+from doctor.model import Endpoint
+from doctor.model import Target as TargetRecord
+from doctor.resources.database import Database
+from doctor.resources.environment import Environment, Variable
+from doctor.resources.models import Models
+from doctor.resources.nats import Nats
+from doctor.source.index import Source, open_source
+
+SOURCE_TIMEOUT = 20.0
+"""Seconds for reading the whole source in its own process."""
+
+LOOPBACK = ("localhost", "127.", "[::1]", "::1", "/")
+
+
+class NotConfiguredError(NotApplicableError):
+    """The target has no such system; the message says what would configure it."""
+
+
+class Target:
+    """What is examined. Use as an async context manager; leaving it closes whatever was opened."""
+
+    def __init__(self, root: Path, loaded: LoadedConfiguration) -> None:
+        self.root = root
+        self.loaded = loaded
+        self.environment = Environment(root)
+        self._opened: dict[str, asyncio.Task[Any]] = {}
+        self._instances: dict[str, Any] = {}
+
+    @classmethod
+    def at(cls, path: Path, configuration: Path | None = None) -> Target:
+        """Look at ``path`` (a folder, or a file in it).
+
+        Raises:
+            ConfigurationError: when the configuration found there is malformed.
+        """
+        folder = (path if path.is_dir() else path.parent).resolve()
+        loaded = load_configuration(folder, configuration)
+        root = folder if loaded.path is None or configuration is not None else loaded.path.parent
+        return cls(root, loaded)
+
+    async def __aenter__(self) -> Target:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @property
+    def configuration(self) -> Configuration:
+        """The target's configuration."""
+        return self.loaded.configuration
+
+    @property
+    def name(self) -> str:
+        """The name that a write beyond this machine must repeat."""
+        return self.configuration.target.name or self.root.name
+
+    def chain(self) -> Chain:
+        """Return the configured chain.
+
+        Raises:
+            NotConfiguredError: there is none.
+            ConfigurationError: a variable that it reads is not a number.
+        """
+        chain = resolve_chain(self.configuration, lambda name: getattr(self.environment.get(name), "value", None))
+        if chain is None:
+            raise NotConfiguredError("no [chain] in doctor.toml")
+        return chain
+
+    def chain_or_none(self) -> Chain | None:
+        """Return the configured chain, or None."""
+        return None if self.configuration.chain is None else self.chain()
+
+    def variable(self, names: tuple[str, ...]) -> Variable | None:
+        """Return the first of these environment variables that the target sets."""
+        return next((found for name in names if (found := self.environment.get(name)) and found.value), None)
+
+    async def provide(self, name: str, *, opened: bool = True) -> Any:
+        """Return a resource by its parameter name.
+
+        Raises:
+            NotConfiguredError: the target has no such system.
+            ResourceUnreachable: it has one and it cannot be opened.
+        """
+        if name == "chain":
+            return self.chain()
+        if name == "environment":
+            return self.environment
+        if name == "source":
+            return await self._once("source", self._open_source)
+        instance = self._instance(name)
+        if opened and hasattr(instance, "open"):
+            await self._once(name, instance.open)
+        return instance
+
+    def forget(self, name: str) -> None:
+        """Open this resource afresh the next time it is asked for."""
+        self._opened.pop(name, None)
+
+    def _instance(self, name: str) -> Any:
+        if name not in self._instances:
+            make = {"database": self._database, "nats": self._nats, "models": self._models}[name]
+            self._instances[name] = make()
+        return self._instances[name]
+
+    async def _once(self, name: str, open_it: Callable[[], Awaitable[Any]]) -> Any:
+        if name not in self._opened:
+            self._opened[name] = asyncio.ensure_future(_awaited(open_it))
+        return await asyncio.shield(self._opened[name])
+
+    async def _open_source(self) -> Source:
+        source = await open_source(self.root / self.configuration.target.source, SOURCE_TIMEOUT)
+        if not source.files:
+            raise NotConfiguredError("no Python files here")
+        return source
+
+    def _required(self, names: tuple[str, ...]) -> Variable:
+        found = self.variable(names)
+        if found is None:
+            raise NotConfiguredError(f"no {names[0]} in .env or the environment")
+        return found
+
+    def _database(self) -> Database:
+        found = self._required(self.configuration.target.database_env)
+        return Database(found.secret, origin=found.origin)
+
+    def _nats(self) -> Nats:
+        found = self._required(self.configuration.target.nats_env)
+        return Nats(found.secret, origin=found.origin)
+
+    def _models(self) -> Models:
+        found = self.variable(self.configuration.target.ollama_env)
+        return Models(None if found is None else found.value, origin="" if found is None else found.origin)
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Return the outside systems that are configured, without opening any."""
+        found = []
+        for name in ("database", "nats", "models"):
+            try:
+                found.append(self._instance(name).endpoint)
+            except NotConfiguredError:
+                continue
+        return tuple(endpoint for endpoint in found if endpoint is not None)
+
+    def record(self) -> TargetRecord:
+        """Return what a run record keeps of the target."""
+        chain = self.chain_or_none()
+        return TargetRecord(self.name, str(self.root), self.endpoints(), () if chain is None else chain.stage_names)
+
+    def versions(self) -> dict[str, str]:
+        """Return the versions of the outside systems that were opened."""
+        found = {name: getattr(instance, "server_version", None) for name, instance in self._instances.items()}
+        return {name: str(version) for name, version in found.items() if version}
+
+    def beyond_loopback(self) -> tuple[Endpoint, ...]:
+        """Return the endpoints that are not on this machine."""
+        return tuple(e for e in self.endpoints() if not e.address.removeprefix("http://").startswith(LOOPBACK))
+
+    async def close(self) -> None:
+        """Close everything that was opened; a failure to close hides nothing that was learned."""
+        for task in self._opened.values():
+            task.cancel()
+        await asyncio.gather(*self._opened.values(), return_exceptions=True)
+        for instance in self._instances.values():
+            if hasattr(instance, "close"):
+                await instance.close()
+
+
+async def _awaited(open_it: Callable[[], Awaitable[Any]]) -> Any:
+    return await open_it()

@@ -1,0 +1,239 @@
+"""The proof: canary messages through the real entry, followed from stage to stage by what the database holds.
+
+Nothing is simulated and nothing is slept for: each stage is awaited as a fact, with a deadline. Canaries never share an
+extraction with other messages; where that cannot be guaranteed the verification refuses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+from psycopg import sql
+
+from doctor.canary import Canaries, recognises, remove
+from doctor.chain import Chain, Stage
+from doctor.chain_progress import stalled_rows
+from doctor.model import StageResult, Verification
+from doctor.redaction import bounded, redact
+from doctor.resources.database import Database
+from doctor.target import Target
+from doctor.writers import identifier
+
+POLL = 0.1
+HTTP_TIMEOUT = 10.0
+FOUND_BEST = 5
+"""A canary counts as found when its text is among so many best hits for its own words."""
+
+
+class VerificationRefusedError(Exception):
+    """The verification would not be safe or not be possible; the message says why and what to do."""
+
+
+@dataclass(slots=True)
+class _Walk:
+    """One walk through the chain and the results so far."""
+
+    target: Target
+    chain: Chain
+    database: Database
+    base_url: str
+    canaries: Canaries
+    deadline: float
+    """Seconds for each stage."""
+    progress: Callable[[StageResult], None]
+    started: float = field(default_factory=time.monotonic)
+    stages: list[StageResult] = field(default_factory=list)
+
+    def add(self, result: StageResult) -> bool:
+        self.stages.append(result)
+        self.progress(result)
+        return result.passed
+
+
+async def verify(
+    target: Target,
+    canaries: Canaries,
+    *,
+    deadline: float = 60.0,
+    keep: bool = False,
+    progress: Callable[[StageResult], None] = lambda _result: None,
+) -> Verification:
+    """Send the canaries and follow them. ``deadline`` is in seconds, for each stage.
+
+    Raises:
+        VerificationRefusedError: canaries could share an extraction with other messages, or the chain has no known
+        entry. ResourceUnreachable, NotConfiguredError: the database is not there.
+    """
+    started_at = datetime.now(UTC)
+    walk = await _prepare(target, canaries, deadline, progress)
+    try:
+        await _follow(walk)
+    finally:
+        removed = {} if keep else await remove(walk.database, walk.chain, canaries)
+    failed = next((stage for stage in walk.stages if not stage.passed), None)
+    rows = ", ".join(f"{count} {table}" for table, count in removed.items() if count)
+    return Verification(
+        marker=canaries.marker,
+        canaries=canaries.count,
+        stages=tuple(walk.stages),
+        passed=failed is None,
+        stopped_at=None if failed is None else failed.name,
+        reason=(failed.detail if failed else "every stage proved") + ("" if keep else f"; removed {rows or 'nothing'}"),
+        kept=keep,
+        started_at=started_at,
+    )
+
+
+async def _prepare(
+    target: Target, canaries: Canaries, deadline: float, progress: Callable[[StageResult], None]
+) -> _Walk:
+    chain = target.chain()
+    database: Database = await target.provide("database")
+    base = target.variable(target.configuration.target.api_env)
+    if base is None:
+        raise VerificationRefusedError("no API_URL in .env or the environment: where should the canaries be sent?")
+    if chain.isolated_by is None:
+        threshold = next((stage for stage in chain.stages if stage.threshold), None)
+        waiting = await stalled_rows(database, chain, threshold) if threshold else ()
+        raise VerificationRefusedError(
+            "canaries could share an extraction with other messages"
+            + (f" ({len(waiting)} wait now)" if waiting else "")
+            + ": name the column that keeps them apart as `isolated_by` in [chain]"
+        )
+    if canaries.count < chain.message_threshold:
+        raise VerificationRefusedError(
+            f"{canaries.count} canaries never reach the threshold of {chain.message_threshold}"
+        )
+    return _Walk(target, chain, database, base.value.rstrip("/"), canaries, deadline, progress)
+
+
+async def _follow(walk: _Walk) -> None:
+    """Walk from the entry to the search and stop at the first stage that is not proved."""
+    if not walk.add(await _received(walk)):
+        return
+    for stage in walk.chain.stages:
+        if stage.table == walk.chain.message_table and not walk.add(await _passed(walk, stage)):
+            return
+        if stage.table != walk.chain.message_table and not walk.add(await _produced(walk, stage)):
+            return
+    if walk.chain.search:
+        walk.add(await _found(walk))
+
+
+async def _received(walk: _Walk) -> StageResult:
+    method, _, path = walk.chain.entry.partition(" ")
+    headers = {}
+    if walk.chain.secret_header and walk.chain.secret_env:
+        secret = walk.target.environment.secret(walk.chain.secret_env)
+        if secret:
+            headers[walk.chain.secret_header] = secret.reveal()
+    accepted, complaint = 0, ""
+    async with httpx.AsyncClient(base_url=walk.base_url, timeout=HTTP_TIMEOUT, headers=headers) as client:
+        for update in walk.canaries.updates(int(time.time())):
+            try:
+                response = await client.request(method, path, json=update)
+            except httpx.HTTPError as error:
+                complaint = f"{type(error).__name__}: {error}"
+                break
+            if response.is_success:
+                accepted += 1
+            else:
+                complaint = f"{response.status_code} {bounded(response.text, 200)}"
+    expected = walk.canaries.count
+    detail = redact(complaint) or f"{walk.chain.entry} answered 2xx"
+    return _result(walk, "received", accepted, expected, accepted == expected, detail)
+
+
+async def _passed(walk: _Walk, stage: Stage) -> StageResult:
+    """Await the canaries that have passed a stage of the message table."""
+    assert stage.column is not None  # the configuration names one for each stage with a table
+    at_threshold = _behind_threshold(walk.chain, stage)
+    expected = walk.canaries.count
+    if at_threshold:  # what was assigned must be embedded; who waits for the threshold waits for everything after it
+        expected = walk.chain.message_threshold if stage.threshold else walk.stages[-1].count
+    query = sql.SQL("SELECT count(*) FROM {} WHERE {} AND {} IS NOT NULL").format(
+        identifier(walk.chain.message_table), recognises(walk.chain, walk.canaries), sql.Identifier(stage.column)
+    )
+    count = await _await_count(walk, lambda: walk.database.scalar(query), expected)
+    waiting = walk.canaries.count - count
+    detail = f"{waiting} wait for the threshold" if at_threshold and waiting and count >= expected else ""
+    return _result(walk, stage.name, count, expected, count >= expected, detail)
+
+
+def _behind_threshold(chain: Chain, stage: Stage) -> bool:
+    return any(each.threshold for each in chain.stages[: chain.position(stage.name) + 1])
+
+
+async def _produced(walk: _Walk, stage: Stage) -> StageResult:
+    """Await the rows of another table that the canaries brought into being: at least one, and each with its column
+    filled."""
+    assert stage.table is not None
+    assert stage.column is not None
+    link = stage.produced_by or "topic_id"
+    mine = sql.SQL("{link} IN (SELECT {link} FROM {messages} WHERE {canary} AND {link} IS NOT NULL)").format(
+        link=sql.Identifier(link),
+        messages=identifier(walk.chain.message_table),
+        canary=recognises(walk.chain, walk.canaries),
+    )
+    query = sql.SQL("SELECT count(*) AS made, count({}) AS filled FROM {} WHERE {}").format(
+        sql.Identifier(stage.column), identifier(stage.table), mine
+    )
+    made = 0
+
+    async def filled() -> int:
+        nonlocal made
+        row = await walk.database.fetch_one(query)
+        made = row["made"] if row else 0
+        return row["filled"] if row and row["filled"] == made else 0
+
+    count = await _await_count(walk, filled, 1)
+    return _result(walk, stage.name, count, max(made, 1), count >= max(made, 1), f"{made} {stage.table}")
+
+
+async def _found(walk: _Walk) -> StageResult:
+    """Search for one embedded canary by its own words and look for its marker among the best hits."""
+    assert walk.chain.search is not None
+    method, _, path = walk.chain.search.partition(" ")
+    embedded = next(
+        (s.column for s in walk.chain.stages if s.table == walk.chain.message_table and _is_last(walk.chain, s)), None
+    )
+    query = sql.SQL(
+        "SELECT {content} AS text FROM {messages} WHERE {canary} AND {embedded} IS NOT NULL ORDER BY 1 LIMIT 1"
+    ).format(
+        content=sql.Identifier(walk.chain.content),
+        messages=identifier(walk.chain.message_table),
+        canary=recognises(walk.chain, walk.canaries),
+        embedded=sql.Identifier(embedded or walk.chain.content),
+    )
+    text = await walk.database.scalar(query)
+    async with httpx.AsyncClient(base_url=walk.base_url, timeout=HTTP_TIMEOUT) as client:
+        try:
+            response = await client.request(method, path, json={"query": text, "limit": FOUND_BEST, "threshold": 0.0})
+        except httpx.HTTPError as error:
+            return _result(walk, "found", 0, 1, False, redact(f"{type(error).__name__}: {error}"))
+    hit = response.is_success and walk.canaries.marker in response.text
+    detail = f"{walk.chain.search}" if hit else f"{response.status_code} {bounded(redact(response.text), 200)}"
+    return _result(walk, "found", int(hit), 1, hit, detail)
+
+
+def _is_last(chain: Chain, stage: Stage) -> bool:
+    own = [each for each in chain.stages if each.table == chain.message_table]
+    return bool(own) and own[-1] is stage
+
+
+async def _await_count(walk: _Walk, ask: Callable[[], Awaitable[Any]], expected: int) -> int:
+    """Ask until the count is reached or the stage's time is over; return the last answer."""
+    end = time.monotonic() + walk.deadline
+    while (count := int(await ask() or 0)) < expected and time.monotonic() < end:  # noqa: ASYNC110 - a remote fact
+        await asyncio.sleep(POLL)
+    return count
+
+
+def _result(walk: _Walk, name: str, count: int, expected: int, passed: bool, detail: str) -> StageResult:
+    return StageResult(name, count, expected, passed, time.monotonic() - walk.started, detail)

@@ -1,0 +1,354 @@
+"""The only hands that change the target. Each journals the inverse of a step before the step takes effect."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from psycopg import sql
+
+from doctor.fix import RefusedError
+from doctor.journal import FileChange, Journal
+from doctor.model import JSON
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
+
+    from doctor.resources.database import Database
+    from doctor.resources.models import Models
+    from doctor.resources.nats import Nats
+
+T = TypeVar("T")
+
+Opener: TypeAlias = Callable[[], Awaitable[T]]
+"""Opens a resource when the first write needs it."""
+
+LOCK_TIMEOUT = "5s"
+"""How long a write waits for a lock of the application before it gives up."""
+
+INDEX_LOCK_TIMEOUT = "30s"
+"""A concurrent build waits for open transactions; longer, because nobody waits for the build."""
+
+_FILL_VECTORS = sql.SQL("""
+    WITH written AS (
+        UPDATE {table} AS t SET {column} = u.vector::vector
+        FROM unnest(%s::text[], %s::text[], %s::text[]) AS u (key, hash, vector)
+        WHERE t.{key} = u.key::{key_type} AND t.{column} IS NULL AND md5({content}) = u.hash
+        RETURNING t.{key}::text AS key, md5(t.{column}::text) AS hash
+    ) SELECT key, hash FROM written
+""")
+
+_EMPTY_VECTORS = sql.SQL("""
+    UPDATE {table} AS t SET {column} = NULL
+    FROM unnest(%s::text[], %s::text[]) AS u (key, hash)
+    WHERE t.{key} = u.key::{key_type} AND md5(t.{column}::text) = u.hash
+""")
+
+
+def identifier(name: str) -> sql.Identifier:
+    """Quote ``schema.table`` or a plain name."""
+    return sql.Identifier(*name.split("."))
+
+
+class SourceWriter:
+    """Replaces files below the target's root."""
+
+    def __init__(self, root: Path, journal: Journal) -> None:
+        self._root = root
+        self._journal = journal
+
+    def replace(self, path: Path, before: bytes, after: bytes) -> None:
+        """Write ``after`` over ``before`` in one step, keeping the file's mode.
+
+        Raises:
+            RefusedError: when the file lies outside the target or no longer holds ``before``.
+        """
+        real = path.resolve()
+        if not real.is_relative_to(self._root.resolve()):
+            raise RefusedError(f"{path} lies outside the target")
+        if real.read_bytes() != before:
+            raise RefusedError(f"{path} changed while the repair was planned; run `doctor fix` again")
+        relative = real.relative_to(self._root.resolve()).as_posix()
+        self._journal.append(FileChange.between(relative, before, after).to_entry())
+        write_atomically(real, after)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace a file's content so that a reader sees the old or the new, never half; the mode stays."""
+    partial = path.with_name(f".{path.name}.doctor")
+    partial.write_bytes(data)
+    partial.chmod(path.stat().st_mode & 0o7777)
+    partial.replace(path)
+
+
+class DatabaseWriter:
+    """Writes rows, vectors and indexes. One short transaction a step; the journal entry precedes the commit."""
+
+    def __init__(self, database: Opener[Database], journal: Journal) -> None:
+        self._database = database
+        self._journal = journal
+
+    async def update_row(
+        self, table: str, key: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any]
+    ) -> None:
+        """Change the columns of one row.
+
+        Raises:
+            RefusedError: when the row is gone or no longer holds ``before``.
+        """
+        database = await self._database()
+        async with database.connect_for_writing() as connection, connection.transaction():
+            await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+            current = await _read_row(connection, table, key, sorted(after), lock=True)
+            if current is None or any(current[column] != _text(value) for column, value in before.items()):
+                raise RefusedError(f"the row of {table} changed while the repair was planned; run `doctor fix` again")
+            assignments = sql.SQL(", ").join(
+                sql.SQL("{} = %s").format(sql.Identifier(column)) for column in sorted(after)
+            )
+            statement = sql.SQL("UPDATE {} SET {} WHERE {}").format(identifier(table), assignments, _matches(key))
+            await connection.execute(statement, [*(after[c] for c in sorted(after)), *map(_text, key.values())])
+            changed = await _read_row(connection, table, key, sorted(after))
+            entry = {"kind": "row", "table": table, "key": _texts(key), "before": current, "after": changed}
+            self._journal.append(entry)
+
+    async def insert_row(self, table: str, row: Mapping[str, Any], key: Sequence[str]) -> Mapping[str, Any]:
+        """Insert one row and return its key."""
+        database = await self._database()
+        async with database.connect_for_writing() as connection, connection.transaction():
+            await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+            columns = sorted(row)
+            statement = sql.SQL("INSERT INTO {} ({}) VALUES ({}) RETURNING {}").format(
+                identifier(table),
+                sql.SQL(", ").join(map(sql.Identifier, columns)),
+                sql.SQL(", ").join(sql.Placeholder() * len(columns)),
+                sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(column)) for column in key),
+            )
+            cursor = await connection.execute(statement, [row[column] for column in columns])
+            values = await cursor.fetchone()
+            assert values is not None  # RETURNING of one inserted row
+            made = dict(zip(key, values, strict=True))
+            inserted = await _read_row(connection, table, made, columns)
+            self._journal.append({"kind": "inserted", "table": table, "key": made, "after": inserted})
+        return made
+
+    async def create_index(self, name: str, statement: str, *, replaces: str | None = None) -> None:
+        """Run one ``CREATE INDEX CONCURRENTLY`` outside a transaction; drop what a failure leaves behind.
+
+        ``replaces`` is an invalid index that is dropped first.
+
+        Raises:
+            psycopg.Error: when the build fails; the invalid remainder has been dropped.
+        """
+        self._journal.append({"kind": "index", "name": name})
+        database = await self._database()
+        async with database.connect_for_writing() as connection:
+            await connection.execute("SET statement_timeout = 0")
+            await connection.execute(f"SET lock_timeout = '{INDEX_LOCK_TIMEOUT}'")
+            if replaces:
+                await connection.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(identifier(replaces)))
+            try:
+                await connection.execute(statement)
+            except BaseException:
+                await connection.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(identifier(name)))
+                raise
+
+    async def fill_vectors(
+        self, table: str, key: str, column: str, content: str, rows: Sequence[tuple[Any, str, Sequence[float]]]
+    ) -> int:
+        """Write vectors where the column is still NULL and the embedded content is unchanged; return how many."""
+        keys = [str(row[0]) for row in rows]
+        vectors = ["[" + ",".join(map(repr, row[2])) + "]" for row in rows]
+        database = await self._database()
+        async with database.connect_for_writing() as connection, connection.transaction():
+            await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+            types = await _column_types(connection, table)
+            statement = _FILL_VECTORS.format(
+                table=identifier(table),
+                column=sql.Identifier(column),
+                key=sql.Identifier(key),
+                key_type=sql.SQL(types[key]),
+                content=sql.SQL(content),
+            )
+            cursor = await connection.execute(statement, [keys, [row[1] for row in rows], vectors])
+            written = [list(row) for row in await cursor.fetchall()]
+            if written:
+                entry = {"kind": "vectors", "table": table, "key": key, "column": column, "rows": written}
+                self._journal.append(entry)
+        return len(written)
+
+
+async def _read_row(
+    connection: AsyncConnection[Any],
+    table: str,
+    key: Mapping[str, Any],
+    columns: Sequence[str],
+    *,
+    lock: bool = False,
+) -> dict[str, str | None] | None:
+    statement = sql.SQL("SELECT {} FROM {} WHERE {}{}").format(
+        sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(column)) for column in columns),
+        identifier(table),
+        _matches(key),
+        sql.SQL(" FOR UPDATE" if lock else ""),
+    )
+    cursor = await connection.execute(statement, [_text(value) for value in key.values()])
+    values = await cursor.fetchone()
+    return None if values is None else dict(zip(columns, values, strict=True))
+
+
+def _matches(key: Mapping[str, Any]) -> sql.Composable:
+    return sql.SQL(" AND ").join(sql.SQL("{}::text = %s").format(sql.Identifier(column)) for column in key)
+
+
+def _text(value: Any) -> str | None:
+    """Return a value as PostgreSQL's ``::text`` shows it, for the types that fixes write."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _texts(values: Mapping[str, Any]) -> dict[str, str | None]:
+    return {column: _text(value) for column, value in values.items()}
+
+
+class QueueWriter:
+    """Publishes TaskIQ messages on JetStream, in the form of TaskIQ's own JSON formatter (taskiq 0.13)."""
+
+    def __init__(self, nats: Opener[Nats], journal: Journal, subject: str) -> None:
+        self._nats = nats
+        self._journal = journal
+        self._subject = subject
+
+    async def publish(self, task: str, arguments: Mapping[str, JSON]) -> None:
+        """Enqueue one task and wait until the stream has it."""
+        task_id = uuid.uuid4().hex
+        message = {
+            "task_id": task_id,
+            "task_name": task,
+            "labels": {},
+            "labels_types": {},
+            "args": [],
+            "kwargs": dict(arguments),
+        }
+        self._journal.append({"kind": "published", "task": task, "arguments": dict(arguments), "task_id": task_id})
+        await (await self._nats()).publish(self._subject, json.dumps(message).encode())
+
+
+class ModelWriter:
+    """Makes a model server download a model. Not taken back by undo: a model that nobody uses does no harm."""
+
+    def __init__(self, models: Opener[Models], journal: Journal) -> None:
+        self._models = models
+        self._journal = journal
+
+    async def pull(self, server: str, model: str, progress: Callable[[str], None]) -> None:
+        """Download ``model`` to ``server``, telling ``progress`` about it."""
+        self._journal.append({"kind": "pulled", "server": server, "model": model})
+        await (await self._models()).ollama(server).pull(model, progress)
+
+
+class Undo:
+    """Takes journalled steps back, last first, and refuses what somebody changed since."""
+
+    def __init__(self, root: Path, journal: Journal, database: Opener[Database]) -> None:
+        self._root = root
+        self._journal = journal
+        self._database = database
+
+    async def revert(self, entry: Mapping[str, Any]) -> str | None:
+        """Take one step back; return what was done, or None when there was nothing to do.
+
+        Raises:
+            JournalError: a file was changed since.
+            RefusedError: a row was changed since, or the step has no inverse in this version.
+        """
+        steps: dict[str, Callable[[Mapping[str, Any]], Awaitable[str | None]]] = {
+            "file": self._file,
+            "row": self._row,
+            "inserted": self._inserted,
+            "index": self._index,
+            "vectors": self._vectors,
+        }
+        done = await steps[entry["kind"]](entry) if entry["kind"] in steps else None
+        self._journal.append({"kind": "undone", "step": entry["step"]})
+        return done
+
+    async def _file(self, entry: Mapping[str, Any]) -> str | None:
+        change = FileChange.from_entry(dict(entry))
+        path = self._root / change.path
+        restored = await asyncio.to_thread(lambda: change.revert(path.read_bytes()))
+        if restored is None:
+            return None
+        write_atomically(path, restored)
+        return f"{change.path} restored"
+
+    async def _row(self, entry: Mapping[str, Any]) -> str | None:
+        database = await self._database()
+        table, key, before, after = entry["table"], entry["key"], entry["before"], entry["after"]
+        async with database.connect_for_writing() as connection, connection.transaction():
+            types = await _column_types(connection, table)
+            current = await _read_row(connection, table, key, sorted(after), lock=True)
+            if current == before:
+                return None
+            if current != after:
+                raise RefusedError(f"a row of {table} was changed since the repair; undo leaves it alone")
+            assignments = sql.SQL(", ").join(
+                sql.SQL("{} = %s::{}").format(sql.Identifier(column), sql.SQL(types[column])) for column in before
+            )
+            statement = sql.SQL("UPDATE {} SET {} WHERE {}").format(identifier(table), assignments, _matches(key))
+            await connection.execute(statement, [*before.values(), *key.values()])
+        return f"1 row of {table} restored"
+
+    async def _inserted(self, entry: Mapping[str, Any]) -> str | None:
+        database = await self._database()
+        table, key, after = entry["table"], entry["key"], entry["after"]
+        async with database.connect_for_writing() as connection, connection.transaction():
+            current = await _read_row(connection, table, key, sorted(after), lock=True)
+            if current is None:
+                return None
+            if current != after:
+                raise RefusedError(f"the row inserted into {table} was changed since; undo leaves it alone")
+            await connection.execute(
+                sql.SQL("DELETE FROM {} WHERE {}").format(identifier(table), _matches(key)), list(key.values())
+            )
+        return f"1 row of {table} removed"
+
+    async def _index(self, entry: Mapping[str, Any]) -> str | None:
+        database = await self._database()
+        async with database.connect_for_writing() as connection:
+            cursor = await connection.execute("SELECT to_regclass(%s) IS NOT NULL", [entry["name"]])
+            row = await cursor.fetchone()
+            if not row or not row[0]:
+                return None
+            await connection.execute(f"SET lock_timeout = '{INDEX_LOCK_TIMEOUT}'")
+            await connection.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(identifier(entry["name"])))
+        return f"index {entry['name']} dropped"
+
+    async def _vectors(self, entry: Mapping[str, Any]) -> str | None:
+        database = await self._database()
+        rows = entry["rows"]
+        async with database.connect_for_writing() as connection:
+            types = await _column_types(connection, entry["table"])
+            statement = _EMPTY_VECTORS.format(
+                table=identifier(entry["table"]),
+                column=sql.Identifier(entry["column"]),
+                key=sql.Identifier(entry["key"]),
+                key_type=sql.SQL(types[entry["key"]]),
+            )
+            cursor = await connection.execute(statement, [[row[0] for row in rows], [row[1] for row in rows]])
+        return f"{cursor.rowcount} vectors of {entry['table']} emptied" if cursor.rowcount else None
+
+
+async def _column_types(connection: AsyncConnection[Any], table: str) -> dict[str, str]:
+    cursor = await connection.execute(
+        "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute "
+        "WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped",
+        [identifier(table).as_string(connection)],
+    )
+    return dict(await cursor.fetchall())
