@@ -1,0 +1,126 @@
+"""A task needs an agent configuration that is not there, or not usable.
+
+## What it finds
+A stage of `[chain]` names an agent (`agent = "knowledge_extractor"`), and the table of agent configurations has no
+row of that name, none that is active, or one whose provider is missing, inactive or known to be broken.
+
+## Why it hurts
+The application looks for the *active* row of that *name*, finds none, logs one line and returns. The stage never
+runs, and no error is raised: `No active agent config 'knowledge_extractor' found for knowledge extraction, skipping`.
+
+## How it is told from its look-alikes
+The row is read as the application selects it: by name, active, with its provider. A row that exists but is inactive,
+a row under a similar name, and no row at all are three different repairs.
+
+## How to fix
+An inactive row is activated (safe: one column). A missing row needs a prompt, which only you have: create it through
+the application, or copy a similar row.
+
+## False positives
+An agent that is switched off on purpose. Remove `agent` from its stage.
+"""
+
+from collections.abc import AsyncIterator
+from difflib import get_close_matches
+
+from doctor.api import (
+    AgentTables,
+    Applicability,
+    Chain,
+    Database,
+    Evidence,
+    EvidenceKind,
+    Finding,
+    FixOption,
+    Mechanism,
+    Observation,
+    Resource,
+    Severity,
+    Stage,
+    agent_tables,
+    check,
+)
+
+
+@check(
+    "AGT001",
+    "agent-config-missing",
+    severity=Severity.ERROR,
+    tags=["live"],
+    mechanisms=[
+        Mechanism("AGT001", "CHN001", "the task finds no active configuration and returns", ("agent", "stage")),
+        Mechanism("AGT001", "EMB001", "nothing is extracted, so nothing is embedded", ("stage",)),
+    ],
+)
+async def agent_config_missing(database: Database, chain: Chain) -> AsyncIterator[Finding | Observation]:
+    """Look for the row of each agent that the chain names."""
+    tables = await agent_tables(database)
+    wanted = [stage for stage in chain.stages if stage.agent]
+    for stage in wanted:
+        problem = _problem(tables, stage)
+        if problem is not None:
+            yield problem
+    if wanted:
+        yield Observation(f"agent {', '.join(sorted(str(stage.agent) for stage in wanted))} looked up")
+
+
+def _problem(tables: AgentTables, stage: Stage) -> Finding | None:
+    name = str(stage.agent)
+    rows = tables.named(name)
+    if not rows:
+        return _finding(stage, "missing", _missing(tables, name), "no row of this name", ())
+    row = rows[0]
+    if not row.is_active:
+        words = f"no active row named `{name}` in {row.table} ({len(rows)} row, inactive)"
+        return _finding(
+            stage, "inactive", words, "the row is inactive", (_activate(row.name, row.table, row.key_column, row.key),)
+        )
+    if row.provider is None:
+        words = f"the active row `{name}` in {row.table} has no provider"
+        return _finding(stage, "orphan", words, "the row refers to no provider", ())
+    if row.provider.problem:
+        words = f"`{name}` uses {row.provider.name}, but {row.provider.problem}"
+        inactive = row.provider.is_active is False
+        fix = _activate(row.provider.name, row.provider.table, row.provider.key_column, row.provider.key)
+        return _finding(stage, "provider", words, row.provider.problem, (fix,) if inactive else ())
+    return None
+
+
+def _missing(tables: AgentTables, name: str) -> str:
+    if not tables.tables:
+        return f"no table of agent configurations, so no `{name}`"
+    near = get_close_matches(name, [row.name for row in tables.rows], n=1)
+    return f"no row named `{name}` in {tables.tables[0].name}" + (
+        f"; did somebody misspell it as `{near[0]}`?" if near else ""
+    )
+
+
+def _finding(stage: Stage, subject: str, symptom: str, cause: str, fixes: tuple[FixOption, ...]) -> Finding:
+    name = str(stage.agent)
+    return Finding(
+        code="AGT001",
+        resource=Resource("agent", name),
+        symptom=symptom,
+        cause=cause,
+        severity=Severity.ERROR,
+        stage=stage.name,
+        subject=subject,
+        group=name,
+        impacts=(f"`{stage.name}` never runs",),
+        evidence=(Evidence(EvidenceKind.SQL, "agent configurations", symptom),),
+        related=(Resource("stage", stage.name),),
+        rule="the application selects the active row by its name",
+        fixes=fixes,
+        validation="doctor check --select AGT001",
+    )
+
+
+def _activate(name: str, table: str, column: str, key: str) -> FixOption:
+    return FixOption(
+        fix="update-row",
+        title=f"activate `{name}`: {table}.is_active = true",
+        applicability=Applicability.SAFE,
+        reason="one boolean of one existing row; undo restores it",
+        arguments={"table": table, "key": {column: key}, "before": {"is_active": False}, "after": {"is_active": True}},
+        recommended=True,
+    )

@@ -1,0 +1,59 @@
+"""JetStream is off although tasks depend on it.
+
+## What it finds
+The NATS server answers but runs without JetStream.
+
+## Why it hurts
+Tasks are published to a stream. Without JetStream there is none: publishing fails, or tasks of plain NATS are lost
+whenever no worker happens to listen.
+
+## How it is told from its look-alikes
+The server's own greeting says whether JetStream is on. Its `/healthz` page does not: it answers 200 with JetStream
+off (measured on nats-server 2.15.1), so a green health page proves nothing here.
+
+## How to fix
+Start the server with `-js` and a storage directory, or add a `jetstream {}` block to its configuration.
+
+## False positives
+A pipeline on plain NATS by choice. Leave the check out with `--ignore NAT002`.
+"""
+
+from collections.abc import AsyncIterator
+
+from doctor.api import (
+    Evidence,
+    EvidenceKind,
+    Finding,
+    Mechanism,
+    Nats,
+    Observation,
+    Resource,
+    Severity,
+    check,
+)
+
+
+@check(
+    "NAT002",
+    "jetstream-disabled",
+    severity=Severity.CRITICAL,
+    tags=["live"],
+    mechanisms=[Mechanism("NAT002", "CHN002", "a task that no stream can hold ends as a dead letter", ("service",))],
+)
+async def jetstream_disabled(nats: Nats) -> AsyncIterator[Finding | Observation]:
+    """Read the greeting."""
+    if nats.server.jetstream:
+        yield Observation("JetStream on")
+        return
+    yield Finding(
+        code="NAT002",
+        resource=Resource("service", "jetstream"),
+        symptom=f"NATS {nats.server.version} at {nats.endpoint.address} runs without JetStream",
+        cause="the server was started without JetStream",
+        severity=Severity.CRITICAL,
+        related=(Resource("service", "nats"),),
+        impacts=("no task is stored or delivered",),
+        evidence=(Evidence(EvidenceKind.NATS, "INFO", "the greeting has no `jetstream: true`"),),
+        rule="without JetStream there is no stream that could hold a task",
+        validation="doctor check --select NAT002",
+    )

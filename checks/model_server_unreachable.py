@@ -1,0 +1,71 @@
+"""A model server that the target uses cannot be reached.
+
+## What it finds
+The server in `OLLAMA_HOST` (or `OLLAMA_BASE_URL`) does not answer, or answers as something other than Ollama.
+
+## Why it hurts
+Nothing is extracted and nothing is embedded; tasks fail, are retried, and end as dead letters.
+
+## How it is told from its look-alikes
+Refused, unknown host, no answer in time, and "something else answers there" are different sentences. A server that
+answers but lacks a model is not this check's business (MOD001). A name such as `ollama` that exists only inside a
+compose network is said to be so.
+
+## How to fix
+Start the server, or correct the address where the finding says it came from.
+
+## False positives
+A server that the application reaches and this machine does not.
+"""
+
+from collections.abc import AsyncIterator
+
+from doctor.api import (
+    Evidence,
+    EvidenceKind,
+    Finding,
+    Mechanism,
+    ModelError,
+    Models,
+    NotApplicableError,
+    Observation,
+    Resource,
+    Severity,
+    check,
+    milliseconds,
+)
+
+
+@check(
+    "MOD002",
+    "model-server-unreachable",
+    severity=Severity.CRITICAL,
+    tags=["live"],
+    guards="models",
+    mechanisms=[
+        Mechanism("MOD002", "CHN002", "the task's model call fails", ("service",)),
+        Mechanism("MOD002", "CHN001", "the task's model call fails", ("service",)),
+        Mechanism("MOD002", "EMB001", "no vector can be computed", ("service",)),
+    ],
+)
+async def model_server_unreachable(models: Models) -> AsyncIterator[Finding | Observation]:
+    """Ask the server for its version."""
+    server = models.default
+    if server is None:
+        raise NotApplicableError("no OLLAMA_HOST in .env or the environment")
+    try:
+        took = await milliseconds(server.version())
+    except ModelError as error:
+        yield Finding(
+            code="MOD002",
+            resource=Resource("service", "models"),
+            symptom=str(error),
+            cause="the model server does not answer as Ollama does",
+            severity=Severity.CRITICAL,
+            impacts=("nothing is extracted or embedded",),
+            evidence=(Evidence(EvidenceKind.HTTP, f"GET {server.endpoint.address}/api/version", str(error)),),
+            rule="every model call goes there",
+            validation="doctor check --select MOD002",
+        )
+        return
+    yield Observation(f"Ollama {server.server_version} answers in {took:.0f} ms", rules_out="model server down")

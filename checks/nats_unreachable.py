@@ -1,0 +1,71 @@
+"""NATS cannot be reached.
+
+## What it finds
+The address in `NATS_URL` (or the variable named in `[target] nats_env`) does not lead to a NATS server: nothing
+listens, the name does not resolve, something else answers, or the credentials are refused.
+
+## Why it hurts
+NATS carries every task. Without it the webhook cannot hand anything on, and no worker receives anything.
+
+## How it is told from its look-alikes
+The client library hides the reason behind "no servers available"; the doctor reads it from the connection's error
+callback. A server that answers in another protocol (for example the HTTP monitoring port 8222) is named as such.
+
+## How to fix
+Start the server, or correct the address where the finding says it came from.
+
+## False positives
+A server that is reachable from the application's network but not from here. Run the doctor where the application runs.
+"""
+
+from collections.abc import AsyncIterator
+
+from doctor.api import (
+    Evidence,
+    EvidenceKind,
+    Finding,
+    Mechanism,
+    Nats,
+    NatsUnreachable,
+    Observation,
+    Resource,
+    Severity,
+    check,
+)
+
+
+@check(
+    "NAT001",
+    "nats-unreachable",
+    severity=Severity.CRITICAL,
+    tags=["live"],
+    guards="nats",
+    mechanisms=[
+        Mechanism("NAT001", "CHN002", "a task that cannot be enqueued ends as a dead letter", ("service",)),
+    ],
+)
+async def nats_unreachable(nats: Nats) -> AsyncIterator[Finding | Observation]:
+    """Connect and measure one round trip."""
+    try:
+        await nats.open()
+        round_trip = await nats.round_trip()
+    except NatsUnreachable as error:
+        yield Finding(
+            code="NAT001",
+            resource=Resource("service", "nats"),
+            symptom=str(error),
+            cause=f"NATS: {error.reason.explanation}",
+            severity=Severity.CRITICAL,
+            impacts=("no task is enqueued or run",),
+            evidence=(
+                Evidence(
+                    EvidenceKind.NATS,
+                    nats.endpoint.address,
+                    f"{error.reason}: {error.detail or error.reason.explanation}",
+                ),
+            ),
+            rule="every task travels over it",
+            validation="doctor check --select NAT001",
+        )
+        return
+    yield Observation(f"NATS {nats.server.version}, round trip {round_trip * 1000:.1f} ms", rules_out="NATS down")

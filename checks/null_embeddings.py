@@ -1,0 +1,106 @@
+"""Rows have no vector, so search cannot find them.
+
+## What it finds
+NULLs in vector columns, per column: those of rows that are older than the chain's look-back (left over from a time
+when embedding did not work), and those of recent rows that should have a vector by now.
+
+## Why it hurts
+`ORDER BY embedding <=> …` skips NULLs. The search answers 200 with nothing in it.
+
+## How it is told from its look-alikes
+Recent rows count only when they have passed every stage before the embedding and the queue is idle: a row that waits
+for the threshold is not late. Rows with empty text cannot be embedded and are counted apart. Old NULLs do not heal
+when the cause is repaired; they need a backfill. The count is exact up to 1 GB of heap, else a sample, and the
+finding says which.
+
+## How to fix
+`doctor fix EMB001` embeds the rows in batches with the configured model (`backfill-embeddings`). It can be stopped
+and run again.
+
+## False positives
+A column that is filled for some rows only, by design.
+"""
+
+from collections.abc import AsyncIterator
+
+from doctor.api import (
+    Applicability,
+    Chain,
+    Database,
+    EmbeddingCounts,
+    Evidence,
+    EvidenceKind,
+    Finding,
+    FixOption,
+    Nats,
+    Observation,
+    Provenance,
+    Resource,
+    Role,
+    Severity,
+    check,
+    embedding_counts,
+    queue_is_idle,
+    vector_columns,
+)
+
+
+@check("EMB001", "null-embeddings", severity=Severity.ERROR, tags=["live"], after=["NAT002"])
+async def null_embeddings(database: Database, chain: Chain, nats: Nats) -> AsyncIterator[Finding | Observation]:
+    """Count the NULLs of every vector column, by age."""
+    idle = await queue_is_idle(nats, chain.queue_subject)
+    covered, total = 0, 0
+    for column in await vector_columns(database):
+        counts = await embedding_counts(database, chain, column)
+        total += counts.rows
+        covered += counts.rows - counts.nulls
+        if counts.old:
+            yield _finding(counts, "left over", counts.old, Role.DAMAGE)
+        if counts.recent and idle:
+            yield _finding(counts, "recent", counts.recent, Role.SYMPTOM)
+    if total:
+        yield Observation(f"{covered} of {total} rows have a vector")
+
+
+def _finding(counts: EmbeddingCounts, subject: str, nulls: int, role: Role) -> Finding:
+    column = counts.column
+    left_over = role is Role.DAMAGE
+    when = "left over from before, needs a backfill" if left_over else "although they are due"
+    return Finding(
+        code="EMB001",
+        resource=Resource("column", column.name),
+        symptom=f"{nulls} of {counts.rows} vectors of {column.table}.{column.column} are NULL: {when}",
+        cause="the rows were stored while nothing embedded them" if left_over else "nothing embeds new rows",
+        severity=Severity.ERROR,
+        role=role,
+        stage=None if left_over else counts.stage,
+        subject=subject,
+        impacts=(f"search does not find {nulls} rows of {column.table}",),
+        related=(Resource("service", "models"), Resource("service", "worker"), Resource("service", "pgvector")),
+        evidence=(
+            Evidence(
+                EvidenceKind.SQL,
+                column.name,
+                f"{counts.rows} rows, {counts.nulls} NULL ({counts.empty} without text), {counts.method}",
+                Provenance.MEASURED if counts.method == "exact" else Provenance.ESTIMATED,
+            ),
+        ),
+        fixes=_backfill(counts) if left_over else (),
+        validation="doctor check --select EMB001",
+    )
+
+
+def _backfill(counts: EmbeddingCounts) -> tuple[FixOption, ...]:
+    column = counts.column
+    if counts.text is None or len(column.primary_key) != 1:
+        return ()
+    return (
+        FixOption(
+            fix="backfill-embeddings",
+            title=f"embed {counts.old} rows of {column.table_name} with the configured local model",
+            applicability=Applicability.SAFE,
+            reason="fills NULLs only, on a local model server; undo empties exactly these vectors again",
+            arguments={"table": column.table_name, "column": column.column},
+            recommended=True,
+        ),
+    )

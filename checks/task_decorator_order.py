@@ -1,0 +1,264 @@
+"""A decorator above the task registrar hides the task, so it can no longer be enqueued.
+
+## What it finds
+A function that is registered with a task queue (`@broker.task` of TaskIQ, `@app.task` and `@shared_task` of Celery,
+`@dramatiq.actor`) while another decorator stands *above* the registrar and returns a different function:
+
+    @task_retry_with_dlq(max_attempts=3)    # bound last: this is what the name means
+    @broker.task
+    async def score_message_task(message_id: int) -> None: ...
+
+Decorators are applied from the bottom up. The registrar turns the function into a task object; the one above wraps
+that object in a plain function. An error when the name is enqueued somewhere, a warning when it is not.
+
+## Why it hurts
+`score_message_task.kiq(…)` raises `'function' object has no attribute 'kiq'`, usually inside a broad `except` that
+logs it as a warning. The worker still registers the task and can run it, so its health looks perfect, and the
+decorator above is never applied to what the worker runs. Every later stage of the chain starves.
+
+## How it is told from its look-alikes
+The registrar and the decorator above it are followed through imports, aliases and factories to their definitions. A
+decorator that returns its argument, one made with `wrapt`, and one that attaches `.kiq` again are fine. So is any
+order *below* the registrar. `functools.wraps` proves nothing: it copies `task_name`, but not the methods. A
+decorator whose definition cannot be found (another package's) is not reported unless it is known: `tenacity.retry`,
+`backoff.on_exception`, `functools.lru_cache`, `contextlib.contextmanager`, `asgiref.sync.sync_to_async`,
+`transaction.atomic`. `mock.patch`, Prefect, Click, Huey and RQ are not concerned.
+
+## How to fix
+Move the registrar to the top (`swap-decorators`): whole lines move, nothing else in the file changes. It is safe
+when the wrapper keeps the function's name (`functools.wraps`) or the registrar names the task; otherwise the task
+would be registered under the wrapper's name, so the wrapper needs `functools.wraps` first.
+
+## False positives
+A wrapper that answers for the task in a way that the source does not show, such as methods attached in another module.
+"""
+
+from collections.abc import Iterator
+
+from doctor.api import (
+    Applicability,
+    DecoratedFunction,
+    DecoratorUse,
+    Enqueue,
+    Evidence,
+    EvidenceKind,
+    Example,
+    Finding,
+    FixOption,
+    Mechanism,
+    Resource,
+    Severity,
+    Source,
+    Wrapping,
+    check,
+)
+
+RULES = {
+    "taskiq": "taskiq: functools.wraps does not carry .kiq and .kicker over to a wrapper",
+    "celery": "celery: functools.wraps does not carry .delay and .apply_async over to a wrapper",
+    "dramatiq": "dramatiq: functools.wraps does not carry .send over to a wrapper",
+}
+"""Measured on taskiq 0.13, celery 5.7 and dramatiq 2.2."""
+
+VERBS = {"taskiq": "kiq", "celery": "delay", "dramatiq": "send"}
+
+SITES_SHOWN = 5
+
+_BROKER = """\
+from taskiq_nats import PullBasedJetStreamBroker
+
+broker = PullBasedJetStreamBroker()
+"""
+_RETRY = """\
+import functools
+
+
+def retry(max_attempts):
+    def decorate(function):
+        @functools.wraps(function)
+        async def run(*args, **kwargs):
+            for _ in range(max_attempts):
+                return await function(*args, **kwargs)
+
+        return run
+
+    return decorate
+"""
+_RETRY_WITH_WRAPT = """\
+import wrapt
+
+
+def retry(max_attempts):
+    @wrapt.decorator
+    def run(wrapped, instance, args, kwargs):
+        return wrapped(*args, **kwargs)
+
+    return run
+"""
+_MARKS_ONLY = """\
+def retry(max_attempts):
+    return lambda task: task
+"""
+_WRONG = """\
+from .broker import broker
+from .retry import retry
+
+
+@retry(max_attempts=3)
+@broker.task
+async def score(message_id: int) -> None:
+    print(message_id)
+"""
+_CALLER = """\
+from .tasks import score
+
+
+async def save(message_id):
+    await score.kiq(message_id)
+"""
+_CELERY = """\
+from celery import shared_task
+from tenacity import retry, stop_after_attempt
+
+
+@retry(stop=stop_after_attempt(3))
+@shared_task
+def clean():
+    pass
+
+
+def clean_later():
+    clean.delay()
+"""
+_DRAMATIQ = """\
+import functools
+
+import dramatiq
+
+
+@functools.lru_cache
+@dramatiq.actor
+def clean():
+    pass
+"""
+_NO_TASK = """\
+from unittest import mock
+
+from jobs import client
+
+
+@mock.patch("jobs.now")
+@client.task
+def test_clean(now):
+    pass
+"""
+
+
+def _project(retry: str = _RETRY, tasks: str = _WRONG) -> dict[str, str]:
+    files = {"__init__": "", "broker": _BROKER, "retry": retry, "tasks": tasks, "ingestion": _CALLER}
+    return {f"app/{name}.py": text for name, text in files.items()}
+
+
+_RIGHT = _WRONG.replace("@retry(max_attempts=3)\n@broker.task\n", "@broker.task\n@retry(max_attempts=3)\n")
+_REATTACHED = _RETRY.replace("        return run\n", "        run.kiq = function.kiq\n        return run\n")
+
+BAD = (
+    Example("a retry decorator of the project stands above the registrar", _project()),
+    Example("tenacity above a Celery task", {"jobs.py": _CELERY}),
+    Example("a cache above a Dramatiq actor that nobody enqueues yet", {"jobs.py": _DRAMATIQ}),
+)
+
+GOOD = (
+    Example("the registrar is on top", _project(tasks=_RIGHT)),
+    Example("the decorator above returns its argument", _project(retry=_MARKS_ONLY)),
+    Example("the decorator above is made with wrapt", _project(retry=_RETRY_WITH_WRAPT)),
+    Example("the wrapper gets its method back", _project(retry=_REATTACHED)),
+    Example("a patch in a test, and a method that is merely called task", {"test_jobs.py": _NO_TASK}),
+)
+
+
+@check(
+    "TSK001",
+    "task-decorator-order",
+    severity=Severity.ERROR,
+    tags=["static"],
+    mechanisms=[
+        Mechanism("TSK001", "CHN001", "the task cannot be enqueued, so its stage is never run", ("task",)),
+    ],
+    bad=BAD,
+    good=GOOD,
+)
+def task_decorator_order(source: Source) -> Iterator[Finding]:
+    """Look above the registrar of each task for a decorator that replaces the task object."""
+    seen: set[str] = set()
+    for task in source.tasks():
+        opaque = [use for use in task.above_registrar if use.wrapping is Wrapping.OPAQUE]
+        if opaque and task.id not in seen:
+            seen.add(task.id)
+            yield _finding(task, opaque, source.enqueues(task.id))
+
+
+def _finding(task: DecoratedFunction, opaque: list[DecoratorUse], sites: tuple[Enqueue, ...]) -> Finding:
+    library = task.library or "taskiq"
+    registrar = task.decorators[task.registrar or 0]
+    verb = sites[0].verb if sites else VERBS[library]
+    wrapper = f"`@{opaque[0].name}`"
+    enclosing = dict.fromkeys(site.function_id for site in sites)
+    return Finding(
+        code="TSK001",
+        resource=Resource("task", task.id, task.path, opaque[0].line),
+        symptom=f"`{task.name}` cannot be enqueued: {wrapper} stands above `@{registrar.name}`",
+        cause=f"`{task.name}` is bound to the wrapper of {wrapper}, a plain function without `.{verb}`",
+        severity=Severity.ERROR if sites else Severity.WARNING,
+        impacts=(
+            f"`{task.name}.{verb}(…)` raises `'function' object has no attribute '{verb}'`",
+            "the worker still registers the task, so its health looks perfect",
+        ),
+        evidence=(*_decorator_lines(task), *_wrapper_lines(opaque), *_enqueue_lines(sites)),
+        # Kind "code", not "task": the enqueuing task is not the one that stalls.
+        related=tuple(Resource("code", function) for function in enclosing),
+        rule=RULES[library],
+        fixes=(_swap(task, registrar, opaque),),
+        validation="doctor check --select TSK001; then the stage advances",
+    )
+
+
+def _decorator_lines(task: DecoratedFunction) -> Iterator[Evidence]:
+    for use in task.decorators[: (task.registrar or 0) + 1]:
+        yield Evidence(EvidenceKind.CODE, f"{task.path}:{use.line}", use.text)
+
+
+def _wrapper_lines(opaque: list[DecoratorUse]) -> Iterator[Evidence]:
+    for use in opaque:
+        if use.definition is not None:
+            yield Evidence(EvidenceKind.CODE, use.definition, f"`{use.name}` returns a function of its own")
+
+
+def _enqueue_lines(sites: tuple[Enqueue, ...]) -> Iterator[Evidence]:
+    for site in sites[:SITES_SHOWN]:
+        yield Evidence(EvidenceKind.CODE, f"{site.path}:{site.line}", site.text)
+
+
+def _swap(task: DecoratedFunction, registrar: DecoratorUse, opaque: list[DecoratorUse]) -> FixOption:
+    keeps_name = all(use.keeps_name for use in opaque)
+    named = "name=" in registrar.text or "name =" in registrar.text
+    safe = keeps_name or named
+    return FixOption(
+        fix="swap-decorators",
+        title=f"move `@{registrar.name}` above `@{opaque[0].name}` in {task.path}",
+        applicability=Applicability.SAFE if safe else Applicability.UNSAFE,
+        reason=(
+            "whole decorator lines move, and the task keeps its name"
+            if safe
+            else f"`{opaque[0].name}` does not use functools.wraps, so the task would take the wrapper's name"
+        ),
+        arguments={
+            "path": task.path,
+            "function": task.qualname,
+            "line": task.line,
+            "registrar": registrar.name,
+            "above": opaque[0].name,
+        },
+        recommended=True,
+        tradeoff="from then on the worker runs the task through the wrapper, with all that it does",
+    )

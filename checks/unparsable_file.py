@@ -1,0 +1,105 @@
+"""A Python file cannot be parsed, so nothing in it was examined.
+
+## What it finds
+A file of the target that is no valid Python for the interpreter that runs the doctor: a syntax error, merge
+conflict markers that were committed, a broken encoding, null bytes, nesting beyond any parser, or no permission to
+read. An error when the file holds conflict markers or is imported by another file; otherwise an info.
+
+## Why it hurts
+Importing the module fails. Where the import stands in a broad `except`, the feature behind it is simply absent, and
+nobody is told. To the doctor, such a file is a blind spot: silence about it is not health.
+
+## How it is told from its look-alikes
+Conflict markers count only as a complete set (`<<<<<<<`, `=======`, `>>>>>>>` at the start of lines) in a file that
+does not parse. Inside a string of a valid file they are text. Templates that merely end in `.py` are infos, because
+no code imports them.
+
+## How to fix
+Resolve the conflict, or correct the syntax at the line shown; then run the check again.
+
+## False positives
+A file written for a newer Python than the one that runs the doctor; the message names the version. Run the doctor
+with the target's own Python.
+"""
+
+from collections.abc import Iterator
+
+from doctor.api import (
+    Applicability,
+    Evidence,
+    EvidenceKind,
+    Example,
+    Finding,
+    FixOption,
+    Observation,
+    Resource,
+    Role,
+    Severity,
+    Source,
+    Unparsable,
+    check,
+)
+
+IMPORTERS_SHOWN = 3
+
+_CONFLICT = "LIMIT = 1\n<<<<<<< HEAD\nDELAY = 2\n=======\nDELAY = 3\n>>>>>>> feature\n"
+
+BAD = (
+    Example("committed conflict markers", {"app/__init__.py": "", "app/limits.py": _CONFLICT}),
+    Example(
+        "a syntax error in a module that is imported",
+        {"app/__init__.py": "", "app/limits.py": "DELAY = (1,\n", "app/main.py": "from .limits import DELAY\n"},
+    ),
+    Example("a syntax error that nobody imports", {"script.py": "print 'hello'\n"}),
+)
+
+GOOD = (
+    Example("conflict markers inside a string", {"test_merge.py": f'TEXT = """\n{_CONFLICT}"""\n'}),
+    Example("a byte order mark and an old encoding", {"old.py": "\ufeff# -*- coding: utf-8 -*-\nNAME = 'é'\n"}),
+)
+
+
+@check("DOC010", "unparsable-file", severity=Severity.INFO, tags=["static"], bad=BAD, good=GOOD)
+def unparsable_file(source: Source) -> Iterator[Finding | Observation]:
+    """Report each file that could not be read as Python."""
+    for file in source.unparsable():
+        yield _finding(file)
+    unchecked = source.facts.unchecked
+    words = f"{len(source.files) - unchecked} of {len(source.files)} Python files parsed"
+    yield Observation(words + (f"; {unchecked} were searched as text only, the tree is large" if unchecked else ""))
+
+
+def _finding(file: Unparsable) -> Finding:
+    serious = file.has_conflict_markers or bool(file.imported_by)
+    what = "merge conflict markers were committed" if file.has_conflict_markers else f"{file.kind}: {file.message}"
+    place = file.path if file.line is None else f"{file.path}:{file.line}"
+    return Finding(
+        code="DOC010",
+        resource=Resource("module", file.module, file.path, file.line),
+        symptom=f"`{file.path}` cannot be parsed",
+        cause=what,
+        severity=Severity.ERROR if serious else Severity.INFO,
+        role=Role.CAUSE if serious else Role.ADVICE,
+        impacts=(
+            *(("every import of the module fails",) if file.imported_by else ()),
+            "no check could look into this file",
+        ),
+        evidence=(
+            Evidence(EvidenceKind.CODE, place, what if file.has_conflict_markers else file.message),
+            *(
+                Evidence(EvidenceKind.CODE, f"{site.path}:{site.line}", site.text)
+                for site in file.imported_by[:IMPORTERS_SHOWN]
+            ),
+        ),
+        rule="python: importing a file that does not parse raises SyntaxError" if file.imported_by else "",
+        fixes=(
+            FixOption(
+                fix="manual",
+                title=f"correct {place}",
+                applicability=Applicability.MANUAL,
+                reason="only you know which side of the file is meant",
+                arguments={"path": file.path, "line": file.line},
+            ),
+        ),
+        validation="doctor check --select DOC010",
+    )
