@@ -1,0 +1,231 @@
+"""Embeds the rows whose vector is NULL, in batches, with the model that the target is configured to use.
+
+No lock is held while the model works: a batch is read, embedded, checked, and written in one short transaction, only
+where the vector is still NULL and the text unchanged. It can be stopped and run again, and beside live workers. A
+text that the model server refuses is found by halving its batch, and skipped.
+"""
+
+import asyncio
+import hashlib
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from psycopg import sql
+
+from doctor.api import (
+    Database,
+    EmbeddingText,
+    Environment,
+    Fix,
+    FixContext,
+    FixError,
+    Models,
+    ModelServerError,
+    NothingToDoError,
+    OllamaServer,
+    Phase,
+    Plan,
+    RefusedError,
+    VectorColumn,
+    Writers,
+    column_types,
+    embedding_text,
+    recent_rows,
+    vector_columns,
+)
+
+EMBEDDING_MODEL_VARIABLES = ("OLLAMA_EMBEDDING_MODEL", "EMBEDDING_MODEL")
+ATTEMPTS = 3
+BACK_OFF = 0.5
+"""Seconds before the second attempt of a batch; doubled before each further one."""
+
+SMALLEST_NORM = 1e-6
+"""A vector shorter than this is a zero vector: cosine distance to it is NaN."""
+
+_NEXT = sql.SQL("""
+SELECT {key} AS key, {text} AS text FROM {table}
+WHERE {column} IS NULL AND btrim({text}) <> '' AND {old} AND ({after} OR {key} > %(last)s)
+ORDER BY {key} LIMIT %(size)s
+""")
+
+_COUNT = sql.SQL("SELECT count(*) FROM {table} WHERE {column} IS NULL AND btrim({text}) <> '' AND {old}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    column: VectorColumn
+    text: EmbeddingText
+    model: str
+    server: OllamaServer
+    rows: int
+    old: sql.Composable
+    """The condition that leaves out what the pipeline itself is about to embed."""
+
+
+@dataclass(slots=True)
+class _Tally:
+    written: int = 0
+    skipped: int = 0
+    failed: int = 0
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def seen(self) -> int:
+        return self.written + self.skipped + self.failed
+
+
+async def plan(context: FixContext) -> Plan:
+    """Count the rows, choose the model, and embed one word to see that its dimensions fit."""
+    job = await _job(context)
+    (probe,) = await job.server.embed(job.model, ["doctor"])
+    if len(probe) != job.column.dimensions:
+        raise RefusedError(
+            f"`{job.model}` gives {len(probe)} dimensions, {job.column.name} takes {job.column.dimensions}; "
+            "choose another model or another column, the doctor never pads"
+        )
+    size = context.limits.batch_size
+    batches = math.ceil(job.rows / size)
+    return Plan(
+        summary=f"embed {job.rows} rows of {job.column.table_name} with `{job.model}`, {batches} batches of up to {size}",
+        preview=f"UPDATE {job.column.table_name} SET {job.column.column} = … WHERE {job.column.column} IS NULL;  -- {job.rows} rows\n"
+        f"-- text: {', blank line, '.join(job.text.columns)}; model: {job.model} at {job.server.endpoint.address}",
+        touches=(f"{job.rows} rows of {job.column.table_name}",),
+        locks="the rows of one batch, for milliseconds",
+        estimate="depends on the model; one real call was made to plan this",
+        payload=job,
+    )
+
+
+async def apply(context: FixContext, plan: Plan, writers: Writers) -> str:
+    """Embed batch after batch.
+
+    Raises:
+        FixError: when nothing could be written, or the model server stopped answering.
+    """
+    job: _Job = plan.payload
+    database: Database = context.resources["database"]
+    limits, tally = context.limits, _Tally()
+    last: Any = None
+    started = time.monotonic()
+    while True:
+        size = limits.batch_size if limits.limit is None else min(limits.batch_size, limits.limit - tally.seen)
+        rows = await _next(database, job, last, size) if size > 0 else []
+        if not rows:
+            break
+        last = rows[-1]["key"]
+        await _batch(job, rows, writers, tally)
+        writers.progress(f"{job.column.table}: {tally.seen}/{job.rows} rows, {tally.failed} failed")
+        if limits.rate is not None:
+            await asyncio.sleep(max(0.0, tally.seen / limits.rate - (time.monotonic() - started)))
+    words = f"{tally.written} succeeded, {tally.failed} failed, {tally.skipped} skipped"
+    if tally.failed and not tally.written:
+        raise FixError(f"{words}; first error: {tally.errors[0]}")
+    return words
+
+
+async def _batch(job: _Job, rows: Sequence[dict[str, Any]], writers: Writers, tally: _Tally) -> None:
+    vectors = await _embed(job, [row["text"] for row in rows], tally)
+    good = []
+    for row, vector in zip(rows, vectors, strict=True):
+        if vector is None:
+            tally.failed += 1
+        elif not _is_sound(vector, job.column.dimensions):
+            tally.failed += 1
+            tally.errors.append(f"the model gave an unusable vector for row {row['key']}")
+        else:
+            good.append((row["key"], hashlib.md5(row["text"].encode(), usedforsecurity=False).hexdigest(), vector))
+    if not good:
+        return
+    expression = job.text.expression.as_string(None)
+    key = job.column.primary_key[0]
+    written = await writers.database.fill_vectors(job.column.table_name, key, job.column.column, expression, good)
+    tally.written += written
+    tally.skipped += len(good) - written
+
+
+async def _embed(job: _Job, texts: list[str], tally: _Tally) -> list[list[float] | None]:
+    """Embed all texts; halve a batch that the server refuses until the refused text stands alone (None)."""
+    for attempt in range(ATTEMPTS):
+        try:
+            return list(await job.server.embed(job.model, texts))
+        except ModelServerError as error:
+            if error.status < 500:
+                if len(texts) == 1:
+                    tally.errors.append(str(error))
+                    return [None]
+                half = len(texts) // 2
+                return [*await _embed(job, texts[:half], tally), *await _embed(job, texts[half:], tally)]
+            if attempt == ATTEMPTS - 1:
+                raise FixError(
+                    f"the model server keeps failing: {error}; what was written stays, run again later"
+                ) from error
+            await asyncio.sleep(BACK_OFF * 2**attempt)
+    raise AssertionError  # pragma: no cover - the loop returns or raises
+
+
+def _is_sound(vector: Sequence[float], dimensions: int | None) -> bool:
+    return (
+        len(vector) == dimensions
+        and all(map(math.isfinite, vector))
+        and math.sqrt(sum(value * value for value in vector)) > SMALLEST_NORM
+    )
+
+
+async def _next(database: Database, job: _Job, last: Any, size: int) -> list[dict[str, Any]]:
+    query = _NEXT.format(**_names(job), after=sql.SQL("true") if last is None else sql.SQL("false"))
+    return await database.fetch(query, {"last": last, "size": size}, timeout=30.0)
+
+
+def _names(job: _Job) -> dict[str, sql.Composable]:
+    return {
+        "table": job.column.quoted_table,
+        "column": sql.Identifier(job.column.column),
+        "key": sql.Identifier(job.column.primary_key[0]),
+        "text": job.text.expression,
+        "old": job.old,
+    }
+
+
+async def _job(context: FixContext) -> _Job:
+    database: Database = context.resources["database"]
+    models: Models = context.resources["models"]
+    environment: Environment = context.resources["environment"]
+    wanted = (context.arguments["table"], context.arguments["column"])
+    columns = await vector_columns(database)
+    column = next((each for each in columns if (each.table_name, each.column) == wanted), None)
+    if column is None:
+        raise RefusedError(f"{wanted[0]}.{wanted[1]} is no vector column any more")
+    text = embedding_text(await column_types(database, column))
+    if text is None or len(column.primary_key) != 1:
+        raise RefusedError(f"{column.table_name} has no text column that the doctor knows, or no simple primary key")
+    variable = next((found for name in EMBEDDING_MODEL_VARIABLES if (found := environment.get(name))), None)
+    if variable is None or models.default is None:
+        raise RefusedError("set OLLAMA_HOST and OLLAMA_EMBEDDING_MODEL, so that the doctor embeds as the target does")
+    types = await column_types(database, column)
+    old = sql.SQL("NOT ") + recent_rows(context.resources["chain"], types)
+    names = {
+        "table": column.quoted_table,
+        "column": sql.Identifier(column.column),
+        "text": text.expression,
+        "old": old,
+    }
+    rows = await database.scalar(_COUNT.format(**names), timeout=30.0)
+    if not rows:
+        raise NothingToDoError(f"no row of {column.table_name} lacks a vector any more")
+    limit = context.limits.limit
+    return _Job(column, text, variable.value, models.default, rows if limit is None else min(rows, limit), old)
+
+
+BACKFILL_EMBEDDINGS = Fix(
+    name="backfill-embeddings",
+    title="embed the rows whose vector is NULL",
+    phase=Phase.DATA,
+    needs=("database", "models", "environment", "chain"),
+    reverts=True,
+    plan=plan,
+    apply=apply,
+    page=__doc__ or "",
+)

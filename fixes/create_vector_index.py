@@ -1,0 +1,94 @@
+"""Builds an HNSW index concurrently, and drops the remainder of a failed build first.
+
+``CREATE INDEX CONCURRENTLY`` lets writes go on, but can fail half-way and leave an invalid index; that remainder is
+dropped again. It is never hidden behind ``IF NOT EXISTS``.
+"""
+
+from psycopg import sql
+
+from doctor.api import (
+    Database,
+    Fix,
+    FixContext,
+    NothingToDoError,
+    Phase,
+    Plan,
+    RefusedError,
+    VectorColumn,
+    Writers,
+    vector_columns,
+)
+
+MAX_DIMENSIONS = 2_000
+"""Limit of HNSW on the type vector (pgvector 0.8)."""
+
+PARAMETERS = ((1_000, 16, 64), (100_000, 32, 128))
+"""Rows up to which m and ef_construction are these; 48 and 200 beyond."""
+
+MAX_NAME = 63
+"""Bytes of a PostgreSQL identifier."""
+
+
+async def plan(context: FixContext) -> Plan:
+    """Look at the column's indexes again and write the statement."""
+    database: Database = context.resources["database"]
+    column = await _column(database, context)
+    if any(index.is_usable for index in column.vector_indexes):
+        raise NothingToDoError(f"{column.name} has a usable index")
+    if any(index.building for index in column.vector_indexes):
+        raise RefusedError(f"an index on {column.name} is being built right now")
+    if (column.dimensions or 0) > MAX_DIMENSIONS:
+        raise RefusedError(
+            f"{column.dimensions} dimensions are too many for HNSW on vector; index a halfvec cast instead"
+        )
+    rows = await database.scalar(sql.SQL("SELECT count(*) FROM {}").format(column.quoted_table), timeout=30.0)
+    m, ef = next(((m, ef) for limit, m, ef in PARAMETERS if rows <= limit), (48, 200))
+    name = f"{column.table}_{column.column}_hnsw_cosine"[:MAX_NAME]
+    statement = sql.SQL(
+        "CREATE INDEX CONCURRENTLY {name} ON {table} USING hnsw ({column} {ops}) WITH (m = {m}, ef_construction = {ef})"
+    ).format(
+        name=sql.Identifier(name),
+        table=column.quoted_table,
+        column=sql.Identifier(column.column),
+        ops=sql.SQL(f"{column.type}_cosine_ops"),
+        m=sql.Literal(m),
+        ef=sql.Literal(ef),
+    )
+    text = statement.as_string(None)
+    return Plan(
+        summary=f"build {name} over {rows:,} rows",
+        preview=text + ";",
+        touches=(f"index {column.schema}.{name}",),
+        locks="none that reads or writes feel",
+        estimate="about 0.3 to 0.6 s per 1,000 rows",
+        payload=(f"{column.schema}.{name}", text),
+    )
+
+
+async def apply(context: FixContext, plan: Plan, writers: Writers) -> str:
+    """Build it."""
+    name, statement = plan.payload
+    writers.progress(f"building {name}")
+    replaces = str(context.arguments.get("replaces") or "") or None
+    await writers.database.create_index(name, statement, replaces=replaces)
+    return plan.summary
+
+
+async def _column(database: Database, context: FixContext) -> VectorColumn:
+    wanted = (context.arguments["table"], context.arguments["column"])
+    for column in await vector_columns(database):
+        if (column.table_name, column.column) == wanted:
+            return column
+    raise RefusedError(f"{wanted[0]}.{wanted[1]} is no vector column any more")
+
+
+CREATE_VECTOR_INDEX = Fix(
+    name="create-vector-index",
+    title="build an HNSW index concurrently",
+    phase=Phase.SCHEMA,
+    needs=("database",),
+    reverts=True,
+    plan=plan,
+    apply=apply,
+    page=__doc__ or "",
+)

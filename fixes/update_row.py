@@ -1,0 +1,69 @@
+"""Changes columns of one existing row: activates an agent configuration, or points it at another model.
+
+The row must still hold what the finding saw; undo puts the old values back, unless somebody changed the row since.
+"""
+
+from psycopg import sql
+
+from doctor.api import Database, Fix, FixContext, NothingToDoError, Phase, Plan, RefusedError, Writers
+
+
+async def plan(context: FixContext) -> Plan:
+    """Read the row again and say which columns change."""
+    database: Database = context.resources["database"]
+    table, key, before, after = _arguments(context)
+    columns = sorted(after)
+    query = sql.SQL("SELECT {} FROM {} WHERE {}").format(
+        sql.SQL(", ").join(map(sql.Identifier, columns)),
+        sql.Identifier(*table.split(".")),
+        sql.SQL(" AND ").join(sql.SQL("{}::text = %s").format(sql.Identifier(column)) for column in key),
+    )
+    row = await database.fetch_one(query, list(key.values()))
+    if row is None:
+        raise RefusedError(f"the row of {table} is gone; run `doctor check` again")
+    if row == {column: after[column] for column in columns}:
+        raise NothingToDoError("the row already has these values")
+    if any(row[column] != value for column, value in before.items()):
+        raise RefusedError(f"the row of {table} has changed since the check; run `doctor check` again")
+    sets = ", ".join(f"{column} = {_literal(after[column])}" for column in columns)
+    where = " AND ".join(f"{column} = {_literal(value)}" for column, value in key.items())
+    return Plan(
+        summary=f"set {sets} in one row of {table}",
+        preview=f"UPDATE {table} SET {sets} WHERE {where};\n-- before: "
+        + ", ".join(f"{c} = {_literal(row[c])}" for c in columns),
+        touches=(f"1 row of {table}",),
+        locks="one row, for milliseconds",
+        payload=row,
+    )
+
+
+async def apply(context: FixContext, plan: Plan, writers: Writers) -> str:
+    """Write the row."""
+    table, key, _, after = _arguments(context)
+    await writers.database.update_row(table, key, plan.payload, after)
+    return plan.summary
+
+
+def _arguments(context: FixContext) -> tuple[str, dict[str, str], dict[str, object], dict[str, object]]:
+    arguments = context.arguments
+    key, before, after = arguments["key"], arguments["before"], arguments["after"]
+    assert isinstance(key, dict)
+    assert isinstance(before, dict)
+    assert isinstance(after, dict)
+    return str(arguments["table"]), {column: str(value) for column, value in key.items()}, dict(before), dict(after)
+
+
+def _literal(value: object) -> str:
+    return sql.Literal(value).as_string(None)
+
+
+UPDATE_ROW = Fix(
+    name="update-row",
+    title="change columns of one existing row",
+    phase=Phase.CONFIGURATION,
+    needs=("database",),
+    reverts=True,
+    plan=plan,
+    apply=apply,
+    page=__doc__ or "",
+)
