@@ -1,0 +1,273 @@
+"""The RCA report in Markdown: one run, told from the verdict to the success criteria. Rendered from the run and
+nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from doctor.api import (
+    CheckResult,
+    Confidence,
+    Explained,
+    Finding,
+    FixOption,
+    Presentation,
+    Repair,
+    RepairStatus,
+    Report,
+    Root,
+    Run,
+    Status,
+    status_word,
+)
+
+_SPECIAL = re.compile(r"([\\*_\[\]<>|#])")
+_HELD = (RepairStatus.VERIFIED, RepairStatus.UNCHANGED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Effect:
+    finding: Finding
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class _RootView:
+    code: str
+    name: str
+    findings: Sequence[Finding]
+    stages: Sequence[str]
+    confidence: Confidence
+    confidence_rule: str
+    latent_behind: int | None
+    effects: Sequence[_Effect]
+    contributing: Sequence[_Effect]
+    options: Sequence[FixOption]
+
+    @property
+    def first(self) -> Finding:
+        return self.findings[0]
+
+
+def render(run: Run, presentation: Presentation) -> str:
+    """Return the report, ending in a newline."""
+    roots = [_root_view(run, root) for root in run.diagnosis.roots]
+    text = _template().render(
+        run=run,
+        verdict=_verdict(run, roots),
+        roots=roots,
+        independent=len(roots) > 1 and all(root.stages for root in roots),
+        areas=_areas(run),
+        impacts=_impacts(run, roots),
+        graph=_graph(run, roots),
+        left_over=[run.finding(fingerprint) for fingerprint in run.diagnosis.left_over],
+        unexplained=[
+            {"finding": run.finding(item.fingerprint), "questions": item.questions}
+            for item in run.diagnosis.unexplained
+        ],
+        unknown=[result for result in run.before if result.status is Status.UNKNOWN],
+        advice=[run.finding(fingerprint) for fingerprint in run.diagnosis.advice],
+        measured=_before_and_after(run),
+        criteria=_criteria(run, roots),
+        files=_files(run),
+        watch=",".join(dict.fromkeys(finding.code for finding in run.findings)) or "ALL",
+    )
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def escape(text: object) -> str:
+    """Return text that Markdown shows as it is, on one line: nothing in it can open a table cell, a link or a tag.
+
+    Text between backticks stays code.
+    """
+    parts = " ".join(str(text).split()).split("`")
+    if len(parts) % 2 == 0:  # an unpaired backtick
+        parts = ["'".join(parts)]
+    plain = [
+        _SPECIAL.sub(r"\\\1", part) if index % 2 == 0 else part.replace("|", "\\|") for index, part in enumerate(parts)
+    ]
+    return "`".join(plain)
+
+
+def fenced(text: str, language: str = "") -> str:
+    """Return text as a code block whose fence is longer than any run of backticks in it."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{_LANGUAGES.get(language, language)}\n{text.rstrip()}\n{fence}"
+
+
+_LANGUAGES = {"code": "", "http": "", "nats": "", "process": "", "config": "", "log": "", "git": "", "sql": ""}
+
+
+@cache
+def _template() -> Any:
+    environment = Environment(
+        loader=PackageLoader("doctor.reports"),
+        autoescape=False,  # noqa: S701 - Markdown, escaped by the filter `md`
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(md=escape, fenced=fenced, location=_location, language=_language)
+    return environment.get_template("rca.md.j2")
+
+
+def _root_view(run: Run, root: Root) -> _RootView:
+    findings = [run.finding(fingerprint) for fingerprint in root.findings]
+    return _RootView(
+        code=root.code,
+        name=_name(run, root.code),
+        findings=findings,
+        stages=root.stages,
+        confidence=root.confidence,
+        confidence_rule=root.confidence_rule,
+        latent_behind=root.latent_behind,
+        effects=_explained(run, root.effects),
+        contributing=_explained(run, root.contributing),
+        options=list({option.title: option for finding in findings for option in finding.fixes}.values()),
+    )
+
+
+def _explained(run: Run, items: Sequence[Explained]) -> list[_Effect]:
+    return [_Effect(run.finding(item.fingerprint), item.how) for item in items]
+
+
+def _name(run: Run, code: str) -> str:
+    return next((result.name for result in run.before if result.code == code), "")
+
+
+def _location(finding: Finding) -> str:
+    place = finding.resource.location
+    return f"`{place}` ({finding.resource.id})" if place else f"{finding.resource.kind} `{finding.resource.id}`"
+
+
+def _language(repair: Repair) -> str:
+    return "diff" if repair.preview.startswith(("---", "diff")) else "sql"
+
+
+def _verdict(run: Run, roots: Sequence[_RootView]) -> str:
+    word = status_word(run)
+    if not roots:
+        return f"{word}: no root cause found"
+    names = ", ".join(root.name for root in roots)
+    if run.repairs and word == "healthy":
+        proof = "; proved end to end" if run.verification and run.verification.passed else ""
+        return f"repaired: {len(roots)} root causes ({names}) removed{proof}"
+    return f"{word}: {len(roots)} root causes: {names}"
+
+
+def _impacts(run: Run, roots: Sequence[_RootView]) -> list[str]:
+    """Return what users of the pipeline feel: the effects first, then what else the findings say."""
+    effects = [effect.finding for root in roots for effect in root.effects]
+    ordered = [*effects, *(finding for root in roots for finding in root.findings), *run.findings]
+    return list(dict.fromkeys(impact for finding in ordered for impact in finding.impacts))
+
+
+def _areas(run: Run) -> list[dict[str, str]]:
+    names = list(dict.fromkeys(result.area for result in run.before))
+    return [{"area": name, "before": _area(run.before, name), "after": _area(run.after or (), name)} for name in names]
+
+
+def _area(results: Sequence[CheckResult], area: str) -> str:
+    own = [result for result in results if result.area == area]
+    findings = [finding for result in own for finding in result.findings]
+    if findings:
+        codes = ", ".join(dict.fromkeys(finding.code for finding in findings))
+        return f"{len(findings)} finding{'s' if len(findings) > 1 else ''}: {codes}"
+    if any(result.status is Status.UNKNOWN for result in own):
+        return "could not tell"
+    words = dict.fromkeys(observation.text for result in own for observation in result.observations)
+    if any(result.status is Status.PASS for result in own):
+        return "ok: " + " · ".join(words) if words else "ok"
+    return next((result.reason for result in own), "")
+
+
+def _graph(run: Run, roots: Sequence[_RootView]) -> str:
+    """Return the causal graph as Mermaid; node texts are reduced to what Mermaid cannot misread."""
+    if not roots:
+        return ""
+    lines = ["flowchart TD"]
+    for number, root in enumerate(roots, 1):
+        lines.append(f'    R{number}["{number}. {root.code} {root.name}"]')
+        if root.latent_behind:
+            lines.append(f"    R{root.latent_behind} -. hides .-> R{number}")
+        for effect in root.effects:
+            node = f"F{effect.finding.fingerprint}"
+            lines.append(f'    R{number} --> {node}["{effect.finding.code} {_mermaid(effect.finding.symptom)}"]')
+        for amplifier in root.contributing:
+            node = f"F{amplifier.finding.fingerprint}"
+            lines.append(
+                f'    {node}(["{amplifier.finding.code} {_name(run, amplifier.finding.code)}"]) -. silences .-> R{number}'
+            )
+    for fingerprint in run.diagnosis.left_over:
+        finding = run.finding(fingerprint)
+        lines.append(f'    F{fingerprint}[("{finding.code} {_mermaid(finding.symptom)}")]')
+    return "\n".join(dict.fromkeys(lines))
+
+
+def _mermaid(text: str) -> str:
+    return re.sub(r"[^\w .,:;/()%-]", "", text)[:90]
+
+
+def _before_and_after(run: Run) -> list[dict[str, str]]:
+    if run.after is None:
+        return []
+    after = {result.code: result for result in run.after}
+    rows = [
+        {"code": r.code, "name": r.name, "before": _state(r), "after": _state(after[r.code]) if r.code in after else ""}
+        for r in run.before
+        if r.findings or (r.code in after and after[r.code].status is not r.status)
+    ]
+    return [row for row in rows if row["before"] != row["after"]]
+
+
+def _state(result: CheckResult) -> str:
+    if result.findings:
+        return "; ".join(finding.symptom for finding in result.findings)
+    words = " · ".join(observation.text for observation in result.observations)
+    return f"{result.status}: {words or result.reason}" if words or result.reason else str(result.status)
+
+
+def _criteria(run: Run, roots: Sequence[_RootView]) -> list[dict[str, object]]:
+    if run.after is None:
+        return []
+    present = {finding.fingerprint for result in run.after for finding in result.findings}
+    rows: list[dict[str, object]] = []
+    for number, root in enumerate(roots, 1):
+        gone = not any(finding.fingerprint in present for finding in root.findings)
+        rows.append({"criterion": f"root cause {number}, {root.name}, is gone", "met": gone})
+        rows += [
+            {
+                "criterion": f"its effect is gone: {effect.finding.symptom}",
+                "met": effect.finding.fingerprint not in present,
+            }
+            for effect in root.effects
+        ]
+    for fingerprint in run.diagnosis.left_over:
+        rows.append({"criterion": f"repaired: {run.finding(fingerprint).symptom}", "met": fingerprint not in present})
+    rows.append({"criterion": "every repair held", "met": all(repair.status in _HELD for repair in run.repairs)})
+    if run.verification is not None:
+        rows += [
+            {
+                "criterion": f"canaries {stage.name}: {stage.count}, at least {stage.expected} needed",
+                "met": stage.passed,
+            }
+            for stage in run.verification.stages
+        ]
+    rows.append({"criterion": "the last check is healthy", "met": status_word(run) == "healthy"})
+    return rows
+
+
+def _files(run: Run) -> list[str]:
+    applied = [repair for repair in run.repairs if repair.status in (*_HELD, RepairStatus.RESTART_NEEDED)]
+    return sorted({place for repair in applied for place in repair.touched if place.endswith(".py")})
+
+
+REPORT = Report(name="markdown", title="the root-cause report", machine=False, render=render)

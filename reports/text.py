@@ -1,0 +1,265 @@
+"""The terminal: one line per area with its state, then the root causes with evidence and repair, then the rest.
+
+The same words with and without colour.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from doctor.api import (
+    CheckResult,
+    Explained,
+    Finding,
+    Presentation,
+    RepairStatus,
+    Report,
+    Role,
+    Root,
+    Run,
+    Severity,
+    Status,
+    status_word,
+)
+
+_COLORS = {
+    Severity.CRITICAL: "bold white on red",
+    Severity.ERROR: "bold red",
+    Severity.WARNING: "yellow",
+    Severity.INFO: "cyan",
+}
+_STATE_MARKS = {Status.PASS: ("✓", "green"), Status.SKIP: ("–", "dim"), Status.UNKNOWN: ("?", "magenta")}
+_REPAIR_MARKS = {
+    RepairStatus.VERIFIED: ("✓", "green"),
+    RepairStatus.UNCHANGED: ("✓", "dim"),
+    RepairStatus.PLANNED: ("→", "cyan"),
+    RepairStatus.RESTART_NEEDED: ("!", "yellow"),
+}
+_AREA_ORDER = ("source", "database", "nats", "worker", "agents", "models", "embeddings", "chain")
+_EVIDENCE_SHOWN = 3
+
+
+def render(run: Run, presentation: Presentation) -> str:
+    """Return the whole screen for one run."""
+    buffer = io.StringIO()
+    console = Console(
+        file=buffer,
+        width=presentation.width,
+        force_terminal=presentation.color,
+        color_system="standard" if presentation.color else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+    screen = _Screen(console, run, presentation)
+    screen.show()
+    return buffer.getvalue()
+
+
+class _Screen:
+    def __init__(self, console: Console, run: Run, presentation: Presentation) -> None:
+        self.console = console
+        self.run = run
+        self.presentation = presentation
+
+    def show(self) -> None:
+        self._header()
+        if not self.presentation.quiet:
+            self._areas()
+        if self.run.after is None:
+            self._diagnosis()
+        self._repairs()
+        if self.run.after is not None:
+            self._still_there()
+        self._next()
+
+    def _line(self, text: Text | str = "", *, indent: int = 0, hang: int = 0) -> None:
+        """Print one paragraph; what does not fit goes on below, ``hang`` columns further right."""
+        text = Text(text) if isinstance(text, str) else text
+        for number, line in enumerate(text.wrap(self.console, self.presentation.width - indent - hang)):
+            line.rstrip()
+            self.console.print(Text(" " * (indent + (hang if number else 0))) + line, soft_wrap=True)
+
+    def _header(self) -> None:
+        run = self.run
+        asked = sum(result.status is not Status.SKIP for result in run.current)
+        word = status_word(run)
+        style = {"healthy": "bold green", "unhealthy": "bold red"}.get(word, "bold yellow")
+        checks = f"   {run.target.name}   {asked} checks in {run.duration:.1f} s   "
+        self._line(Text.assemble((f"doctor {run.version}", "bold"), checks, (word, style)))
+        if not self.presentation.quiet:
+            self._line()
+        for endpoint in () if self.presentation.quiet else run.target.endpoints:
+            self._line(Text(f"{endpoint.kind:<11} {endpoint.address}   from {endpoint.origin}", "dim"), indent=4)
+
+    def _areas(self) -> None:
+        self._line()
+        areas: dict[str, list[CheckResult]] = {}
+        for result in self.run.current:
+            areas.setdefault(result.area, []).append(result)
+        for area in sorted(areas, key=_position):
+            mark, color, words = _area_state(areas[area])
+            self._line(Text.assemble(f"{area:<11} ", (f"{mark}  ", color), words), indent=4, hang=15)
+
+    def _diagnosis(self) -> None:
+        roots = self.run.diagnosis.roots
+        if roots:
+            blocking = sum(bool(root.stages) for root in roots)
+            note = "; each alone stops the chain" if blocking == len(roots) and len(roots) > 1 else ""
+            self._heading("ROOT CAUSES" if len(roots) > 1 else "ROOT CAUSE", f"{len(roots)}, in chain order{note}")
+        for number, root in enumerate(roots, 1):
+            self._root(number, root)
+        self._rest()
+
+    def _root(self, number: int, root: Root) -> None:
+        findings = [self.run.finding(fingerprint) for fingerprint in root.findings]
+        first = findings[0]
+        certainty = f"{first.severity} · {root.confidence}"
+        if root.latent_behind is not None:
+            certainty += f" · latent behind {root.latent_behind}"
+        self._line()
+        title = (f"{first.code} {self._name(first.code)}", _COLORS[first.severity])
+        self._line(Text.assemble((f"{number}  ", "bold"), title, (f"   {certainty}", "dim")), indent=4)
+        for finding in findings:
+            self._line(finding.symptom, indent=7)
+            for evidence in finding.evidence[:_EVIDENCE_SHOWN]:
+                self._line(Text(f"{evidence.source}  {evidence.text}", "dim"), indent=9, hang=4)
+        if root.stages:
+            self._labelled("blocks", ", ".join(root.stages))
+        self._explained("explains", root.effects)
+        self._explained("made silent by", root.contributing)
+        self._repair_option(findings)
+        if self.presentation.verbose:
+            self._labelled("confidence", f"{root.confidence}: {root.confidence_rule}")
+
+    def _explained(self, label: str, items: Sequence[Explained]) -> None:
+        for item in items:
+            finding = self.run.finding(item.fingerprint)
+            self._labelled(label, f"{finding.code}  {finding.symptom}")
+            label = ""
+
+    def _repair_option(self, findings: Sequence[Finding]) -> None:
+        options = [option for finding in findings if (option := finding.recommended_fix)]
+        for words in dict.fromkeys(f"{option.title} ({option.applicability})" for option in options):
+            self._labelled("repair", words)
+
+    def _rest(self) -> None:
+        diagnosis = self.run.diagnosis
+        for item in diagnosis.unexplained:
+            self._also("UNEXPLAINED", item.fingerprint)
+            for question in item.questions:
+                self._line(Text(question, "dim"), indent=16, hang=2)
+        shown = {contribution.fingerprint for root in diagnosis.roots for contribution in root.contributing}
+        for label, fingerprints in (
+            ("CONTRIBUTES", [item for item in diagnosis.contributing if item not in shown]),
+            ("LEFT OVER", diagnosis.left_over),
+            ("ALSO", diagnosis.advice),
+        ):
+            for fingerprint in fingerprints:
+                self._also(label, fingerprint)
+                label = ""
+        self._unknown()
+        if diagnosis.ruled_out and not self.presentation.quiet:
+            ruled_out = " · ".join(f"{item.hypothesis} ({item.evidence})" for item in diagnosis.ruled_out)
+            self._heading("RULED OUT", ruled_out)
+
+    def _unknown(self) -> None:
+        for result in self.run.current:
+            if result.status is Status.UNKNOWN:
+                self._heading("COULD NOT TELL", f"{result.code} {result.name}: {result.reason}")
+
+    def _repairs(self) -> None:
+        if self.run.repairs:
+            self._heading("REPAIRS", f"{len(self.run.repairs)}, in the order in which they are made")
+        for repair in self.run.repairs:
+            mark, color = _REPAIR_MARKS.get(repair.status, ("✗", "bold red"))
+            line = Text.assemble((f"{mark}  ", color), (repair.code, "bold"), f"  {repair.title}")
+            self._line()
+            self._line(line, indent=4, hang=3)
+            self._line(Text(f"{repair.status}: {repair.outcome}", "dim"), indent=7, hang=2)
+            if repair.status is RepairStatus.PLANNED:
+                self._preview(repair.preview)
+
+    def _preview(self, preview: str) -> None:
+        for line in preview.splitlines():
+            style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
+            self.console.print(Text(" " * 9) + Text(line, style), soft_wrap=True)
+
+    def _still_there(self) -> None:
+        label = "STILL THERE"
+        for result in self.run.current:
+            for finding in result.findings:
+                if finding.role is not Role.ADVICE:
+                    self._also(label, finding.fingerprint)
+                    label = ""
+        self._unknown()
+
+    def _also(self, label: str, fingerprint: str) -> None:
+        finding = self.run.finding(fingerprint)
+        if label:
+            self._line()
+        code = (finding.code, _COLORS[finding.severity])
+        line = Text.assemble((f"{label:<14}", "bold"), code, f"  {finding.severity}  {finding.symptom}")
+        self._line(line, indent=2, hang=14)
+
+    def _next(self) -> None:
+        run = self.run
+        if all(result.status is Status.SKIP for result in run.current):
+            reasons = " · ".join(dict.fromkeys(result.reason for result in run.current))
+            self._heading("NOTHING TO CHECK", f"{reasons}. Run doctor in the project's folder.")
+        elif any(repair.status is RepairStatus.RESTART_NEEDED for repair in run.repairs):
+            self._heading("NEXT", "restart what still runs the old code, then doctor fix")
+        elif any(repair.status is RepairStatus.PLANNED for repair in run.repairs):
+            self._heading("NEXT", "doctor fix --yes     makes the safe ones; doctor undo takes them back")
+        elif run.after is not None:
+            self._heading("NEXT", "doctor verify     proves the chain end to end; doctor report writes the RCA")
+        elif any(f.recommended_fix for result in run.current for f in result.findings):
+            self._heading("NEXT", "doctor fix --diff     shows every change before it is made")
+
+    def _heading(self, title: str, text: str) -> None:
+        self._line()
+        self._line(Text.assemble((f"{title:<14}", "bold"), text), indent=2, hang=14)
+
+    def _labelled(self, label: str, text: str) -> None:
+        self._line(Text.assemble((f"{label:<15} ", "bold"), text), indent=7, hang=16)
+
+    def _name(self, code: str) -> str:
+        return next((result.name for result in self.run.before if result.code == code), "")
+
+
+def _position(area: str) -> int:
+    return _AREA_ORDER.index(area) if area in _AREA_ORDER else len(_AREA_ORDER)
+
+
+def _area_state(results: Sequence[CheckResult]) -> tuple[str, str, str]:
+    findings = [finding for result in results for finding in result.findings]
+    if findings:
+        worst = max((finding.severity for finding in findings), key=lambda severity: severity.rank)
+        mark = "·" if worst is Severity.INFO else "●"
+        return mark, _COLORS[worst].removeprefix("bold "), _first_symptom(findings)
+    for status in (Status.UNKNOWN, Status.PASS, Status.SKIP):
+        matching = [result for result in results if result.status is status]
+        if matching:
+            mark, color = _STATE_MARKS[status]
+            return mark, color, _words(status, matching)
+    return "–", "dim", ""
+
+
+def _first_symptom(findings: Sequence[Finding]) -> str:
+    worst = max(findings, key=lambda finding: finding.severity.rank)
+    more = f"  (+{len(findings) - 1} more)" if len(findings) > 1 else ""
+    return f"{worst.symptom}{more}"
+
+
+def _words(status: Status, results: Iterable[CheckResult]) -> str:
+    if status is Status.PASS:
+        return " · ".join(dict.fromkeys(o.text for result in results for o in result.observations))
+    first = next(iter(results))
+    return f"blocked by {first.blocked_by}" if first.blocked_by else first.reason
+
+
+REPORT = Report(name="text", title="for people, on a terminal", machine=False, render=render)
