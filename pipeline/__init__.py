@@ -1,0 +1,1 @@
+"""The patient: a runnable knowledge pipeline (``app/``), and the sandbox that runs it with real servers."""

@@ -1,0 +1,11 @@
+"""A knowledge pipeline: Telegram messages come in; topics, atoms, vectors and semantic search come out.
+
+The chain: ``POST /webhook/telegram`` → ``save_telegram_message`` → ``score_message_task`` → (threshold) →
+``extract_knowledge_from_messages_task`` → ``embed_messages_batch_task`` and ``embed_atoms_batch_task`` → search.
+
+All imports are relative, so a copy of this folder runs as the top-level package ``app``::
+
+    python -m app.schema
+    python -m uvicorn app.main:app
+    python -m taskiq worker app.broker:broker app.tasks --workers 1
+"""

@@ -1,0 +1,100 @@
+"""The HTTP application: ``python -m uvicorn app.main:app``."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from fastapi import APIRouter, Depends, FastAPI, Request, status
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from loguru import logger
+from psycopg import OperationalError
+from taskiq import SendTaskError
+
+from .broker import broker, connect_broker
+from .configuration_rows import ConflictError
+from .database import close_pool, open_pool
+from .errors import describe
+from .language_models import ModelError
+from .logs import configure_logging
+from .routes import agent_configs, embeddings, health, knowledge, providers, semantic_search, webhook
+from .routes.access import token_holders_only
+from .vectors import VectorError, ZeroVectorError
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
+    """Start at once, whatever is down; what needs a service answers 503 until it is there."""
+    configure_logging()
+    await open_pool()
+    connecting = asyncio.create_task(connect_broker())
+    # Usually this takes milliseconds, and the first request finds the queue ready.
+    await asyncio.wait({connecting}, timeout=3)
+    yield
+    connecting.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await connecting
+    await broker.shutdown()
+    await close_pool()
+
+
+def _answer(status_code: int, detail: object) -> JSONResponse:
+    return JSONResponse({"detail": detail}, status_code)
+
+
+async def _invalid(_: Request, error: Exception) -> JSONResponse:
+    """Name what does not fit, without repeating the input: it may hold what cannot be written as JSON."""
+    assert isinstance(error, RequestValidationError)
+    problems = [
+        {"loc": [_printable(part) for part in problem["loc"]], "msg": _printable(problem["msg"])}
+        for problem in error.errors()
+    ]
+    return _answer(status.HTTP_422_UNPROCESSABLE_CONTENT, problems)
+
+
+def _printable(part: object) -> object:
+    return part.encode("utf-8", "replace").decode("utf-8") if isinstance(part, str) else part
+
+
+async def _service_away(request: Request, error: Exception) -> JSONResponse:
+    logger.error("{} {}: {}", request.method, request.url.path, describe(error))
+    what = "the task queue" if isinstance(error, SendTaskError) else "the database"
+    return _answer(status.HTTP_503_SERVICE_UNAVAILABLE, f"{what} cannot be reached; try again later")
+
+
+async def _model_failed(request: Request, error: Exception) -> JSONResponse:
+    logger.error("{} {}: {}", request.method, request.url.path, describe(error))
+    return _answer(status.HTTP_503_SERVICE_UNAVAILABLE, describe(error))
+
+
+async def _no_direction(_: Request, error: Exception) -> JSONResponse:
+    return _answer(status.HTTP_422_UNPROCESSABLE_CONTENT, f"nothing can be similar to this text: {describe(error)}")
+
+
+async def _conflict(_: Request, error: Exception) -> JSONResponse:
+    return _answer(status.HTTP_409_CONFLICT, str(error))
+
+
+def create_app() -> FastAPI:
+    """Build the application with its routes and error answers."""
+    application = FastAPI(title="Knowledge pipeline", lifespan=_lifespan)
+    application.add_exception_handler(RequestValidationError, _invalid)
+    application.add_exception_handler(OperationalError, _service_away)
+    application.add_exception_handler(SendTaskError, _service_away)
+    application.add_exception_handler(ModelError, _model_failed)
+    application.add_exception_handler(VectorError, _model_failed)
+    application.add_exception_handler(ZeroVectorError, _no_direction)
+    application.add_exception_handler(ConflictError, _conflict)
+    application.include_router(webhook.router)
+    application.include_router(health.router)
+    protected = APIRouter(dependencies=[Depends(token_holders_only)])
+    for module in (knowledge, embeddings, semantic_search, providers, agent_configs):
+        protected.include_router(module.router)
+    application.include_router(health.router, prefix="/api/v1")
+    application.include_router(protected, prefix="/api/v1")
+    return application
+
+
+app = create_app()

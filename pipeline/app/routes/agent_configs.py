@@ -1,0 +1,98 @@
+"""``/agent_configs``: which model does which job, and how it is asked."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, HTTPException, status
+from psycopg import sql
+from pydantic import BaseModel, Field, StringConstraints
+
+from ..configuration_rows import create_row, list_rows, update_row
+from .bodies import UNCHANGED, Body, Name, Text
+
+router = APIRouter(prefix="/agent_configs", tags=["configuration"])
+
+TABLE = sql.Identifier("agent_configs")
+
+SystemPrompt = Annotated[Text, StringConstraints(min_length=1)]
+Temperature = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)]
+MaxTokens = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class NewAgentConfig(Body):
+    """An agent configuration to create; the extraction task looks for the name ``knowledge_extractor``."""
+
+    name: Name
+    provider_id: UUID
+    model_name: Name
+    fallback_model: Name | None = None
+    system_prompt: SystemPrompt
+    temperature: Temperature = 0.3
+    max_tokens: MaxTokens = 4_000
+    is_active: bool = True
+
+
+class AgentConfigChange(Body):
+    """What to change. Fields that are left out stay; ``null`` clears ``fallback_model`` and nothing else."""
+
+    name: Name = UNCHANGED
+    provider_id: UUID = UNCHANGED
+    model_name: Name = UNCHANGED
+    fallback_model: Name | None = UNCHANGED
+    system_prompt: SystemPrompt = UNCHANGED
+    temperature: Temperature = UNCHANGED
+    max_tokens: MaxTokens = UNCHANGED
+    is_active: bool = UNCHANGED
+
+
+class AgentConfigRow(BaseModel):
+    """An agent configuration as stored."""
+
+    id: UUID
+    name: str
+    provider_id: UUID | None
+    model_name: str
+    fallback_model: str | None
+    system_prompt: str
+    temperature: float
+    max_tokens: int
+    is_active: bool
+
+
+@router.get("")
+async def list_agent_configs() -> list[AgentConfigRow]:
+    """List all agent configurations by name."""
+    return [AgentConfigRow.model_validate(row) for row in await list_rows(TABLE)]
+
+
+@router.post("", status_code=status.HTTP_201_CREATED)
+async def create_agent_config(config: NewAgentConfig) -> AgentConfigRow:
+    """Create an agent configuration; 409 when the name is taken or the provider does not exist."""
+    return AgentConfigRow.model_validate(await create_row(TABLE, config.model_dump()))
+
+
+@router.patch("/{config_id}")
+async def change_agent_config(config_id: UUID, change: AgentConfigChange) -> AgentConfigRow:
+    """Change an agent configuration; 404 when there is none."""
+    return await _update(config_id, change.model_dump(exclude_unset=True))
+
+
+@router.post("/{config_id}/activate")
+async def activate_agent_config(config_id: UUID) -> AgentConfigRow:
+    """Switch an agent on."""
+    return await _update(config_id, {"is_active": True})
+
+
+@router.post("/{config_id}/deactivate")
+async def deactivate_agent_config(config_id: UUID) -> AgentConfigRow:
+    """Switch an agent off; its tasks then leave their messages waiting."""
+    return await _update(config_id, {"is_active": False})
+
+
+async def _update(config_id: UUID, values: dict[str, object]) -> AgentConfigRow:
+    row = await update_row(TABLE, config_id, values, stamp="updated_at")
+    if row is None:
+        raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no agent config {config_id}")
+    return AgentConfigRow.model_validate(row)

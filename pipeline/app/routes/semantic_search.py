@@ -1,0 +1,49 @@
+"""``/semantic_search``: find messages and atoms by meaning."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field, StringConstraints
+
+from ..search import LARGEST_LIMIT, FoundAtom, FoundMessage, search_atoms, search_messages
+from .bodies import Body, Text
+
+router = APIRouter(prefix="/semantic_search", tags=["search"])
+
+
+class SearchRequest(Body):
+    """What to look for. ``threshold`` is a similarity of 0…1; unrelated texts have about 0.5."""
+
+    query: Annotated[Text, StringConstraints(min_length=1, max_length=10_000)]
+    limit: Annotated[int, Field(ge=1, le=LARGEST_LIMIT)] = 10
+    threshold: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.7
+
+
+class FoundMessages(BaseModel):
+    """Messages, most similar first."""
+
+    results: list[FoundMessage]
+    total: int
+
+
+class FoundAtoms(BaseModel):
+    """Atoms, most similar first."""
+
+    results: list[FoundAtom]
+    total: int
+
+
+@router.post("/messages")
+async def find_messages(request: SearchRequest) -> FoundMessages:
+    """Search messages."""
+    results = await search_messages(request.query, request.limit, request.threshold)
+    return FoundMessages(results=results, total=len(results))
+
+
+@router.post("/atoms")
+async def find_atoms(request: SearchRequest) -> FoundAtoms:
+    """Search atoms."""
+    results = await search_atoms(request.query, request.limit, request.threshold)
+    return FoundAtoms(results=results, total=len(results))

@@ -1,0 +1,71 @@
+"""Settings of the application, read from the environment and from ``.env`` in the working directory."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Every setting is the environment variable of the same name in capitals; times are in seconds.
+
+    ``task_ack_wait_seconds`` is the JetStream ``ack_wait``: a task that runs longer would run a second time in
+    parallel, so the retry decorator gives up at 90 % of it.
+    """
+
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    database_url: SecretStr = SecretStr("postgresql://localhost:5432/knowledge")
+    database_pool_size: int = Field(default=10, ge=2, le=100)
+    database_timeout_seconds: float = Field(default=10.0, gt=0)
+    nats_url: str = "nats://localhost:4222"
+
+    ollama_host: str = "http://localhost:11434"
+    ollama_embedding_model: str = "nomic-embed-text"
+    # 16,000 is the most that pgvector's type can hold; an HNSW index on `vector` holds 2,000.
+    embedding_dimensions: int = Field(default=768, ge=1, le=16_000)
+    embedding_request_size: int = Field(default=32, ge=1, le=1_000)
+    model_timeout_seconds: float = Field(default=180.0, gt=0)
+
+    telegram_webhook_secret: SecretStr | None = None
+    webhook_deadline_seconds: float = Field(default=5.0, gt=0)
+    webhook_max_bytes: int = Field(default=1_048_576, ge=1)
+    api_token: SecretStr | None = None
+
+    ai_knowledge_extraction_message_threshold: int = Field(default=10, ge=1)
+    ai_knowledge_extraction_lookback_hours: float = Field(default=24.0, gt=0)
+    ai_knowledge_extraction_batch_size: int = Field(default=50, ge=1, le=1_000)
+
+    task_ack_wait_seconds: float = Field(default=600.0, gt=0)
+    task_retry_delay_seconds: float = Field(default=1.0, ge=0)
+    task_execution_retention_days: int = Field(default=30, ge=1)
+    log_level: str = "INFO"
+
+    @field_validator("database_url")
+    @classmethod
+    def _without_driver(cls, url: SecretStr) -> SecretStr:
+        """Accept the SQLAlchemy form ``postgresql+driver://``: libpq knows only ``postgresql://``."""
+        scheme, separator, rest = url.get_secret_value().partition("://")
+        return SecretStr(scheme.partition("+")[0] + separator + rest)
+
+    @property
+    def task_deadline_seconds(self) -> float:
+        """How long a task may take with all its attempts; the rest of ``ack_wait`` is for writing its failure down."""
+        return 0.9 * self.task_ack_wait_seconds
+
+    @property
+    def claim_lease_seconds(self) -> float:
+        """How long a claim on messages holds without progress: longer than one redelivery and one run."""
+        return 2 * self.task_ack_wait_seconds
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """Return the settings; they are read once per process.
+
+    Raises:
+        pydantic.ValidationError: a variable has a value that does not fit; the message names it.
+    """
+    return Settings()
