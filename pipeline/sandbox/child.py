@@ -1,0 +1,231 @@
+"""One service while it runs: started, awaited, restarted when it dies, frozen and stopped on request."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import signal
+from asyncio.subprocess import DEVNULL, STDOUT, Process
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+from doctor.pipeline.sandbox import processes
+from doctor.pipeline.sandbox.errors import SandboxError, StartError
+from doctor.pipeline.sandbox.files import tail
+from doctor.pipeline.sandbox.services import Service
+from doctor.pipeline.sandbox.state import ServiceState, ServiceStatus
+
+#: How long a service waits before it is started again, by how often it has died in a row.
+BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+#: Who has run this long did not die of its start: the count begins anew.
+STABLE_SECONDS = 20.0
+POLL_SECONDS = 0.03
+#: What a start comes to, one way or the other.
+SETTLED = frozenset({ServiceStatus.READY, ServiceStatus.BACKOFF, ServiceStatus.FAILED, ServiceStatus.STOPPED})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Where a process runs: its working directory, log file and environment (asked for at each start)."""
+
+    directory: Path
+    log: Path
+    environment: Callable[[], Mapping[str, str]]
+
+
+class Child:
+    """Keeps one service running. ``changed`` is called after every change of :attr:`state`."""
+
+    def __init__(self, service: Service, port: int | None, place: Surroundings, changed: Callable[[], None]) -> None:
+        self.service = service
+        self.port = port
+        self.state = ServiceState(service.name, ServiceStatus.WAITING, port=port)
+        self._place = place
+        self._changed = changed
+        self._process: Process | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._asked_to_stop = asyncio.Event()
+        self._settled = asyncio.Event()
+
+    async def start(self) -> None:
+        """Start the service, or let it go on when it is frozen; returns before it is ready."""
+        if self.state.status is ServiceStatus.PAUSED:
+            processes.send(self._tree(), signal.SIGCONT)
+            self._note(ServiceStatus.READY)
+            return
+        if self._keeper is None or self._keeper.done():
+            self._asked_to_stop.clear()
+            self._note(ServiceStatus.STARTING)
+            self._keeper = asyncio.create_task(self._keep_running(), name=f"keep {self.service.name}")
+
+    async def first_start(self, new_port: Callable[[], int], attempts: int = 3) -> None:
+        """Start the service and wait until it is ready; on another port when it dies before, as when its port is taken.
+
+        Raises:
+            StartError: it died again and again, with the end of its log.
+        """
+        for attempt in range(1, attempts + 1):
+            await self.start()
+            if await self._ready_or_dead():
+                return
+            await self.stop(0.0)
+            if attempt < attempts and self.service.has_port:
+                self.port = new_port()
+        detail = self.state.detail or "it ended before it was ready"
+        self._note(ServiceStatus.FAILED, detail=detail)
+        log = tail(self._place.log)
+        raise StartError(f"{self.service.name}: {detail}. The end of {self._place.log}:\n{log}")
+
+    async def _ready_or_dead(self) -> bool:
+        """Wait for the first of: ready (true), died once (false)."""
+        await self._settled.wait()
+        return self.state.status is ServiceStatus.READY
+
+    async def pause(self) -> None:
+        """Freeze the service and all its processes: connections stay open, nothing answers."""
+        if self.state.status is ServiceStatus.READY:
+            # Status first: a frozen service must not look ready to anyone who waits.
+            self._note(ServiceStatus.PAUSED)
+            processes.send(self._tree(), signal.SIGSTOP)
+
+    async def stop(self, patience: float) -> None:
+        """Ask the service to end, and kill what is left after ``patience`` seconds."""
+        keeper = self._keeper
+        if keeper is None or keeper.done():
+            self._note(ServiceStatus.STOPPED)
+            return
+        self._asked_to_stop.set()
+        self._note(ServiceStatus.STOPPING)
+        if self._process is not None and self._process.returncode is None:
+            await self._end(self._process, patience)
+        await keeper
+        self._note(ServiceStatus.STOPPED)
+
+    async def _end(self, process: Process, patience: float) -> None:
+        tree = self._tree()
+        processes.send(tree if self.service.whole_group else tree[:1], self.service.stop_signal)
+        processes.send(tree, signal.SIGCONT)
+        waiting = asyncio.ensure_future(process.wait())
+        deadline = asyncio.get_running_loop().time() + patience
+        while asyncio.get_running_loop().time() < deadline and not waiting.done():
+            if self.service.whole_group and tree[1:] and not any(_runs(member) for member in tree[1:]):
+                # All that did work has ended by itself; the parent would only sleep on.
+                break
+            await asyncio.wait({waiting}, timeout=POLL_SECONDS)
+        processes.send(tree, signal.SIGKILL)
+        await waiting
+
+    async def _keep_running(self) -> None:
+        deaths = 0
+        while not self._asked_to_stop.is_set():
+            started = asyncio.get_running_loop().time()
+            try:
+                code = await self._run_once()
+                detail = f"ended with {_spoken(code)}"
+            except (OSError, SandboxError) as error:
+                detail = str(error)
+            if self._asked_to_stop.is_set():
+                return
+            deaths = 0 if asyncio.get_running_loop().time() - started > STABLE_SECONDS else deaths + 1
+            pause = BACKOFF_SECONDS[min(deaths, len(BACKOFF_SECONDS)) - 1] if deaths else BACKOFF_SECONDS[0]
+            self.state = dataclasses.replace(self.state, restarts=self.state.restarts + 1)
+            self._note(ServiceStatus.BACKOFF, detail=detail)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._asked_to_stop.wait(), pause)
+            if not self._asked_to_stop.is_set():
+                self._note(ServiceStatus.STARTING, detail=detail)
+
+    async def _run_once(self) -> int:
+        """Run the service until it ends; returns its exit code, negative for a signal.
+
+        Raises:
+            OSError, SandboxError: it could not be started.
+        """
+        if self.service.prepare is not None:
+            await self.service.prepare()
+        if self._asked_to_stop.is_set():
+            return 0
+        process = await self._spawn()
+        self._process = process
+        record = processes.record_of(process.pid)
+        self.state = dataclasses.replace(
+            self.state, process=record, port=self.port, started_at=datetime.now(UTC).isoformat(timespec="milliseconds")
+        )
+        self._changed()
+        becoming_ready = asyncio.create_task(self._await_ready())
+        try:
+            code = await process.wait()
+        finally:
+            becoming_ready.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await becoming_ready
+        # Children outlive a parent that was killed; a second set of them beside the next start would do the work twice.
+        processes.kill_group(process.pid)
+        self.state = dataclasses.replace(self.state, process=None)
+        return code
+
+    async def _spawn(self) -> Process:
+        user = self.service.user() if self.service.user is not None else None
+        with self._place.log.open("ab") as log:
+            return await asyncio.create_subprocess_exec(
+                *self.service.command(self.port or 0),
+                cwd=self._place.directory,
+                env=dict(self._place.environment()),
+                stdin=DEVNULL,
+                stdout=log,
+                stderr=STDOUT,
+                user=user,
+                # A group of its own: Ctrl-C in a terminal is for the supervisor's owner alone.
+                start_new_session=True,
+            )
+
+    async def _await_ready(self) -> None:
+        while not (await self.service.is_ready() and self._listens()):  # noqa: ASYNC110 - only the process knows
+            await asyncio.sleep(POLL_SECONDS)
+        if not self._asked_to_stop.is_set():
+            self._note(ServiceStatus.READY)
+
+    def _listens(self) -> bool:
+        """Tell whether it is our process that listens on the port, and not one that was there before it."""
+        if not self.service.has_port:
+            return True
+        try:
+            connections = [found for process in self._tree() for found in process.net_connections("tcp")]
+        except psutil.NoSuchProcess:
+            return False
+        except psutil.AccessDenied:
+            # Some systems do not tell; then the answer to the probe has to do.
+            return True
+        return any(found.status == psutil.CONN_LISTEN and found.laddr.port == self.port for found in connections)
+
+    def _tree(self) -> list[psutil.Process]:
+        process = processes.find(self.state.process)
+        return [] if process is None else processes.with_descendants(process)
+
+    def _note(self, status: ServiceStatus, detail: str = "") -> None:
+        self.state = dataclasses.replace(self.state, status=status, detail=detail, port=self.port)
+        if status in SETTLED:
+            self._settled.set()
+        else:
+            self._settled.clear()
+        self._changed()
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def _spoken(code: int) -> str:
+    """Say how a process ended."""
+    if code >= 0:
+        return f"exit code {code}"
+    with contextlib.suppress(ValueError):
+        return signal.Signals(-code).name
+    return f"signal {-code}"

@@ -1,0 +1,93 @@
+"""A NATS server with JetStream of the sandbox's own, and what is asked of any NATS server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import nats
+from nats.errors import Error as NatsError
+
+from doctor.pipeline.sandbox.binaries import nats_server
+
+#: The stream of the application; the sandbox removes it from a server that is not its own.
+STREAM = "taskiq_jetstream"
+
+PROBE_SECONDS = 2.0
+
+
+def command(data: Path, port: int, name: str) -> list[str]:
+    """Return the command that runs the server in the foreground; it logs to its standard error."""
+    return [
+        str(nats_server()),
+        *("--addr", "127.0.0.1", "--port", str(port), "--name", name),
+        *("--jetstream", "--store_dir", str(data), "--pid", str(data / "nats.pid")),
+    ]
+
+
+async def is_ready(url: str) -> bool:
+    """Tell whether the server greets, and says that JetStream is on."""
+    parts = urlsplit(url)
+    try:
+        async with asyncio.timeout(PROBE_SECONDS):
+            reader, writer = await asyncio.open_connection(parts.hostname, parts.port or 4222)
+            greeting = await reader.readline()
+            writer.close()
+            await writer.wait_closed()
+    except (OSError, TimeoutError):
+        return False
+    # https://docs.nats.io/reference/reference-protocols/nats-protocol: the server speaks first, `INFO {json}`.
+    try:
+        return greeting.startswith(b"INFO ") and json.loads(greeting[5:]).get("jetstream") is True
+    except ValueError:
+        return False
+
+
+async def worker_is_listening(url: str) -> bool:
+    """Tell whether a consumer has a request for messages open: only a running worker has one.
+
+    The API binds the same consumer but never asks for messages; the server forgets the requests of a connection that is
+    gone.
+    """
+    try:
+        async with asyncio.timeout(PROBE_SECONDS):
+            client = await nats.connect(url, max_reconnect_attempts=1, connect_timeout=1, error_cb=_ignore)
+            try:
+                consumers = await client.jetstream().consumers_info(STREAM)
+            finally:
+                await client.close()
+    except (NatsError, OSError, TimeoutError):
+        return False
+    return any((consumer.num_waiting or 0) > 0 for consumer in consumers)
+
+
+async def stream_exists(url: str) -> bool:
+    """Tell whether the application's stream is on a server already: then it is somebody else's.
+
+    Raises:
+        NatsError, OSError: the server cannot be asked.
+    """
+    client = await nats.connect(url, max_reconnect_attempts=1, connect_timeout=2, error_cb=_ignore)
+    try:
+        return STREAM in {info.config.name for info in await client.jetstream().streams_info()}
+    finally:
+        await client.close()
+
+
+async def delete_stream(url: str) -> None:
+    """Remove the application's stream from a server that the sandbox was given.
+
+    Raises:
+        NatsError, OSError: the server cannot be reached or refuses.
+    """
+    client = await nats.connect(url, max_reconnect_attempts=1, connect_timeout=2, error_cb=_ignore)
+    try:
+        await client.jetstream().delete_stream(STREAM)
+    finally:
+        await client.close()
+
+
+async def _ignore(_: Exception) -> None:
+    """Keep quiet about errors that the caller sees as an answer."""
