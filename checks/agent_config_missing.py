@@ -24,6 +24,7 @@ from collections.abc import AsyncIterator
 from difflib import get_close_matches
 
 from doctor.api import (
+    JSON,
     AgentTables,
     Applicability,
     Chain,
@@ -57,18 +58,18 @@ async def agent_config_missing(database: Database, chain: Chain) -> AsyncIterato
     tables = await agent_tables(database)
     wanted = [stage for stage in chain.stages if stage.agent]
     for stage in wanted:
-        problem = _problem(tables, stage)
+        problem = _problem(tables, stage, chain)
         if problem is not None:
             yield problem
     if wanted:
         yield Observation(f"agent {', '.join(sorted(str(stage.agent) for stage in wanted))} looked up")
 
 
-def _problem(tables: AgentTables, stage: Stage) -> Finding | None:
+def _problem(tables: AgentTables, stage: Stage, chain: Chain) -> Finding | None:
     name = str(stage.agent)
     rows = tables.named(name)
     if not rows:
-        return _finding(stage, "missing", _missing(tables, name), "no row of this name", ())
+        return _finding(stage, "missing", _missing(tables, name), "no row of this name", _insert(tables, chain, name))
     row = rows[0]
     if not row.is_active:
         words = f"no active row named `{name}` in {row.table} ({len(rows)} row, inactive)"
@@ -112,6 +113,32 @@ def _finding(stage: Stage, subject: str, symptom: str, cause: str, fixes: tuple[
         rule="the application selects the active row by its name",
         fixes=fixes,
         validation="doctor check --select AGT001",
+    )
+
+
+def _insert(tables: AgentTables, chain: Chain, name: str) -> tuple[FixOption, ...]:
+    """Offer a new row where doctor.toml holds its prompt and a usable provider exists."""
+    template = next((agent for agent in chain.agents if agent.name == name), None)
+    provider = next((provider for provider in tables.providers if provider.problem is None), None)
+    if template is None or not tables.tables:
+        return ()
+    table = tables.tables[0]
+    row: dict[str, JSON] = {"name": name, "model_name": template.model, "is_active": True}
+    prompt = next((column for column in ("system_prompt", "prompt") if column in table.columns), None)
+    if prompt is not None:
+        row[prompt] = template.system_prompt
+    link = next((key for key in table.foreign_keys if provider and provider.table.endswith(key.target_table)), None)
+    if provider is not None and link is not None:
+        row[link.columns[0]] = provider.key
+    return (
+        FixOption(
+            fix="insert-row",
+            title=f"insert `{name}` into {table.name}, with the prompt and model of doctor.toml",
+            applicability=Applicability.UNSAFE,
+            reason="a new row decides what the pipeline says to the model; undo removes it while nobody changed it",
+            arguments={"table": table.name, "row": row, "key": list(table.primary_key), "unique": "name"},
+            recommended=True,
+        ),
     )
 
 

@@ -75,11 +75,7 @@ def _finding(chain: Chain, step: Progress, progress: tuple[Progress, ...]) -> Fi
         role=Role.SYMPTOM,
         stage=stage.name,
         related=tuple(related),
-        impacts=tuple(
-            f"`{later.stage.name}` starves"
-            for later in progress
-            if later.stage is not stage and later.position > step.position
-        ),
+        impacts=tuple(f"`{later.name}` starves" for later in chain.stages[step.position + 1 :]),
         evidence=(
             Evidence(
                 EvidenceKind.SQL,
@@ -102,7 +98,7 @@ def _requeue(chain: Chain, stage: Stage, stalled: int) -> tuple[FixOption, ...]:
             fix="requeue",
             title=f"run `{source.task}` again for {stalled} waiting rows",
             applicability=Applicability.SAFE,
-            reason="the task is enqueued once more for rows that it has not finished; it must be idempotent, as any queue demands",
+            reason="the task runs once more for rows that it has not finished; any queue demands that it is idempotent",
             arguments={"stage": stage.name, "source": source.name},
             recommended=True,
         ),

@@ -153,7 +153,9 @@ GOOD = (
 )
 
 
-@check("TSK002", "enqueue-error-swallowed", severity=Severity.WARNING, tags=["static"], bad=BAD, good=GOOD)
+@check(
+    "TSK002", "enqueue-error-swallowed", severity=Severity.WARNING, tags=["static"], timeout=20.0, bad=BAD, good=GOOD
+)
 def enqueue_error_swallowed(source: Source) -> Iterator[Finding]:
     """Look at what becomes of an exception at each place that sends a task; one finding per function and task."""
     found: dict[tuple[str, str], Enqueue] = {}

@@ -182,6 +182,7 @@ GOOD = (
     "task-decorator-order",
     severity=Severity.ERROR,
     tags=["static"],
+    timeout=20.0,
     mechanisms=[
         Mechanism("TSK001", "CHN001", "the task cannot be enqueued, so its stage is never run", ("task",)),
     ],
@@ -214,7 +215,7 @@ def _finding(task: DecoratedFunction, opaque: list[DecoratorUse], sites: tuple[E
             f"`{task.name}.{verb}(…)` raises `'function' object has no attribute '{verb}'`",
             "the worker still registers the task, so its health looks perfect",
         ),
-        evidence=(*_decorator_lines(task), *_wrapper_lines(opaque), *_enqueue_lines(sites)),
+        evidence=(*_decorator_lines(task), *_enqueue_lines(sites), *_wrapper_lines(opaque)),
         # Kind "code", not "task": the enqueuing task is not the one that stalls.
         related=tuple(Resource("code", function) for function in enclosing),
         rule=RULES[library],

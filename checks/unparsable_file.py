@@ -59,7 +59,7 @@ GOOD = (
 )
 
 
-@check("DOC010", "unparsable-file", severity=Severity.INFO, tags=["static"], bad=BAD, good=GOOD)
+@check("DOC010", "unparsable-file", severity=Severity.INFO, tags=["static"], timeout=20.0, bad=BAD, good=GOOD)
 def unparsable_file(source: Source) -> Iterator[Finding | Observation]:
     """Report each file that could not be read as Python."""
     for file in source.unparsable():

@@ -21,6 +21,8 @@ A table that is always searched with a filter that leaves few rows.
 
 from collections.abc import AsyncIterator
 
+from psycopg import sql
+
 from doctor.api import (
     Applicability,
     Database,
@@ -42,6 +44,9 @@ PLANNER_FLOOR = ((384, 2_000), (768, 3_000))
 """Up to these dimensions the planner flips to the index at these rows."""
 
 PLANNER_FLOOR_BEYOND = 5_000
+COUNTED_UP_TO = 1 << 28
+"""Bytes of heap up to which the rows of a table that was never analysed are counted."""
+
 MANY_ROWS = 50_000
 """From here on a sequential scan takes longer than a person waits (1536 dimensions: about 0.2 s)."""
 
@@ -55,7 +60,7 @@ async def vector_index_missing(database: Database) -> AsyncIterator[Finding | Ob
         for index in broken:
             yield _finding(column, index.name, f"index {index.name} is invalid: its build failed", Severity.ERROR)
         if not broken and not any(index.is_usable or index.building for index in column.vector_indexes):
-            yield _missing(column)
+            yield _missing(column, await _rows(database, column))
     indexed = sum(any(index.is_usable for index in column.vector_indexes) for column in columns)
     yield Observation(f"{indexed} of {len(columns)} vector columns indexed")
 
@@ -65,10 +70,17 @@ def floor(dimensions: int | None) -> int:
     return next((rows for limit, rows in PLANNER_FLOOR if (dimensions or 0) <= limit), PLANNER_FLOOR_BEYOND)
 
 
-def _missing(column: VectorColumn) -> Finding:
-    rows, least = column.estimated_rows, floor(column.dimensions)
+async def _rows(database: Database, column: VectorColumn) -> int:
+    """Return the number of rows: the planner's, or counted where it has none yet."""
+    if not column.never_analyzed or column.heap_bytes > COUNTED_UP_TO:
+        return column.estimated_rows
+    return int(await database.scalar(sql.SQL("SELECT count(*) FROM {}").format(column.quoted_table)))
+
+
+def _missing(column: VectorColumn, rows: int) -> Finding:
+    least = floor(column.dimensions)
     if rows < least:
-        words = f"no index on {column.table}.{column.column}, and none needed below about {least:,} rows (now about {rows:,})"
+        words = f"no index on {column.table}.{column.column}, and none needed below about {least:,} rows (now {rows:,})"
         return _finding(column, "", words, Severity.INFO)
     words = f"no index on {column.table}.{column.column} with about {rows:,} rows: every search reads them all"
     return _finding(column, "", words, Severity.ERROR if rows >= MANY_ROWS else Severity.WARNING)
@@ -90,7 +102,7 @@ def _finding(column: VectorColumn, index: str, symptom: str, severity: Severity)
             Evidence(
                 EvidenceKind.SQL,
                 "pg_index",
-                f"{len(column.vector_indexes)} vector indexes; about {column.estimated_rows:,} rows",
+                f"{len(column.vector_indexes)} vector indexes; planner: {column.estimated_rows:,} rows",
                 Provenance.MEASURED,
             ),
         ),

@@ -89,8 +89,8 @@ async def worker_not_consuming(
                 EvidenceKind.NATS,
                 "consumer info",
                 "; ".join(
-                    f"{consumer.stream}/{consumer.name}: num_waiting {consumer.num_waiting}, num_pending {consumer.num_pending}"
-                    for consumer in consumers
+                    f"{each.stream}/{each.name}: num_waiting {each.num_waiting}, num_pending {each.num_pending}"
+                    for each in consumers
                 )
                 or f"no consumer on a stream with subject {chain.queue_subject}",
             ),

@@ -37,6 +37,15 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentTemplate:
+    """What a missing agent configuration is made from: only its owner can know the prompt."""
+
+    name: str
+    model: str
+    system_prompt: str
+
+
+@dataclass(frozen=True, slots=True)
 class Chain:
     """The whole chain. ``lookback_hours`` bounds which waiting rows still count; ``entry`` is ``METHOD /path``."""
 
@@ -54,6 +63,7 @@ class Chain:
     search: str | None = None
     secret_header: str | None = None
     secret_env: str | None = None
+    agents: tuple[AgentTemplate, ...] = ()
 
     @property
     def stage_names(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from doctor.chain import Chain, Stage
+from doctor.chain import AgentTemplate, Chain, Stage
 
 _CODE_PREFIX = r"^(ALL|[A-Z]{1,3}\d{0,3})$"
 
@@ -70,6 +70,13 @@ class ChainConfiguration(_Strict):
     secret_env: str | None = None
 
 
+class AgentConfiguration(_Strict):
+    """One ``[agents.NAME]``; see :class:`doctor.chain.AgentTemplate`."""
+
+    model: str
+    system_prompt: str
+
+
 class TargetConfiguration(_Strict):
     """``[target]``: the name that a write beyond this machine must repeat, and where the target keeps its addresses."""
 
@@ -99,6 +106,7 @@ class Configuration(_Strict):
     total_timeout: Annotated[float, Field(gt=0)] = 60.0
     target: TargetConfiguration = TargetConfiguration()
     chain: ChainConfiguration | None = None
+    agents: dict[str, AgentConfiguration] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +222,10 @@ def resolve_chain(configuration: Configuration, get: Callable[[str], str | None]
     values: dict[str, Any] = chain.model_dump(exclude={"stage"})
     values["lookback_hours"] = _number(chain.lookback_hours, get)
     values["message_threshold"] = int(_number(chain.message_threshold, get))
-    return Chain(stages=tuple(Stage(**stage.model_dump()) for stage in chain.stage), **values)
+    agents = tuple(
+        AgentTemplate(name, agent.model, agent.system_prompt) for name, agent in sorted(configuration.agents.items())
+    )
+    return Chain(agents=agents, stages=tuple(Stage(**stage.model_dump()) for stage in chain.stage), **values)
 
 
 def _number(value: float | FromEnvironment, get: Callable[[str], str | None]) -> float:

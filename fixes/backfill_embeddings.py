@@ -86,11 +86,10 @@ async def plan(context: FixContext) -> Plan:
             f"`{job.model}` gives {len(probe)} dimensions, {job.column.name} takes {job.column.dimensions}; "
             "choose another model or another column, the doctor never pads"
         )
-    size = context.limits.batch_size
-    batches = math.ceil(job.rows / size)
+    table, column, size = job.column.table_name, job.column.column, context.limits.batch_size
     return Plan(
-        summary=f"embed {job.rows} rows of {job.column.table_name} with `{job.model}`, {batches} batches of up to {size}",
-        preview=f"UPDATE {job.column.table_name} SET {job.column.column} = … WHERE {job.column.column} IS NULL;  -- {job.rows} rows\n"
+        summary=f"embed {job.rows} rows of {table} with `{job.model}`, {math.ceil(job.rows / size)} batches of up to {size}",
+        preview=f"UPDATE {table} SET {column} = … WHERE {column} IS NULL;  -- {job.rows} rows\n"
         f"-- text: {', blank line, '.join(job.text.columns)}; model: {job.model} at {job.server.endpoint.address}",
         touches=(f"{job.rows} rows of {job.column.table_name}",),
         locks="the rows of one batch, for milliseconds",

@@ -202,10 +202,8 @@ def _graph(run: Run, roots: Sequence[_RootView]) -> str:
             node = f"F{effect.finding.fingerprint}"
             lines.append(f'    R{number} --> {node}["{effect.finding.code} {_mermaid(effect.finding.symptom)}"]')
         for amplifier in root.contributing:
-            node = f"F{amplifier.finding.fingerprint}"
-            lines.append(
-                f'    {node}(["{amplifier.finding.code} {_name(run, amplifier.finding.code)}"]) -. silences .-> R{number}'
-            )
+            node, code = f"F{amplifier.finding.fingerprint}", amplifier.finding.code
+            lines.append(f'    {node}(["{code} {_name(run, code)}"]) -. silences .-> R{number}')
     for fingerprint in run.diagnosis.left_over:
         finding = run.finding(fingerprint)
         lines.append(f'    F{fingerprint}[("{finding.code} {_mermaid(finding.symptom)}")]')

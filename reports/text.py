@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from doctor.api import (
+    Applicability,
     CheckResult,
     Explained,
     Finding,
@@ -110,7 +111,8 @@ class _Screen:
         if roots:
             blocking = sum(bool(root.stages) for root in roots)
             note = "; each alone stops the chain" if blocking == len(roots) and len(roots) > 1 else ""
-            self._heading("ROOT CAUSES" if len(roots) > 1 else "ROOT CAUSE", f"{len(roots)}, in chain order{note}")
+            many = f"{len(roots)}, in chain order{note}"
+            self._heading("ROOT CAUSES" if len(roots) > 1 else "ROOT CAUSE", many if len(roots) > 1 else "1")
         for number, root in enumerate(roots, 1):
             self._root(number, root)
         self._rest()
@@ -213,11 +215,12 @@ class _Screen:
             self._heading("NOTHING TO CHECK", f"{reasons}. Run doctor in the project's folder.")
         elif any(repair.status is RepairStatus.RESTART_NEEDED for repair in run.repairs):
             self._heading("NEXT", "restart what still runs the old code, then doctor fix")
-        elif any(repair.status is RepairStatus.PLANNED for repair in run.repairs):
-            self._heading("NEXT", "doctor fix --yes     makes the safe ones; doctor undo takes them back")
+        elif planned := [repair for repair in run.repairs if repair.status is RepairStatus.PLANNED]:
+            unsafe = " --unsafe-fixes" if all(r.applicability is not Applicability.SAFE for r in planned) else ""
+            self._heading("NEXT", f"doctor fix --yes{unsafe}     makes these changes; doctor undo takes them back")
         elif run.after is not None:
             self._heading("NEXT", "doctor verify     proves the chain end to end; doctor report writes the RCA")
-        elif any(f.recommended_fix for result in run.current for f in result.findings):
+        elif any(f.recommended_fix for r in run.current for f in r.findings if f.role is not Role.ADVICE):
             self._heading("NEXT", "doctor fix --diff     shows every change before it is made")
 
     def _heading(self, title: str, text: str) -> None:

@@ -32,7 +32,7 @@ from doctor.verdict import exit_code
     default=None,
     help="Lowest severity that makes the exit code 1 (default: error).",
 )
-@format_option
+@format_option("text")
 @timeout_options
 @configuration_option
 @presentation_options

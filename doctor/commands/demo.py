@@ -65,7 +65,7 @@ class StepFailedError(Exception):
 )
 @presentation_options
 def demo_command(keep: bool, report: Path, output: Output) -> int:
-    """Run the real incident: 15 messages go in, nothing comes out, no error anywhere; then diagnose, repair, prove, report.
+    """Run the real incident: 15 messages go in, nothing comes out, no error anywhere. Then diagnose, repair and prove.
 
     Everything is real but the language model, which is a stand-in that speaks Ollama's protocol. Nothing leaves this
     machine, and nothing is left running.

@@ -41,7 +41,7 @@ from doctor.verdict import ExitCode, exit_code
 @click.option("--limit", type=click.IntRange(1), help="Rows in all.")
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Rows per second at most.")
 @target_option
-@format_option
+@format_option("text")
 @timeout_options
 @configuration_option
 @presentation_options

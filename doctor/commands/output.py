@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -18,6 +18,8 @@ from doctor.report import Presentation, Report
 
 if TYPE_CHECKING:
     from doctor.model import CheckResult, Run
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 PLAIN_WIDTH = 100
 """Columns when the output is no terminal, so that files do not depend on the window they were made in."""
@@ -54,15 +56,17 @@ def registry() -> Registry:
     return _registry[0]
 
 
-format_option = click.option(
-    "--format",
-    "formats",
-    type=_FormatType(),
-    multiple=True,
-    metavar="FMT[:PATH]",
-    default=("text",),
-    help="text, json or markdown, to stdout or a file; repeatable.",
-)
+def format_option(default: str) -> Callable[[F], F]:
+    """Add ``--format``, repeatable, with the format that is shown when none is asked for."""
+    return click.option(
+        "--format",
+        "formats",
+        type=_FormatType(),
+        multiple=True,
+        metavar="FMT[:PATH]",
+        default=(default,),
+        help=f"text, json or markdown, to stdout or a file; repeatable ({default}).",
+    )
 
 
 class Output:

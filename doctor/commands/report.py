@@ -8,6 +8,7 @@ import click
 
 from doctor.commands.options import configuration_option, open_target, path_option, presentation_options
 from doctor.commands.output import FormatChoice, Output, format_option, registry, write_file
+from doctor.model import Run
 from doctor.record import RecordError, RunStore, loads
 from doctor.verdict import ExitCode
 
@@ -22,7 +23,7 @@ from doctor.verdict import ExitCode
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Read this run record instead.",
 )
-@format_option
+@format_option("markdown")
 @configuration_option
 @presentation_options
 def report_command(
@@ -40,21 +41,21 @@ def report_command(
     Exit codes: 0 written   2 no such run
     """
     try:
-        if record is not None:
-            run = loads(record.read_bytes())
-        else:
-            store = RunStore(open_target(path, configuration).root)
-            found = store.load(run_id) if run_id else store.latest()
-            if found is None:
-                raise RecordError("no run is recorded here yet; `doctor check` makes one")
-            run = found
+        run = (
+            loads(record.read_bytes()) if record else _recorded(RunStore(open_target(path, configuration).root), run_id)
+        )
     except (RecordError, OSError) as error:
         raise click.UsageError(str(error)) from error
-    if formats == (FormatChoice("text"),):
-        formats = (FormatChoice("markdown"),)
     if file is not None:
         write_file(file, registry().reports[formats[0].name].render(run, output.presentation(to_file=True)))
         output.tell(f"wrote {file}")
         formats = formats[1:]
     output.emit(run, formats)
     return int(ExitCode.OK)
+
+
+def _recorded(store: RunStore, run_id: str | None) -> Run:
+    found = store.load(run_id) if run_id else store.latest()
+    if found is None:
+        raise RecordError("no run is recorded here yet; `doctor check` makes one")
+    return found

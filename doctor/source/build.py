@@ -117,7 +117,7 @@ class _Build:
         )
 
     def _files_that_use(self, definitions: Iterable[tuple[str, str]]) -> set[str]:
-        """Return the files that may use functions, given by path and name: they hold the name and one of its modules'."""
+        """Return the files that may use these functions (path, name): they hold the name and that of its module."""
         words: dict[bytes, set[bytes]] = {}
         for path, name in definitions:
             words.setdefault(name.encode(), set()).update(part.encode() for part in _last_parts(path))

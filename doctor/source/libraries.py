@@ -38,12 +38,12 @@ BUILDERS = frozenset().union(*(library.builders for library in LIBRARIES.values(
 UNMISTAKABLE = TASKIQ.verbs | TASKIQ.builders
 """Verbs that no other library uses, so that they count even when the task cannot be resolved."""
 
-LITERALS = (b".kiq", b".kicker", b".delay(", b".apply_async(", b".task", b"shared_task", b"actor")
+LITERALS = (b".kiq", b".kicker", b".delay(", b".apply_async(", b".task", b"shared_task")
 """A file without any of these neither registers nor enqueues, apart from what the next table adds."""
 
 LITERALS_WITH = {
     b"celery": (b".delay_on_commit(", b".apply_async_on_commit(", b".s(", b".si(", b".signature(", b".subtask("),
-    b"dramatiq": (b".send(", b".send_with_options(", b".message(", b".message_with_options("),
+    b"dramatiq": (b"actor", b".send(", b".send_with_options(", b".message(", b".message_with_options("),
 }
 """Literals that matter only when the library's name stands somewhere in the tree."""
 

@@ -37,7 +37,7 @@ class Linker:
         self.direct = [found for module in modules.values() for found in self._enqueues(module)]
 
     def names_elsewhere(self) -> frozenset[_Key]:
-        """Return path and name of what makes other files matter: functions that enqueue, registrars of the target's own."""
+        """Return path and name of what makes other files matter: functions that enqueue, registrars of one's own."""
         enqueuing = {(one.path, one.function) for one in self.direct if one.direct and "." not in one.function}
         registrars = {(path, name) for path, module in self.modules.items() for name in _registrars(module)}
         return frozenset(enqueuing | registrars)

@@ -21,8 +21,8 @@ class KeepUnfinished(TaskiqMiddleware):
 
     def on_error(
         self,
-        message: TaskiqMessage,  # noqa: ARG002 - the signature is TaskIQ's
-        result: TaskiqResult[Any],  # noqa: ARG002
+        message: TaskiqMessage,
+        result: TaskiqResult[Any],
         exception: BaseException,
     ) -> None:
         """Raise the exception again when the work is neither done nor written down."""

@@ -18,7 +18,8 @@ END_EXPIRED_CLAIMS = """
     WITH expired AS (
         UPDATE extractions
         SET status = 'failed', finished_at = now(), error = 'nothing worked on the claim within its lease'
-        WHERE chat_id = %(chat_id)s AND status IN ('claimed', 'running') AND lease_expires_at < now()
+        WHERE (%(chat_id)s::bigint IS NULL OR chat_id = %(chat_id)s)
+          AND status IN ('claimed', 'running') AND lease_expires_at < now()
         RETURNING id
     )
     UPDATE messages SET extraction_id = NULL, claimed_at = NULL
@@ -81,9 +82,14 @@ async def lock_chat(database: Connection, chat_id: int) -> None:
     await database.execute(LOCK_CHAT, {"chat_id": chat_id})
 
 
+async def end_expired_claims(database: Connection, chat_id: int | None = None) -> None:
+    """Give back what nobody worked on within its lease, in one chat or in all."""
+    await database.execute(END_EXPIRED_CLAIMS, {"chat_id": chat_id})
+
+
 async def count_waiting(database: Connection, chat_id: int) -> int:
     """Count the chat's scored messages of the look-back that have no topic and no claim; ends expired claims first."""
-    await database.execute(END_EXPIRED_CLAIMS, {"chat_id": chat_id})
+    await end_expired_claims(database, chat_id)
     settings = get_settings()
     values = {"chat_id": chat_id, "lookback_hours": settings.ai_knowledge_extraction_lookback_hours}
     row = await (await database.execute(COUNT_WAITING, values)).fetchone()

@@ -202,19 +202,19 @@ def _openai(provider: Provider, timeout: float | None = None) -> httpx.AsyncClie
 
 @contextmanager
 def _translated(what: str) -> Iterator[None]:
-    """Turn the errors of both clients into the three that callers tell apart."""
+    """Turn the errors of both clients into the three that callers tell apart; their message says it all."""
     try:
         yield
     except ResponseError as error:
-        raise _refusal(what, error.status_code, error.error) from error
+        raise _refusal(what, error.status_code, error.error) from None
     except httpx.HTTPStatusError as error:
-        raise _refusal(what, error.response.status_code, error.response.text[:500]) from error
+        raise _refusal(what, error.response.status_code, error.response.text[:500]) from None
     except httpx.TimeoutException as error:
-        raise ModelUnavailableError(f"{what} did not answer in time ({type(error).__name__})") from error
+        raise ModelUnavailableError(f"{what} did not answer in time ({type(error).__name__})") from None
     except (httpx.HTTPError, ConnectionError) as error:
-        raise ModelUnavailableError(f"{what} cannot be reached: {error}") from error
+        raise ModelUnavailableError(f"{what} cannot be reached: {error}") from None
     except (json.JSONDecodeError, ValidationError, httpx.InvalidURL, UnicodeError) as error:
-        raise ModelRefusedError(f"{what}: this is not such a model server: {type(error).__name__}") from error
+        raise ModelRefusedError(f"{what}: this is not such a model server: {type(error).__name__}") from None
 
 
 def _refusal(what: str, status: int, text: str) -> ModelError:

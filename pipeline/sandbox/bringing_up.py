@@ -22,7 +22,7 @@ from doctor.pipeline.sandbox.state import SandboxState
 
 SERVICES_WITH_PORTS = ("postgres", "nats", "models", "api")
 #: A server that was given must be there already; this is for the moment in which it starts.
-GIVEN_PATIENCE_SECONDS = 5.0
+GIVEN_PATIENCE_SECONDS = 2.0
 
 
 def choose_ports(plan: Plan, earlier: SandboxState | None) -> dict[str, int]:

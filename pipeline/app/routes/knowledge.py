@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Self
@@ -11,6 +12,7 @@ from fastapi import APIRouter, HTTPException, status
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
 from ..agents import find_active_agent
+from ..claims import Claim, end_expired_claims, release_claim
 from ..database import connection
 from ..requested_extraction import claim_requested, free_messages, free_messages_between
 from ..tasks.extraction import EXTRACTION_AGENT
@@ -83,13 +85,13 @@ async def extract_knowledge(request: ExtractionRequest) -> ExtractionAnswer:
                 status.HTTP_409_CONFLICT,
                 f"no active agent config '{EXTRACTION_AGENT}': create or activate it, and its provider",
             )
+        await end_expired_claims(database)
         if request.message_ids is not None:
             messages = await free_messages(database, request.message_ids)
         else:
             messages = await free_messages_between(database, *request.bounds(datetime.now(UTC)))
         claims = await claim_requested(database, agent, messages)
-    for claim in claims:
-        await queue_extraction(claim.extraction_id)
+    await _queue(claims)
     claimed = {number for claim in claims for number in claim.message_ids}
     return ExtractionAnswer(
         extractions=[
@@ -97,3 +99,15 @@ async def extract_knowledge(request: ExtractionRequest) -> ExtractionAnswer:
         ],
         skipped=sorted(set(request.message_ids or ()) - claimed),
     )
+
+
+async def _queue(claims: Sequence[Claim]) -> None:
+    """Queue all batches; when the queue fails, those that were not queued yet are given back too."""
+    left = list(claims)
+    try:
+        while left:
+            await queue_extraction(left.pop(0).extraction_id)
+    except Exception:
+        for claim in left:
+            await release_claim(claim.extraction_id, "not queued: the task queue failed")
+        raise

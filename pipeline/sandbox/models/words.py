@@ -13,8 +13,8 @@ _STOP_WORDS = """
     let's like made make makes many may me might more most much must my need needs never new next no nor not now of off
     on once one only onto or other our out over own per please same see seen she should since so some still such than
     that that's the their them then there these they thing things think this those though three through to today
-    together tomorrow too two turn turns under until up upon us use used uses using very via want was we we'll well went were
-    what when where whether which while who why will with within without would yes yesterday yet you your
+    together tomorrow too two turn turns under until up upon us use used uses using very via want was we we'll well went
+    were what when where whether which while who why will with within without would yes yesterday yet you your
     don't doesn't didn't can't won't isn't wasn't aren't i'm i've we're we've they're there's
 """
 
