@@ -87,8 +87,9 @@ async def plan(context: FixContext) -> Plan:
             "choose another model or another column, the doctor never pads"
         )
     table, column, size = job.column.table_name, job.column.column, context.limits.batch_size
+    batches = math.ceil(job.rows / size)
     return Plan(
-        summary=f"embed {job.rows} rows of {table} with `{job.model}`, {math.ceil(job.rows / size)} batches of up to {size}",
+        summary=f"embed {job.rows} rows of {table} with `{job.model}`, {batches} batches of {size}",
         preview=f"UPDATE {table} SET {column} = … WHERE {column} IS NULL;  -- {job.rows} rows\n"
         f"-- text: {', blank line, '.join(job.text.columns)}; model: {job.model} at {job.server.endpoint.address}",
         touches=(f"{job.rows} rows of {job.column.table_name}",),
