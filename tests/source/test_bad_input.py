@@ -1,0 +1,161 @@
+"""Whatever a file holds: one clear result, no crash, no hang."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from doctor.source.build import build_facts
+from doctor.source.facts import UnparsableKind
+from doctor.source.index import Source, open_source
+from doctor.source.parse import MAX_BYTES, conflict_line, parse, read
+
+MARK = b"  # .task\n"
+CONFLICT = b"a = 1\n<<<<<<< HEAD\nb = 1\n=======\nb = 2\n>>>>>>> other\n"
+
+BROKEN = {
+    "syntax": (b"x = (" + MARK, UnparsableKind.SYNTAX),
+    "not UTF-8": (b'x = "\xe9"' + MARK, UnparsableKind.ENCODING),
+    "unknown coding cookie": (b"# -*- coding: klingon -*-\n" + MARK, UnparsableKind.ENCODING),
+    "null byte": (b"x = 1\0" + MARK, UnparsableKind.NULL_BYTES),
+    "UTF-16": ("x = 1  # .task".encode("utf-16"), UnparsableKind.NULL_BYTES),
+    "10,000 parentheses": (b"x = " + b"(" * 10_000 + b")" * 10_000 + MARK, UnparsableKind.TOO_DEEP),
+    "100,000 attributes": (b"x = a" + b".b" * 100_000 + MARK, UnparsableKind.TOO_DEEP),
+    "100,000 minus signs": (b"x = " + b"-" * 100_000 + b"1" + MARK, UnparsableKind.TOO_DEEP),
+    "a sum of 200,000": (b"x = " + b"+".join([b"1"] * 200_000) + MARK, UnparsableKind.TOO_DEEP),
+    "20,000 elifs": (b"if a: pass\n" + b"elif b: pass\n" * 20_000 + MARK, UnparsableKind.TOO_DEEP),
+    "too large": (b"#" * (MAX_BYTES + 1), UnparsableKind.TOO_LARGE),
+}
+
+FINE = {
+    "empty": b"",
+    "byte order mark": b"\xef\xbb\xbfx = 1" + MARK,
+    "coding cookie": b'# -*- coding: latin-1 -*-\nx = "\xe9"' + MARK,
+    "1 MB on one line": b'x = "' + b"a" * 1_000_000 + b'"' + MARK,
+    "a sum of 600": b"x = " + b" + ".join([b"a"] * 600) + MARK,
+    "old line ends": b"x = 1\ry = 2\r",
+    "an invalid escape": b'x = "\\d"' + MARK,
+    "conflict markers in a string": b'"""\n' + CONFLICT + b'"""' + MARK,
+}
+
+
+@pytest.mark.parametrize(("content", "kind"), BROKEN.values(), ids=BROKEN)
+async def test_a_broken_file_is_one_fact_and_its_neighbours_are_read(
+    tmp_path: Path, content: bytes, kind: UnparsableKind
+) -> None:
+    (tmp_path / "broken.py").write_bytes(content)
+    (tmp_path / "fine.py").write_text("from celery import shared_task\n@shared_task\ndef job(): ...\n")
+    source = await open_source(tmp_path, 10)
+    assert [(found.path, found.kind) for found in source.unparsable()] == [("broken.py", kind)]
+    assert [task.id for task in source.tasks()] == ["fine.job"]
+
+
+@pytest.mark.parametrize("content", FINE.values(), ids=FINE)
+async def test_an_unusual_file_is_read_like_any_other(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "fine.py").write_bytes(content)
+    source = await open_source(tmp_path, 10)
+    assert source.unparsable() == ()
+    assert source.files == ("fine.py",)
+
+
+def test_a_file_that_is_no_candidate_is_still_checked_for_syntax(project) -> None:
+    (found,) = project({"plain.py": "def f(:\n    pass\n"}).unparsable()
+    assert (found.path, found.line, found.has_conflict_markers) == ("plain.py", 1, False)
+
+
+def test_beyond_the_budget_only_conflicts_are_found_and_the_rest_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("x = (\n")
+    (tmp_path / "b.py").write_bytes(CONFLICT)
+    facts = build_facts(tmp_path, syntax_budget=0)
+    assert [(found.path, found.has_conflict_markers) for found in facts.unparsable] == [("b.py", True)]
+    assert facts.unchecked == 1
+
+
+def test_conflict_markers_are_found_with_their_line_and_importers(project) -> None:
+    source = project(
+        {
+            "app/__init__.py": "",
+            "app/limits.py": CONFLICT.decode(),
+            "app/main.py": "def start():\n    from .limits import b\n",
+            "app/other.py": "import app.limits\n",
+            "app/third.py": "from app import limits\n",
+            "app/unrelated.py": "from app import main\nlimits = 1\n",
+        }
+    )
+    (found,) = source.unparsable()
+    assert (found.module, found.line, found.has_conflict_markers) == ("app.limits", 2, True)
+    assert [(site.path, site.line) for site in found.imported_by] == [
+        ("app/main.py", 2),
+        ("app/other.py", 1),
+        ("app/third.py", 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    "content", [b"<<<<<<< HEAD\n", b"=======\n", CONFLICT.replace(b">>>>>>>", b"---"), b"x <<<<<<< y"]
+)
+def test_an_incomplete_set_of_markers_is_no_conflict(content: bytes) -> None:
+    assert conflict_line(content) is None
+
+
+def test_conflict_markers_with_windows_line_ends_are_found() -> None:
+    assert conflict_line(CONFLICT.replace(b"\n", b"\r\n")) == 2
+
+
+def test_a_pipe_that_took_the_place_of_a_file_does_not_hang(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.py")
+    assert read(tmp_path, "a.py") == (UnparsableKind.UNREADABLE, "not a regular file")
+
+
+def test_a_file_that_vanished_is_unreadable(tmp_path: Path) -> None:
+    assert read(tmp_path, "a.py") == (UnparsableKind.UNREADABLE, "No such file or directory")
+
+
+def test_texts_are_redacted(project) -> None:
+    source = project(
+        {
+            "jobs.py": "from tenacity import retry\nfrom celery import shared_task\n"
+            '@retry("postgresql://me:hunter2secret@db/x")\n@shared_task\ndef job(): ...\n'
+        }
+    )
+    assert "hunter2secret" not in source.decorated_functions()[0].decorators[0].text
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.one_of(st.binary(max_size=200), st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace"))))
+def test_no_bytes_make_the_parser_raise(content: bytes) -> None:
+    parse(content, "a.py", "a")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "@broker.task",
+                "async def f(x): await f.kiq(x)",
+                "def f(g):",
+                "    return g",
+                "    try: f.kiq()",
+                "    except Exception: pass",
+                "class C(C):",
+                "f = f.f",
+                "from . import f",
+                "from .a import *",
+                "import a.b",
+                "lambda f: f.kiq()",
+                "[f.kiq() for f in f]",
+                "    global f",
+            ]
+        ),
+        max_size=12,
+    )
+)
+def test_any_arrangement_of_these_lines_is_read_without_an_error(tmp_path_factory, lines: list[str]) -> None:
+    root = tmp_path_factory.mktemp("any")
+    (root / "a.py").write_text("\n".join(lines))
+    Source.read(root)

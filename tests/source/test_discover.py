@@ -1,0 +1,107 @@
+"""Which files count as the target's own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from doctor.source.discover import python_files
+
+
+def write(root: Path, *paths: str) -> None:
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text("")
+
+
+def git(root: Path, *arguments: str) -> None:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True, env=environment)
+
+
+def test_only_python_files_are_found_in_order(tmp_path: Path) -> None:
+    write(tmp_path, "b.py", "a.py", "pkg/c.py", "notes.txt", "stub.pyi", "book.ipynb")
+    assert python_files(tmp_path) == ["a.py", "b.py", "pkg/c.py"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [".hidden/a.py", ".doctor/a.py", "node_modules/x/a.py", "venv/a.py", "lib/site-packages/a.py", "build/lib/a.py"],
+)
+def test_code_of_other_people_and_copies_are_left_out(tmp_path: Path, path: str) -> None:
+    write(tmp_path, "own.py", path)
+    assert python_files(tmp_path) == ["own.py"]
+
+
+def test_a_virtual_environment_is_recognised_under_any_name(tmp_path: Path) -> None:
+    write(tmp_path, "own.py", "python3/pyvenv.cfg", "python3/lib/a.py")
+    assert python_files(tmp_path) == ["own.py"]
+
+
+def test_a_package_called_build_is_the_targets_own(tmp_path: Path) -> None:
+    write(tmp_path, "build/__init__.py", "build/steps.py")
+    assert python_files(tmp_path) == ["build/__init__.py", "build/steps.py"]
+
+
+def test_links_pipes_and_folders_named_like_files_are_left_out(tmp_path: Path) -> None:
+    write(tmp_path, "own.py", "folder.py/inner.py")
+    (tmp_path / "loop").symlink_to(".")
+    (tmp_path / "link.py").symlink_to("own.py")
+    os.mkfifo(tmp_path / "pipe.py")
+    assert python_files(tmp_path) == ["folder.py/inner.py", "own.py"]
+
+
+def test_gitignore_is_respected_in_a_checkout(tmp_path: Path) -> None:
+    write(tmp_path, "own.py", "generated/a.py", "sub/kept.py", "sub/scratch.py")
+    (tmp_path / ".gitignore").write_text("generated/\n")
+    (tmp_path / "sub" / ".gitignore").write_text("*.py\n!kept.py\n")
+    git(tmp_path, "init", "-q")
+    assert python_files(tmp_path) == ["own.py", "sub/kept.py"]
+
+
+def test_a_folder_inside_a_checkout_has_paths_relative_to_itself(tmp_path: Path) -> None:
+    write(tmp_path, "service/app/a.py", "other.py")
+    git(tmp_path, "init", "-q")
+    assert python_files(tmp_path / "service") == ["app/a.py"]
+
+
+def test_a_root_that_is_itself_ignored_is_walked(tmp_path: Path) -> None:
+    write(tmp_path, "sandboxes/one/app/a.py")
+    (tmp_path / ".gitignore").write_text("sandboxes/\n")
+    git(tmp_path, "init", "-q")
+    assert python_files(tmp_path / "sandboxes" / "one") == ["app/a.py"]
+
+
+def test_the_environment_of_a_git_hook_does_not_mislead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "target/own.py", "elsewhere/other.py")
+    for name in ("target", "elsewhere"):
+        git(tmp_path / name, "init", "-q")
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere" / ".git"))
+    assert python_files(tmp_path / "target") == ["own.py"]
+
+
+def test_a_checkout_cannot_make_the_doctor_run_a_program(tmp_path: Path) -> None:
+    write(tmp_path, "own.py")
+    git(tmp_path, "init", "-q")
+    program = tmp_path / "monitor.sh"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    program.chmod(0o755)
+    git(tmp_path, "config", "core.fsmonitor", str(program))
+    assert python_files(tmp_path) == ["own.py"]
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_file_that_was_deleted_but_is_still_tracked_is_left_out(tmp_path: Path) -> None:
+    write(tmp_path, "own.py", "gone.py")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    (tmp_path / "gone.py").unlink()
+    assert python_files(tmp_path) == ["own.py"]
+
+
+def test_an_empty_or_missing_folder_has_no_files(tmp_path: Path) -> None:
+    assert python_files(tmp_path) == []
+    assert python_files(tmp_path / "missing") == []

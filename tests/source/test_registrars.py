@@ -1,0 +1,101 @@
+"""Which decorators register a task, and with which queue."""
+
+from __future__ import annotations
+
+import pytest
+
+TASKIQ = {
+    "a broker of the module": "from taskiq_nats import NatsBroker\nb = NatsBroker()\n@b.task\ndef job(): ...",
+    "with arguments": "from taskiq_nats import NatsBroker\nb = NatsBroker()\n@b.task(task_name='x')\ndef job(): ...",
+    "built in a chain": "from taskiq import ListQueueBroker as L\nimport taskiq\n"
+    "b = taskiq.ListQueueBroker('x').with_result_backend(None).with_middlewares()\n@b.task\ndef job(): ...",
+    "chosen by a condition": "from taskiq import InMemoryBroker, ZBroker\nb = InMemoryBroker() if 1 else ZBroker()\n"
+    "@b.task\ndef job(): ...",
+    "annotated": "b: AsyncBroker = make()\n@b.task\ndef job(): ...",
+    "of a class of the project": "from .settings import Queue\nq = Queue()\n@q.task\ndef job(): ...",
+    "imported relatively": "from .queue import q\n@q.task\ndef job(): ...",
+    "imported absolutely under another name": "from app.queue import q as jobs\n@jobs.task\ndef job(): ...",
+    "an attribute of a module": "from . import queue\n@queue.q.task\ndef job(): ...",
+    "re-exported": "from app import q\n@q.task\ndef job(): ...",
+    "a name for the method": "from .queue import q\ntask = q.task\n@task\ndef job(): ...",
+    "a function that hands on": "from .queue import q\ndef background(**o):\n    return q.task(**o)\n"
+    "@background(a=1)\ndef job(): ...",
+    "told by its name alone": "from elsewhere import nats_broker\n@nats_broker.task\ndef job(): ...",
+    "a parameter told by its name": "def register(broker):\n    @broker.task\n    def job(): ...",
+    "an attribute told by its name": "@state.broker.task\ndef job(): ...",
+    "a method's import": "def register():\n    from .queue import q\n    @q.task\n    def job(): ...",
+}
+CELERY = {
+    "shared_task": "from celery import shared_task\n@shared_task\ndef job(): ...",
+    "shared_task with arguments": "import celery\n@celery.shared_task(bind=True)\ndef job(): ...",
+    "an application": "from celery import Celery\napp = Celery('x')\n@app.task\ndef job(): ...",
+    "an application of a subclass": "import celery\nclass Mine(celery.Celery): ...\napp = Mine()\n"
+    "@app.task\ndef job(): ...",
+    "told by its name alone": "from elsewhere import celery_app\n@celery_app.task\ndef job(): ...",
+    "the current application": "from celery import current_app\n@current_app.task\ndef job(): ...",
+}
+DRAMATIQ = {
+    "actor": "import dramatiq\n@dramatiq.actor\ndef job(): ...",
+    "actor with arguments": "from dramatiq import actor\n@actor(max_retries=1)\ndef job(): ...",
+}
+NONE = {
+    "a patch": "from unittest import mock\n@mock.patch('a.b')\ndef job(): ...",
+    "a router": "from fastapi import APIRouter\nrouter = APIRouter()\n@router.patch('/task')\ndef job(): ...",
+    "prefect": "from prefect import task\n@task\ndef job(): ...",
+    "huey": "from huey import RedisHuey\nhuey = RedisHuey()\n@huey.task()\ndef job(): ...",
+    "a method called task of something else": "client = make()\n@client.task\ndef job(): ...",
+    "an actor of one's own": "def actor(f): return f\n@actor\ndef job(): ...",
+    "a broker's events": "from taskiq import InMemoryBroker\nb = InMemoryBroker()\n@b.on_event('x')\ndef job(): ...",
+}
+OTHERS = {
+    "app/__init__.py": "from .queue import q",
+    "app/settings.py": "from taskiq import AsyncBroker\nclass Base(AsyncBroker): ...\nclass Queue(Base): ...",
+    "app/queue.py": "from taskiq_nats import PullBasedJetStreamBroker\nq = PullBasedJetStreamBroker()",
+}
+
+
+def library(project, text: str) -> str | None:
+    functions = project({**OTHERS, "app/jobs.py": text}).decorated_functions()
+    return next((function.library for function in functions if function.name == "job"), None)
+
+
+@pytest.mark.parametrize("text", TASKIQ.values(), ids=TASKIQ)
+def test_a_task_of_a_taskiq_broker_is_recognised(project, text: str) -> None:
+    assert library(project, text) == "taskiq"
+
+
+@pytest.mark.parametrize("text", CELERY.values(), ids=CELERY)
+def test_a_task_of_a_celery_application_is_recognised(project, text: str) -> None:
+    assert library(project, text) == "celery"
+
+
+@pytest.mark.parametrize("text", DRAMATIQ.values(), ids=DRAMATIQ)
+def test_a_dramatiq_actor_is_recognised(project, text: str) -> None:
+    assert library(project, text) == "dramatiq"
+
+
+@pytest.mark.parametrize("text", NONE.values(), ids=NONE)
+def test_what_merely_looks_like_a_registrar_is_none(project, text: str) -> None:
+    assert library(project, text) is None
+
+
+def test_a_registrar_of_ones_own_is_found_in_files_that_name_no_queue(project) -> None:
+    source = project(
+        {
+            **OTHERS,
+            "app/background.py": "from .queue import q\ndef background(**options):\n    return q.task(**options)\n",
+            "app/jobs.py": "from .background import background\n@background(a=1)\ndef job(): ...\n",
+        }
+    )
+    assert [task.id for task in source.tasks()] == ["app.jobs.job"]
+
+
+def test_a_library_that_stands_in_the_tree_is_recognised_all_the_same(project) -> None:
+    source = project(
+        {
+            "celery/__init__.py": "from .app import shared_task",
+            "celery/app.py": "def shared_task(*args):\n    return make(*args)",
+            "jobs.py": "from celery import shared_task\n@shared_task\ndef job(): ...",
+        }
+    )
+    assert [(task.id, task.library) for task in source.tasks()] == [("jobs.job", "celery")]

@@ -1,0 +1,345 @@
+"""What a decorator gives back, in all the ways in which people write decorators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from doctor.source.facts import DecoratedFunction, Wrapping
+from doctor.source.index import Source
+
+OPAQUE = {
+    "plain": """
+        def deco(function):
+            def wrapper(*args):
+                return function(*args)
+            return wrapper
+    """,
+    "async wrapper with wraps": """
+        import functools
+        def deco(function):
+            @functools.wraps(function)
+            async def wrapper(*args):
+                return await function(*args)
+            return wrapper
+    """,
+    "cast": """
+        from typing import cast
+        def deco(function):
+            def wrapper(*args):
+                return function(*args)
+            return cast("F", wrapper)
+    """,
+    "update_wrapper": """
+        from functools import update_wrapper
+        def deco(function):
+            def wrapper(*args):
+                return function(*args)
+            return update_wrapper(wrapper, function)
+    """,
+    "wraps called": """
+        from functools import wraps
+        def deco(function):
+            return wraps(function)(lambda *args: function(*args))
+    """,
+    "partial": """
+        import functools
+        def deco(function):
+            return functools.partial(function, 1)
+    """,
+    "one wrapper for coroutines, one for functions": """
+        import inspect
+        def deco(function):
+            def plain(*args):
+                return function(*args)
+            async def waiting(*args):
+                return await function(*args)
+            if inspect.iscoroutinefunction(function):
+                return waiting
+            return plain
+    """,
+    "used both ways": """
+        def deco(function=None, *, attempts=3):
+            def decorate(inner):
+                def wrapper(*args):
+                    return inner(*args)
+                return wrapper
+            if function is None:
+                return decorate
+            return decorate(function)
+    """,
+    "used both ways with partial": """
+        from functools import partial
+        def deco(function=None, attempts=3):
+            if function is None:
+                return partial(deco, attempts=attempts)
+            def wrapper(*args):
+                return function(*args)
+            return wrapper
+    """,
+    "switched off by a setting": """
+        from .settings import ENABLED
+        def deco(function):
+            if not ENABLED:
+                return function
+            def wrapper(*args):
+                return function(*args)
+            return wrapper
+    """,
+    "handed on to a library": """
+        import tenacity
+        def deco(function):
+            return tenacity.retry(stop=3)(function)
+    """,
+    "handed on to another decorator": """
+        from .other import inner
+        def deco(function):
+            return inner(function)
+    """,
+    "a name for a library's decorator": """
+        from tenacity import retry
+        deco = retry(stop=3)
+    """,
+    "a class with __call__": """
+        class deco:
+            def __init__(self, function):
+                self.function = function
+            def __call__(self, *args):
+                return self.function(*args)
+    """,
+    "imported under another name": "from .other import inner as deco",
+    "re-exported by a package": "from .package import deco",
+    "imported with a star": "from .package.definitions import *",
+    "chosen by a condition": """
+        try:
+            from .other import inner as deco
+        except ImportError:
+            from .package import deco
+    """,
+}
+
+TRANSPARENT = {
+    "returns it": """
+        REGISTRY = []
+        def deco(function):
+            REGISTRY.append(function)
+            return function
+    """,
+    "attaches the method": """
+        def deco(function):
+            def wrapper(*args):
+                return function(*args)
+            wrapper.kiq = function.kiq
+            return wrapper
+    """,
+    "attaches methods in a loop": """
+        def deco(function):
+            def wrapper(*args):
+                return function(*args)
+            for name in ("kiq", "kicker"):
+                setattr(wrapper, name, getattr(function, name))
+            return wrapper
+    """,
+    "wrapt": """
+        import wrapt
+        @wrapt.decorator
+        def deco(wrapped, instance, args, kwargs):
+            return wrapped(*args, **kwargs)
+    """,
+    "wrapt proxy": """
+        import wrapt
+        def deco(function):
+            return wrapt.FunctionWrapper(function, print)
+    """,
+    "replaces the function inside the task": """
+        def deco(task):
+            original = task.original_func
+            def wrapper(*args):
+                return original(*args)
+            task.original_func = wrapper
+            return task
+    """,
+}
+
+UNKNOWN = {
+    "looks at what it is given": """
+        def deco(function):
+            if hasattr(function, "kiq"):
+                return function
+            def wrapper(*args):
+                return function(*args)
+            return wrapper
+    """,
+    "wraps only what is no task": """
+        def deco(function):
+            def wrapper(*args):
+                return function(*args)
+            if not isinstance(function, Task):
+                return wrapper
+            return function
+    """,
+    "answers for the task": """
+        class deco:
+            def __init__(self, function):
+                self.function = function
+            def __call__(self, *args):
+                return self.function(*args)
+            def __getattr__(self, name):
+                return getattr(self.function, name)
+    """,
+    "of an unknown library": "from somewhere import deco",
+    "a parameter": "",
+    "registers the wrapper itself": """
+        from .broker import broker
+        def deco(function):
+            @broker.task
+            def wrapper(*args):
+                return function(*args)
+            return wrapper
+    """,
+    "made by a decorator of decorators": """
+        from somewhere import decorator_with_options
+        @decorator_with_options
+        def deco(function):
+            def wrapper(*args):
+                return function(*args)
+            return wrapper
+    """,
+    "returns nothing": """
+        def deco(function):
+            print(function)
+    """,
+    "a name assigned from itself": """
+        def deco(function):
+            wrapped = function
+            wrapped = wrapped or (lambda: wrapped)
+            wrapped = wrapped(wrapped)
+            return wrapped
+    """,
+    "two names assigned from each other": """
+        def deco(function):
+            one = two
+            two = one
+            return one
+    """,
+    "defined in terms of itself": """
+        def deco(function):
+            return deco(function)
+    """,
+}
+
+CALLED_OPAQUE = {
+    "factory": """
+        def deco(attempts):
+            def decorate(function):
+                def wrapper(*args):
+                    return function(*args)
+                return wrapper
+            return decorate
+    """,
+    "factory that returns a lambda": """
+        def deco(attempts):
+            return lambda function: lambda *args: function(*args)
+    """,
+    "factory of a library's decorator": """
+        from tenacity import retry
+        def deco(attempts):
+            return retry(stop=attempts)
+    """,
+    "factory used both ways": OPAQUE["used both ways"],
+    "factory with partial": OPAQUE["used both ways with partial"],
+    "class whose instances decorate": """
+        class deco:
+            def __init__(self, attempts):
+                self.attempts = attempts
+            def __call__(self, function):
+                def wrapper(*args):
+                    return function(*args)
+                return wrapper
+    """,
+    "context manager": """
+        from contextlib import contextmanager
+        @contextmanager
+        def deco(attempts):
+            yield
+    """,
+}
+
+CALLED_TRANSPARENT = {
+    "factory that marks": """
+        def deco(attempts):
+            def decorate(function):
+                function.attempts = attempts
+                return function
+            return decorate
+    """,
+    "factory with wrapt": """
+        import wrapt
+        def deco(attempts):
+            @wrapt.decorator
+            def wrapper(wrapped, instance, args, kwargs):
+                return wrapped(*args, **kwargs)
+            return wrapper
+    """,
+}
+
+OTHERS = {
+    "app/__init__.py": "",
+    "app/settings.py": "ENABLED = True",
+    "app/broker.py": "from taskiq import InMemoryBroker\nbroker = InMemoryBroker()",
+    "app/other.py": """
+        def inner(function):
+            def wrapper(*args):
+                return function(*args)
+            return wrapper
+    """,
+    "app/package/__init__.py": "from .definitions import deco",
+    "app/package/definitions.py": "from ..other import inner\ndeco = inner",
+}
+
+
+def task_with(project: Callable[..., Source], definition: str, use: str) -> DecoratedFunction:
+    tasks = f"from .decorators import deco\nfrom .broker import broker\n\n@{use}\n@broker.task\ndef job(): ...\n"
+    (task,) = (
+        task
+        for task in project({**OTHERS, "app/decorators.py": definition, "app/tasks.py": tasks}).tasks()
+        if task.name == "job"
+    )
+    return task
+
+
+@pytest.mark.parametrize("definition", OPAQUE.values(), ids=OPAQUE)
+def test_a_decorator_that_returns_another_function_is_opaque(project, definition: str) -> None:
+    assert task_with(project, definition, "deco").above_registrar[0].wrapping is Wrapping.OPAQUE
+
+
+@pytest.mark.parametrize("definition", TRANSPARENT.values(), ids=TRANSPARENT)
+def test_a_decorator_that_returns_its_argument_is_transparent(project, definition: str) -> None:
+    assert task_with(project, definition, "deco").above_registrar[0].wrapping is Wrapping.TRANSPARENT
+
+
+@pytest.mark.parametrize("definition", UNKNOWN.values(), ids=UNKNOWN)
+def test_where_the_source_does_not_tell_nothing_is_claimed(project, definition: str) -> None:
+    assert task_with(project, definition, "deco").above_registrar[0].wrapping is Wrapping.UNKNOWN
+
+
+@pytest.mark.parametrize("definition", CALLED_OPAQUE.values(), ids=CALLED_OPAQUE)
+def test_a_factory_of_opaque_decorators_is_opaque_when_called(project, definition: str) -> None:
+    assert task_with(project, definition, "deco(attempts=3)").above_registrar[0].wrapping is Wrapping.OPAQUE
+
+
+@pytest.mark.parametrize("definition", CALLED_TRANSPARENT.values(), ids=CALLED_TRANSPARENT)
+def test_a_factory_of_transparent_decorators_is_transparent_when_called(project, definition: str) -> None:
+    assert task_with(project, definition, "deco(attempts=3)").above_registrar[0].wrapping is Wrapping.TRANSPARENT
+
+
+def test_a_wrapper_with_functools_wraps_keeps_the_name_and_one_without_does_not(project) -> None:
+    assert task_with(project, OPAQUE["async wrapper with wraps"], "deco").above_registrar[0].keeps_name
+    assert not task_with(project, OPAQUE["plain"], "deco").above_registrar[0].keeps_name
+
+
+def test_the_place_of_the_definition_is_known(project) -> None:
+    assert (
+        task_with(project, OPAQUE["imported under another name"], "deco").decorators[0].definition == "app/other.py:2"
+    )
