@@ -20,6 +20,7 @@ model (unsafe: it downloads gigabytes).
 A model that is pulled on first use.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -79,9 +80,12 @@ async def model_not_available(
 ) -> AsyncIterator[Finding | Observation]:
     """Compare every model in use with its server's own list."""
     uses = await _uses(database, models, chain, environment)
+    servers = list({use.server.url: use.server for use in uses}.values())
+    lists = await asyncio.gather(*(server.list() for server in servers))
+    installed_on = {server.url: listed for server, listed in zip(servers, lists, strict=True)}
     found = []
     for use in uses:
-        installed = await use.server.list()
+        installed = installed_on[use.server.url]
         match = next((model for model in installed if same_model(model.name, use.model)), None)
         if match is None:
             yield _finding(use, installed, f"`{use.model}` is not on {use.server.endpoint.address}", "missing")

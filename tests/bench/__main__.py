@@ -1,0 +1,99 @@
+"""``make bench``: each budget of the project, measured now, on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+
+from doctor.commands.examination import Selection, choose, examine_open
+from doctor.commands.output import registry
+from doctor.model import Run
+from doctor.pipeline.sandbox.sandbox import Sandbox
+from doctor.target import Target
+
+STARTS = 15
+CHECKS = 7
+DELAY = 1.0
+"""Seconds by which the model server's answers are delayed, to show what one slow system costs."""
+
+
+def main() -> None:
+    """Measure and print one line each."""
+    version_start()
+    with tempfile.TemporaryDirectory(prefix="doctor-bench-") as folder:
+        sandbox = Sandbox.create(Path(folder) / "sandbox", name="bench")
+        line("sandbox up", seconds(lambda: sandbox.up(with_parent=True)), "s", "the servers, the API and the worker")
+        try:
+            healthy_check(sandbox)
+            one_slow_system(sandbox)
+        finally:
+            sandbox.down(keep_data=False)
+
+
+def line(what: str, value: float, unit: str, note: str) -> None:
+    """Print one measurement."""
+    sys.stdout.write(f"{what:<44} {value:8.2f} {unit:<2}  {note}\n")
+    sys.stdout.flush()
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Return how long ``work`` takes."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def version_start() -> None:
+    """Compare ``doctor --version`` with the bare interpreter, in alternating pairs."""
+    doctor = [str(Path(sys.executable).with_name("doctor")), "--version"]
+    bare = [sys.executable, "-c", "pass"]
+    pairs = [(seconds(lambda: run(bare)), seconds(lambda: run(doctor))) for _ in range(STARTS)]
+    interpreter, version = (statistics.median(column) for column in zip(*pairs, strict=True))
+    line("python -c pass", interpreter * 1000, "ms", f"median of {STARTS}")
+    line("doctor --version", version * 1000, "ms", f"{version / interpreter:.1f} x the interpreter; budget 5 x")
+
+
+def run(command: list[str]) -> None:
+    """Run a command to its end."""
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def healthy_check(sandbox: Sandbox) -> None:
+    """Measure the whole command on a healthy sandbox, and what of it is the run itself."""
+    command = [str(Path(sys.executable).with_name("doctor")), "check", str(sandbox.directory)]
+    whole = statistics.median(seconds(lambda: run(command)) for _ in range(CHECKS))
+    line("doctor check, healthy sandbox", whole, "s", f"whole command, median of {CHECKS}; budget 2 s")
+    line("  of it the checks", examine(sandbox).duration, "s", "connections and source included")
+
+
+def one_slow_system(sandbox: Sandbox) -> None:
+    """Delay one system and compare the run with its slowest single check."""
+    control = f"{sandbox.environment()['OLLAMA_HOST']}/_stand_in/behaviour"
+    httpx.put(control, json={"rules": [{"delay_seconds": DELAY}]}).raise_for_status()
+    slow = examine(sandbox)
+    slowest = max(slow.before, key=lambda result: result.duration)
+    note = f"{slow.duration / slowest.duration:.2f} x its slowest check, {slowest.code}; budget 1.3 x"
+    line(f"checks with a model server {DELAY:g} s late", slow.duration, "s", note)
+
+
+def examine(sandbox: Sandbox) -> Run:
+    """Run all checks once in this process."""
+    checks = list(registry().checks.values())
+
+    async def work() -> Run:
+        async with Target.at(sandbox.directory) as target:
+            return await examine_open(target, choose(checks, Selection(), target))
+
+    return asyncio.run(work())
+
+
+if __name__ == "__main__":
+    main()
