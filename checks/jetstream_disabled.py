@@ -24,6 +24,7 @@ from doctor.api import (
     Evidence,
     EvidenceKind,
     Finding,
+    FixOption,
     Mechanism,
     Nats,
     Observation,
@@ -54,6 +55,9 @@ async def jetstream_disabled(nats: Nats) -> AsyncIterator[Finding | Observation]
         related=(Resource("service", "nats"),),
         impacts=("no task is stored or delivered",),
         evidence=(Evidence(EvidenceKind.NATS, "INFO", "the greeting has no `jetstream: true`"),),
+        fixes=(
+            FixOption.by_hand("start nats-server with -js and a storage directory", "it is the server's own setting"),
+        ),
         rule="without JetStream there is no stream that could hold a task",
         validation="doctor check --select NAT002",
     )

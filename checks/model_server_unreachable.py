@@ -24,9 +24,11 @@ from doctor.api import (
     Evidence,
     EvidenceKind,
     Finding,
+    FixOption,
     Mechanism,
     ModelError,
     Models,
+    ModelServerUnreachable,
     NotApplicableError,
     Observation,
     Resource,
@@ -56,16 +58,24 @@ async def model_server_unreachable(models: Models) -> AsyncIterator[Finding | Ob
     try:
         took = await milliseconds(server.version())
     except ModelError as error:
+        what, remedy = _what_and_remedy(error)
         yield Finding(
             code="MOD002",
             resource=Resource("service", "models"),
-            symptom=str(error),
+            symptom=f"the model server at {server.endpoint.address}: {what}",
             cause="the model server does not answer as Ollama does",
             severity=Severity.CRITICAL,
             impacts=("nothing is extracted or embedded",),
             evidence=(Evidence(EvidenceKind.HTTP, f"GET {server.endpoint.address}/api/version", str(error)),),
             rule="every model call goes there",
+            fixes=(FixOption.by_hand(remedy, f"the address comes from {server.endpoint.origin}"),),
             validation="doctor check --select MOD002",
         )
         return
     yield Observation(f"Ollama {server.server_version} answers in {took:.0f} ms", rules_out="model server down")
+
+
+def _what_and_remedy(error: ModelError) -> tuple[str, str]:
+    if isinstance(error, ModelServerUnreachable):
+        return error.reason.explanation, error.reason.remedy
+    return "something answers, but not as Ollama does", "correct the base URL: it leads to another service or path"

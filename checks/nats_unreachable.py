@@ -24,6 +24,7 @@ from doctor.api import (
     Evidence,
     EvidenceKind,
     Finding,
+    FixOption,
     Mechanism,
     Nats,
     NatsUnreachable,
@@ -53,7 +54,7 @@ async def nats_unreachable(nats: Nats) -> AsyncIterator[Finding | Observation]:
         yield Finding(
             code="NAT001",
             resource=Resource("service", "nats"),
-            symptom=str(error),
+            symptom=f"NATS at {nats.endpoint.address}: {error.reason.explanation}",
             cause=f"NATS: {error.reason.explanation}",
             severity=Severity.CRITICAL,
             impacts=("no task is enqueued or run",),
@@ -65,6 +66,7 @@ async def nats_unreachable(nats: Nats) -> AsyncIterator[Finding | Observation]:
                 ),
             ),
             rule="every task travels over it",
+            fixes=(FixOption.by_hand(error.reason.remedy, f"the address comes from {nats.endpoint.origin}"),),
             validation="doctor check --select NAT001",
         )
         return

@@ -30,6 +30,7 @@ from doctor.api import (
     Evidence,
     EvidenceKind,
     Finding,
+    FixOption,
     Observation,
     Resource,
     Severity,
@@ -49,7 +50,7 @@ async def postgresql_unreachable(database: Database) -> AsyncIterator[Finding | 
         yield Finding(
             code="PGS001",
             resource=Resource("service", "postgresql"),
-            symptom=str(error),
+            symptom=f"PostgreSQL at {endpoint.address}: {error.reason.explanation}",
             cause=f"PostgreSQL: {error.reason.explanation}",
             severity=Severity.CRITICAL,
             impacts=("nothing is saved, searched or scored",),
@@ -59,6 +60,7 @@ async def postgresql_unreachable(database: Database) -> AsyncIterator[Finding | 
                 ),
             ),
             rule="every stage of the chain reads or writes there",
+            fixes=(FixOption.by_hand(error.reason.remedy, f"the address comes from {endpoint.origin}"),),
             validation="doctor check --select PGS001",
         )
         return

@@ -22,7 +22,18 @@ A pipeline that keeps its vectors elsewhere. Leave the check out with `--ignore 
 
 from collections.abc import AsyncIterator
 
-from doctor.api import Database, Evidence, EvidenceKind, Finding, Mechanism, Observation, Resource, Severity, check
+from doctor.api import (
+    Database,
+    Evidence,
+    EvidenceKind,
+    Finding,
+    FixOption,
+    Mechanism,
+    Observation,
+    Resource,
+    Severity,
+    check,
+)
 
 _VERSION = """
 SELECT available.default_version AS available, installed.extversion AS installed
@@ -60,7 +71,8 @@ async def vector_extension_missing(database: Database) -> AsyncIterator[Finding 
             impacts=("no embedding can be stored",),
             evidence=evidence,
             rule="a vector column needs the extension",
-            validation=how,
+            fixes=(FixOption.by_hand(how, "needs a role that may create extensions"),),
+            validation="doctor check --select PGS002",
         )
     elif _numbers(installed) < SAFE_VERSION:
         yield Finding(
@@ -73,7 +85,8 @@ async def vector_extension_missing(database: Database) -> AsyncIterator[Finding 
             impacts=("an index build can crash the server or corrupt the index",),
             evidence=evidence,
             rule="the fault is documented for versions 0.6.0 to 0.8.1",
-            validation="ALTER EXTENSION vector UPDATE",
+            fixes=(FixOption.by_hand("ALTER EXTENSION vector UPDATE", "needs a role that may alter extensions"),),
+            validation="doctor check --select PGS002",
         )
     else:
         yield Observation(f"pgvector {installed}")

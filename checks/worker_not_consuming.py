@@ -30,6 +30,7 @@ from doctor.api import (
     Evidence,
     EvidenceKind,
     Finding,
+    FixOption,
     Mechanism,
     Nats,
     Observation,
@@ -97,6 +98,7 @@ async def worker_not_consuming(
             Evidence(EvidenceKind.PROCESS, "process list", hangs),
         ),
         rule="a pull consumer delivers only to open pull requests",
+        fixes=(FixOption.by_hand("start the worker again", "the doctor starts no processes of the target"),),
         validation="doctor check --select WRK001",
     )
 

@@ -165,19 +165,20 @@ def _load(path: Path) -> LoadedConfiguration:
 
 
 def _explain(path: Path, text: str, error: ValidationError) -> str:
-    first = error.errors()[0]
+    errors = error.errors()
+    first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])  # a typo explains the rest
     location = [
         part
         for part in first["loc"]
         if isinstance(part, int) or not part.startswith(("function-", "float", "int", "From"))
     ]
     key = ".".join(str(part) for part in location)
-    line = _line_of(text, location)
     message = first["msg"]
     if first["type"] == "extra_forbidden":
         message = "unknown key"
         if near := get_close_matches(str(location[-1]), _known_keys(location[:-1]), n=1):
             message += f"; did you mean {near[0]!r}?"
+    line = _line_of(text, location) or _line_of(text, location[:-1])
     return f"{path}{'' if line is None else f':{line}'}: {key}: {message}"
 
 

@@ -35,7 +35,7 @@ RULE_LOW = "only a claim or a log line speaks for it"
 RULE_MEDIUM = "the cause was measured, but none of its effects was observed"
 RULE_OBSERVED = "the cause was measured, its effect is observed, and nothing refutes it"
 RULE_HIDDEN = "the cause was measured; its effect is hidden behind a stage that is already blocked"
-RULE_LIBRARY = "the cause was measured, and its effect follows from a rule of the library"
+RULE_FOLLOWS = "the cause was measured, and its effect follows"
 RULE_CONFIRMED = "the repair removed the cause and its effects went away in this run"
 
 
@@ -231,5 +231,5 @@ def _confidence(members: Sequence[Finding], observed: bool, hidden: bool) -> tup
     if hidden:
         return Confidence.HIGH, RULE_HIDDEN
     if rule:
-        return Confidence.HIGH, f"{RULE_LIBRARY}: {rule}"
+        return Confidence.HIGH, f"{RULE_FOLLOWS}: {rule}"
     return Confidence.MEDIUM, RULE_MEDIUM

@@ -176,6 +176,11 @@ class FixOption:
     recommended: bool = False
     tradeoff: str = ""
 
+    @classmethod
+    def by_hand(cls, title: str, reason: str) -> FixOption:
+        """Return an option that only a person can carry out: ``title`` says what to do, ``reason`` why by hand."""
+        return cls("manual", title, Applicability.MANUAL, reason)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

@@ -157,10 +157,11 @@ def _verdict(run: Run, roots: Sequence[_RootView]) -> str:
     if not roots:
         return f"{word}: no root cause found"
     names = ", ".join(root.name for root in roots)
+    many = f"{len(roots)} root cause{'s' if len(roots) > 1 else ''}"
     if run.repairs and word == "healthy":
         proof = "; proved end to end" if run.verification and run.verification.passed else ""
-        return f"repaired: {len(roots)} root causes ({names}) removed{proof}"
-    return f"{word}: {len(roots)} root causes: {names}"
+        return f"repaired: {many} ({names}) removed{proof}"
+    return f"{word}: {many}: {names}"
 
 
 def _impacts(run: Run, roots: Sequence[_RootView]) -> list[str]:
@@ -186,7 +187,7 @@ def _area(results: Sequence[CheckResult], area: str) -> str:
     words = dict.fromkeys(observation.text for result in own for observation in result.observations)
     if any(result.status is Status.PASS for result in own):
         return "ok: " + " · ".join(words) if words else "ok"
-    return next((result.reason for result in own), "")
+    return next((f"blocked by {r.blocked_by}" if r.blocked_by else r.reason for r in own), "")
 
 
 def _graph(run: Run, roots: Sequence[_RootView]) -> str:

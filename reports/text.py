@@ -220,7 +220,7 @@ class _Screen:
             self._heading("NEXT", f"doctor fix --yes{unsafe}     makes these changes; doctor undo takes them back")
         elif run.after is not None:
             self._heading("NEXT", "doctor verify     proves the chain end to end; doctor report writes the RCA")
-        elif any(f.recommended_fix for r in run.current for f in r.findings if f.role is not Role.ADVICE):
+        elif any(_is_applicable(finding) for result in run.current for finding in result.findings):
             self._heading("NEXT", "doctor fix --diff     shows every change before it is made")
 
     def _heading(self, title: str, text: str) -> None:
@@ -232,6 +232,11 @@ class _Screen:
 
     def _name(self, code: str) -> str:
         return next((result.name for result in self.run.before if result.code == code), "")
+
+
+def _is_applicable(finding: Finding) -> bool:
+    option = finding.recommended_fix
+    return option is not None and option.applicability is not Applicability.MANUAL and finding.role is not Role.ADVICE
 
 
 def _position(area: str) -> int:
