@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+import nats
 from loguru import logger
 from nats.errors import Error as NatsError
 from nats.js.api import ConsumerConfig, DiscardPolicy, RetentionPolicy, StreamConfig
@@ -56,6 +57,7 @@ broker.add_middlewares(KeepUnfinished())
 async def start_worker(_: TaskiqState) -> None:
     """Prepare the process of a worker."""
     configure_logging()
+    await _require_nats()
     await open_pool()
     await remove_old_executions()
 
@@ -64,6 +66,24 @@ async def start_worker(_: TaskiqState) -> None:
 async def stop_worker(_: TaskiqState) -> None:
     """Give the database connections back."""
     await close_pool()
+
+
+async def _require_nats() -> None:
+    """Let the worker die, to be started again, when NATS cannot be reached for some seconds.
+
+    The broker itself would wait for ever, and a worker that waits in its start does not hear SIGTERM.
+
+    Raises:
+        nats.errors.NoServersError: NATS cannot be reached.
+    """
+    probe = await nats.connect(
+        get_settings().nats_url,
+        max_reconnect_attempts=5,
+        reconnect_time_wait=1,
+        connect_timeout=2,
+        error_cb=_report_connection_error,
+    )
+    await probe.close()
 
 
 async def connect_broker() -> None:

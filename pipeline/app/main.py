@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request, status
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from loguru import logger
+from nats.errors import Error as NatsError
 from psycopg import OperationalError
 from taskiq import SendTaskError
 
@@ -36,8 +37,12 @@ async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
     connecting.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await connecting
-    await broker.shutdown()
-    await close_pool()
+    try:
+        await broker.shutdown()
+    except (NatsError, OSError) as error:  # it cannot say goodbye to a server that is gone
+        logger.warning("NATS connection: {}", describe(error))
+    finally:
+        await close_pool()
 
 
 def _answer(status_code: int, detail: object) -> JSONResponse:
