@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from doctor.check import Check, NotApplicableError, Yielded
+from doctor.cleaning import clean
 from doctor.model import CheckResult, Finding, Observation, Status
 from doctor.redaction import bounded, redact
 from doctor.resources.unreachable import ResourceUnreachable
@@ -122,9 +123,9 @@ class _Run:
         produced: Any = check.detect(**arguments)
         if isinstance(produced, AsyncIterator):
             async for item in produced:
-                into.append(item)  # noqa: PERF401 - what was yielded before an error counts
+                into.append(clean(item))  # noqa: PERF401 - what was yielded before an error counts
         else:
-            into.extend(produced)
+            into.extend(map(clean, produced))
 
 
 def _result(

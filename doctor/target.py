@@ -6,12 +6,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from doctor.chain import Chain
 from doctor.check import NotApplicableError
 from doctor.configuration import Configuration, LoadedConfiguration, load_configuration, resolve_chain
 from doctor.model import Endpoint
 from doctor.model import Target as TargetRecord
+from doctor.redaction import redact
+from doctor.resources.address import is_loopback
 from doctor.resources.database import Database
 from doctor.resources.environment import Environment, Variable
 from doctor.resources.models import Models
@@ -20,8 +23,6 @@ from doctor.source.index import Source, open_source
 
 SOURCE_TIMEOUT = 20.0
 """Seconds for reading the whole source in its own process."""
-
-LOOPBACK = ("localhost", "127.", "[::1]", "::1", "/")
 
 
 class NotConfiguredError(NotApplicableError):
@@ -165,7 +166,13 @@ class Target:
 
     def beyond_loopback(self) -> tuple[Endpoint, ...]:
         """Return the endpoints that are not on this machine."""
-        return tuple(e for e in self.endpoints() if not e.address.removeprefix("http://").startswith(LOOPBACK))
+        self.endpoints()
+        remote = (instance for instance in self._instances.values() if not instance.is_loopback)
+        found = [instance.endpoint for instance in remote]
+        api = self.variable(self.configuration.target.api_env)
+        if api is not None and not is_loopback(urlsplit(api.value).hostname or ""):
+            found.append(Endpoint("api", redact(api.value), api.origin))
+        return tuple(found)
 
     async def close(self) -> None:
         """Close everything that was opened; a failure to close hides nothing that was learned."""

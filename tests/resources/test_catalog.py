@@ -1,0 +1,138 @@
+"""Vector columns and tables as a real catalog shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+
+from doctor.model import Secret
+from doctor.resources.catalog import ForeignKey, tables_like, vector_columns
+from doctor.resources.database import Database
+
+SCHEMA = """
+CREATE EXTENSION vector;
+CREATE SCHEMA "odd schema";
+CREATE TABLE "odd schema"."Odd.100%table" (
+    a int, b uuid DEFAULT gen_random_uuid(), "v%" vector(3), h halfvec(4), free vector, PRIMARY KEY (b, a)
+);
+CREATE INDEX by_l2 ON "odd schema"."Odd.100%table" USING hnsw ("v%" vector_l2_ops) WITH (m = 8);
+CREATE INDEX by_expression ON "odd schema"."Odd.100%table" USING hnsw (("v%"::halfvec(3)) halfvec_cosine_ops);
+CREATE INDEX plain ON "odd schema"."Odd.100%table" ("v%");
+CREATE INDEX missing ON "odd schema"."Odd.100%table" (a) WHERE "v%" IS NULL;
+INSERT INTO "odd schema"."Odd.100%table" (a, "v%") SELECT i, CASE WHEN i % 2 = 0 THEN '[1,2,3]'::vector END
+    FROM generate_series(1, 100) i;
+ANALYZE "odd schema"."Odd.100%table";
+CREATE TABLE bare (id bigint PRIMARY KEY, embedding vector(1536));
+CREATE TABLE parted (id int, embedding vector(2)) PARTITION BY RANGE (id);
+CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (10);
+"""
+
+
+@pytest.fixture
+async def catalog(database: Database, postgres: Any, database_url: str) -> Database:
+    postgres.execute(SCHEMA, database=database_url.rpartition("/")[2])
+    return database
+
+
+async def test_without_the_extension_there_are_no_vector_columns(database: Database):
+    assert await vector_columns(database) == ()
+
+
+async def test_every_vector_column_of_every_schema_is_found(catalog: Database):
+    names = {column.name: column for column in await vector_columns(catalog)}
+    assert list(names) == [
+        "odd schema.Odd.100%table.free",
+        "odd schema.Odd.100%table.h",
+        "odd schema.Odd.100%table.v%",
+        "public.bare.embedding",
+        "public.parted.embedding",
+        "public.parted_1.embedding",
+    ]
+    assert [(column.type, column.dimensions) for column in names.values()] == [
+        ("vector", None),
+        ("halfvec", 4),
+        ("vector", 3),
+        ("vector", 1536),
+        ("vector", 2),
+        ("vector", 2),
+    ]
+    assert names["public.parted.embedding"].partitioned
+    assert names["public.parted_1.embedding"].partition
+
+
+async def test_statistics_come_with_the_column_and_say_when_there_are_none(catalog: Database):
+    columns = {column.name: column for column in await vector_columns(catalog)}
+    odd, bare = columns["odd schema.Odd.100%table.v%"], columns["public.bare.embedding"]
+    assert (odd.estimated_rows, odd.never_analyzed, odd.null_fraction, odd.primary_key) == (100, False, 0.5, ("b", "a"))
+    assert (bare.estimated_rows, bare.never_analyzed, bare.null_fraction, bare.primary_key) == (0, True, None, ("id",))
+    assert odd.heap_bytes > 0
+    assert odd.can_select
+    assert await catalog.scalar(psycopg.sql.SQL("SELECT count(*) FROM {}").format(odd.quoted_table)) == 100
+
+
+async def test_indexes_of_all_kinds_are_listed_and_those_for_similarity_told_apart(catalog: Database):
+    column = next(column for column in await vector_columns(catalog) if column.column == "v%")
+    indexes = {index.name: index for index in column.indexes}
+    assert set(indexes) == {"by_l2", "by_expression", "plain", "missing"}
+    assert {index.name for index in column.vector_indexes} == {"by_l2", "by_expression"}
+    assert indexes["by_l2"].operator_classes == ("vector_l2_ops",)
+    assert indexes["by_l2"].options == ("m=8",)
+    assert indexes["by_l2"].is_usable
+    assert indexes["by_expression"].expression
+    assert indexes["by_expression"].operator_classes == ("halfvec_cosine_ops",)
+    assert indexes["missing"].predicate == '("v%" IS NULL)'
+    assert indexes["by_l2"].definition.startswith("CREATE INDEX by_l2 ON")
+
+
+async def test_what_a_failed_concurrent_build_leaves_behind_is_broken(catalog: Database):
+    async with (
+        catalog.connect_for_writing() as builder,
+        catalog.connect_for_writing() as holder,
+        holder.transaction(),
+    ):
+        await holder.execute("INSERT INTO bare VALUES (1, NULL)")
+        await builder.execute("SET lock_timeout = '100ms'")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            await builder.execute("CREATE INDEX CONCURRENTLY half ON bare USING hnsw (embedding vector_cosine_ops)")
+    (index,) = next(column for column in await vector_columns(catalog) if column.table == "bare").indexes
+    assert (index.name, index.valid, index.building, index.is_broken, index.is_usable) == (
+        "half",
+        False,
+        False,
+        True,
+        False,
+    )
+
+
+async def test_a_role_without_privileges_sees_the_columns_and_that_it_may_not_read_them(
+    catalog: Database, database_url: str
+):
+    async with catalog.connect_for_writing() as writer:
+        await writer.execute("CREATE ROLE blind LOGIN PASSWORD 'blind'")
+    parts = psycopg.conninfo.conninfo_to_dict(database_url)
+    blind = Database(Secret(f"postgresql://blind:blind@127.0.0.1:{parts['port']}/{parts['dbname']}"), origin="test")
+    column = next(column for column in await vector_columns(blind) if column.column == "v%")
+    assert (column.can_select, column.null_fraction, column.dimensions) == (False, None, 3)
+    await blind.close()
+    async with catalog.connect_for_writing() as writer:
+        await writer.execute("DROP ROLE blind")
+
+
+async def test_tables_are_found_by_their_columns_with_the_way_to_their_neighbours(database: Database):
+    async with database.connect_for_writing() as writer:
+        await writer.execute('CREATE SCHEMA "Other%"')
+        await writer.execute("CREATE TABLE providers (id int PRIMARY KEY, type text)")
+        await writer.execute(
+            'CREATE TABLE "Other%"."agent configs" (id uuid PRIMARY KEY, name text, model_name varchar(80), '
+            "is_active boolean, provider int CONSTRAINT to_provider REFERENCES public.providers (id))"
+        )
+        await writer.execute("CREATE VIEW agents_view AS SELECT 'a' AS name, 'b' AS model_name, true AS is_active")
+    (table,) = await tables_like(database, {"name", "model_name", "is_active"})
+    assert table.name == "Other%.agent configs"
+    assert table.columns["model_name"] == "character varying(80)"
+    assert table.primary_key == ("id",)
+    assert table.foreign_keys == (ForeignKey("to_provider", ("provider",), "public", "providers", ("id",)),)
+    assert await database.scalar(psycopg.sql.SQL("SELECT count(*) FROM {}").format(table.quoted)) == 0
+    assert await tables_like(database, {"name'; DROP TABLE providers; --"}) == ()
