@@ -163,6 +163,8 @@ def _fixes(use: _Use, installed: tuple[InstalledModel, ...], subject: str) -> tu
                     "key": {row.key_column: row.key},
                     "before": {"model_name": row.model_name},
                     "after": {"model_name": best.name},
+                    "server": use.server.url,
+                    "model": best.name if use.capability == "completion" else "",
                 },
                 recommended=True,
                 tradeoff="another model gives other answers; pull the configured one where that matters",

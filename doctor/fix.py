@@ -150,7 +150,10 @@ ApplyFunction = Callable[[FixContext, Plan, Writers], Awaitable[str]]
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """One repair. ``needs`` are the resources that ``plan`` reads; ``reverts`` tells whether undo can take it back."""
+    """One repair. ``needs`` are the resources that ``plan`` reads; ``reverts`` tells whether undo can take it back.
+
+    ``incremental`` repairs are kept as far as they got: each step is good by itself, and the next run goes on.
+    """
 
     name: str
     title: str
@@ -160,6 +163,7 @@ class Fix:
     plan: PlanFunction
     apply: ApplyFunction
     page: str = ""
+    incremental: bool = False
 
 
 def fixes_in(modules: Iterable[Any]) -> list[Fix]:

@@ -30,8 +30,12 @@ from doctor.model import (
     Status,
 )
 from doctor.redaction import redact
+from doctor.resources.database import DatabaseError
+from doctor.resources.model_server import ModelError
+from doctor.resources.nats import NatsError
 from doctor.resources.unreachable import ResourceUnreachable
 from doctor.runner import run_checks
+from doctor.source.index import SourceError
 from doctor.target import NotConfiguredError, Target
 from doctor.writers import DatabaseWriter, ModelWriter, QueueWriter, SourceWriter, Undo
 
@@ -45,6 +49,18 @@ RESTART_POLL = 0.2
 
 TASKIQ_SUBJECT = "taskiq_tasks"
 """The subject on which taskiq-nats publishes unless told otherwise (taskiq-nats 0.7)."""
+
+REPAIR_ERRORS = (
+    FixError,
+    ResourceUnreachable,
+    DatabaseError,
+    NatsError,
+    ModelError,
+    SourceError,
+    psycopg.Error,
+    OSError,
+)
+"""What can go wrong with a repair without being a bug of the fix."""
 
 _HELD = (RepairStatus.VERIFIED, RepairStatus.UNCHANGED)
 
@@ -134,8 +150,8 @@ class Repairer:
             plan = await candidate.fix.plan(context)
         except NothingToDoError as error:
             return _repair(candidate, RepairStatus.UNCHANGED, "", str(error), started=started)
-        except (FixError, NotConfiguredError, ResourceUnreachable, psycopg.Error) as error:
-            return _repair(candidate, RepairStatus.REFUSED, "", str(error), started=started)
+        except (NotConfiguredError, *REPAIR_ERRORS) as error:
+            return _repair(candidate, RepairStatus.REFUSED, "", _said(error), started=started)
         if self._policy.preview_only or not self._policy.decide(candidate, plan):
             return _repair(candidate, RepairStatus.PLANNED, plan.preview, plan.summary, plan.touches, started)
         return await self._apply(candidate, context, plan, started)
@@ -144,15 +160,19 @@ class Repairer:
         first_step = len(self._journal)
         try:
             outcome = await candidate.fix.apply(context, plan, self._writers())
-        except (FixError, ResourceUnreachable, psycopg.Error, OSError) as error:
-            await self._roll_back(first_step)
-            reason = f"{type(error).__name__}: {error}" if isinstance(error, OSError) else str(error)
-            return _repair(candidate, RepairStatus.ROLLED_BACK, plan.preview, reason, plan.touches, started)
+        except REPAIR_ERRORS as error:
+            return await self._failed(candidate, plan, _said(error), first_step, started)
         if await self._still_found(candidate.finding):
-            await self._roll_back(first_step)
-            reason = f"{candidate.finding.code} still finds it after the repair"
-            return _repair(candidate, RepairStatus.ROLLED_BACK, plan.preview, reason, plan.touches, started)
+            reason = f"{outcome}; {candidate.finding.code} still finds it"
+            return await self._failed(candidate, plan, reason, first_step, started)
         return _repair(candidate, RepairStatus.VERIFIED, plan.preview, outcome, plan.touches, started)
+
+    async def _failed(self, candidate: Candidate, plan: Plan, reason: str, first_step: int, started: float) -> Repair:
+        """Take a repair back that did not help; keep what an incremental one has done."""
+        if candidate.fix.incremental:
+            return _repair(candidate, RepairStatus.PARTIAL, plan.preview, reason, plan.touches, started)
+        await self._roll_back(first_step)
+        return _repair(candidate, RepairStatus.ROLLED_BACK, plan.preview, reason, plan.touches, started)
 
     async def _still_found(self, finding: Finding) -> bool:
         result = await self.check_again(finding.code)
@@ -189,8 +209,7 @@ class Repairer:
         ]
 
     async def await_restart(self) -> Sequence[Process]:
-        """Return the processes that still run code older than the journalled changes, after giving them time to
-        restart."""
+        """Return who still runs code older than the journalled changes, after giving them time to restart."""
         files = [Path(entry["path"]) for entry in self._journal.entries() if entry["kind"] == "file"]
 
         def stale_processes() -> list[Process]:
@@ -219,6 +238,10 @@ class Repairer:
             models=ModelWriter(partial(self._target.provide, "models"), self._journal),
             progress=self._policy.progress,
         )
+
+
+def _said(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if isinstance(error, OSError) else str(error)
 
 
 def _repair(

@@ -321,6 +321,8 @@ class RepairStatus(StrEnum):
     PLANNED = "planned"
     VERIFIED = "verified"
     """Applied, and the check that had failed no longer finds it."""
+    PARTIAL = "in part"
+    """Kept, but something is left to do: a limit was set, or some rows failed."""
     RESTART_NEEDED = "restart needed"
     """Applied to source; a process still runs the old code."""
     UNCHANGED = "unchanged"

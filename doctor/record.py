@@ -8,7 +8,10 @@ Errors:
 
 from __future__ import annotations
 
+import fcntl
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -62,6 +65,21 @@ class RunStore:
         if not ignore.exists():
             ignore.write_text("*\n", encoding="utf-8")
         return path
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold the target against a second repair; the lock ends with the process, however it ends.
+
+        Raises:
+            RecordError: when another process repairs or undoes here right now.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (self.folder / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise RecordError("another `doctor fix` or `doctor undo` is at work here; wait for it") from error
+            yield
 
     def save(self, run: Run) -> Path:
         """Write the record in one step, so that a reader never sees half of it. Every text is redacted once more."""

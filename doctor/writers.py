@@ -141,11 +141,15 @@ class DatabaseWriter:
         ``replaces`` is an invalid index that is dropped first.
 
         Raises:
+            RefusedError: when something else has this name.
             psycopg.Error: when the build fails; the invalid remainder has been dropped.
         """
-        self._journal.append({"kind": "index", "name": name})
         database = await self._database()
         async with database.connect_for_writing() as connection:
+            cursor = await connection.execute("SELECT to_regclass(%s) IS NOT NULL", [_quoted(name)])
+            if name != replaces and (await cursor.fetchone() or (False,))[0]:
+                raise RefusedError(f"{name} exists already, and is not what is wanted; rename or drop it first")
+            self._journal.append({"kind": "index", "name": name})
             await connection.execute("SET statement_timeout = 0")
             await connection.execute(f"SET lock_timeout = '{INDEX_LOCK_TIMEOUT}'")
             if replaces:
@@ -198,6 +202,10 @@ async def _read_row(
     cursor = await connection.execute(statement, [_text(value) for value in key.values()])
     values = await cursor.fetchone()
     return None if values is None else dict(zip(columns, values, strict=True))
+
+
+def _quoted(name: str) -> str:
+    return identifier(name).as_string(None)
 
 
 def _matches(key: Mapping[str, Any]) -> sql.Composable:
@@ -322,7 +330,7 @@ class Undo:
     async def _index(self, entry: Mapping[str, Any]) -> str | None:
         database = await self._database()
         async with database.connect_for_writing() as connection:
-            cursor = await connection.execute("SELECT to_regclass(%s) IS NOT NULL", [entry["name"]])
+            cursor = await connection.execute("SELECT to_regclass(%s) IS NOT NULL", [_quoted(entry["name"])])
             row = await cursor.fetchone()
             if not row or not row[0]:
                 return None

@@ -228,4 +228,5 @@ BACKFILL_EMBEDDINGS = Fix(
     plan=plan,
     apply=apply,
     page=__doc__ or "",
+    incremental=True,
 )

@@ -95,4 +95,5 @@ REQUEUE = Fix(
     plan=plan,
     apply=apply,
     page=__doc__ or "",
+    incremental=True,
 )

@@ -1,11 +1,12 @@
 """Changes columns of one existing row: activates an agent configuration, or points it at another model.
 
-The row must still hold what the finding saw; undo puts the old values back, unless somebody changed the row since.
+A model that the row is to name must answer once before. The row must still hold what the finding saw; undo puts the
+old values back, unless somebody changed the row since.
 """
 
 from psycopg import sql
 
-from doctor.api import Database, Fix, FixContext, NothingToDoError, Phase, Plan, RefusedError, Writers
+from doctor.api import Database, Fix, FixContext, Models, NothingToDoError, Phase, Plan, RefusedError, Writers
 
 
 async def plan(context: FixContext) -> Plan:
@@ -25,8 +26,10 @@ async def plan(context: FixContext) -> Plan:
         raise NothingToDoError("the row already has these values")
     if any(row[column] != value for column, value in before.items()):
         raise RefusedError(f"the row of {table} has changed since the check; run `doctor check` again")
+    proof = await _proof(context)
     sets = ", ".join(f"{column} = {_literal(after[column])}" for column in columns)
     where = " AND ".join(f"{column} = {_literal(value)}" for column, value in key.items())
+    was = ", ".join(f"{column} = {_literal(row[column])}" for column in columns)
     return Plan(
         summary=f"set {sets} in one row of {table}",
         preview=f"UPDATE {table} SET {sets} WHERE {where};\n-- before: "
@@ -42,6 +45,20 @@ async def apply(context: FixContext, plan: Plan, writers: Writers) -> str:
     table, key, _, after = _arguments(context)
     await writers.database.update_row(table, key, plan.payload, after)
     return plan.summary
+
+
+async def _proof(context: FixContext) -> str:
+    """Let a model that the row is to name answer once; a row must not name a model that cannot do its job.
+
+    Raises:
+        ModelError: when it does not answer.
+    """
+    server, model = context.arguments.get("server"), context.arguments.get("model")
+    if not server or not model:
+        return ""
+    models: Models = context.resources["models"]
+    await models.ollama(str(server)).generate(str(model), "Answer with one word: ready?")
+    return f"\n-- one real generation by {model} was made to plan this"
 
 
 def _arguments(context: FixContext) -> tuple[str, dict[str, str], dict[str, object], dict[str, object]]:
@@ -61,7 +78,7 @@ UPDATE_ROW = Fix(
     name="update-row",
     title="change columns of one existing row",
     phase=Phase.CONFIGURATION,
-    needs=("database",),
+    needs=("database", "models"),
     reverts=True,
     plan=plan,
     apply=apply,

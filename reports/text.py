@@ -38,6 +38,7 @@ _REPAIR_MARKS = {
     RepairStatus.VERIFIED: ("✓", "green"),
     RepairStatus.UNCHANGED: ("✓", "dim"),
     RepairStatus.PLANNED: ("→", "cyan"),
+    RepairStatus.PARTIAL: ("!", "yellow"),
     RepairStatus.RESTART_NEEDED: ("!", "yellow"),
 }
 _AREA_ORDER = ("source", "database", "nats", "worker", "agents", "models", "embeddings", "chain")

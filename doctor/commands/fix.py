@@ -26,9 +26,11 @@ from doctor.fix import Limits, Plan
 from doctor.fixing import Candidate, Policy, Repairer, candidates
 from doctor.journal import Journal
 from doctor.model import Applicability, CheckResult, RepairStatus, Run
-from doctor.record import RunStore
+from doctor.record import RecordError, RunStore
 from doctor.target import Target
 from doctor.verdict import ExitCode, exit_code
+
+_CHANGED = (RepairStatus.VERIFIED, RepairStatus.PARTIAL, RepairStatus.RESTART_NEEDED, RepairStatus.ROLLED_BACK)
 
 
 @click.command("fix")
@@ -79,8 +81,12 @@ def fix_command(
     decide = _decision(yes=yes, unsafe=unsafe_fixes)
     tell = output.teller(formats)
     policy = Policy(decide, tuple(code.upper() for code in codes), preview, limits, tell)
-    run = asyncio.run(repair_target(target, policy, timeout=timeout, total_timeout=total_timeout))
     store = RunStore(target.root)
+    try:
+        with store.exclusive():
+            run = asyncio.run(repair_target(target, policy, timeout=timeout, total_timeout=total_timeout))
+    except (RecordError, OSError) as error:
+        raise click.UsageError(f"{error}") from error
     store.save_if_possible(run)
     output.emit(run, formats)
     if preview and any(repair.status is RepairStatus.PLANNED for repair in run.repairs):
@@ -124,7 +130,7 @@ async def repair_target(
         blocking = [f for root in run.diagnosis.roots for f in root.findings if root.stages]
         repairs = await repairer.repair(candidates(run, registry().fixes, policy.codes), blocking)
         run = replace(run, repairs=tuple(repairs))
-        if policy.preview_only or not any(repair.status is RepairStatus.VERIFIED for repair in repairs):
+        if policy.preview_only or not any(repair.status in _CHANGED for repair in repairs):
             return run
         store.save(run)
         target.forget("source")

@@ -56,7 +56,11 @@ def undo_command(
     journal = Journal(store.folder / run_id / "journal.jsonl")
     if not journal.path.exists():
         raise click.UsageError(f"no run {run_id!r} here that wrote anything; `doctor undo` alone takes the last one")
-    left_alone = asyncio.run(take_back(target, journal, output))
+    try:
+        with store.exclusive():
+            left_alone = asyncio.run(take_back(target, journal, output))
+    except (RecordError, OSError) as error:
+        raise click.UsageError(str(error)) from error
     _mark_undone(store, run_id)
     return int(ExitCode.FINDINGS if left_alone else ExitCode.OK)
 
