@@ -32,8 +32,7 @@ async def plan(context: FixContext) -> Plan:
     was = ", ".join(f"{column} = {_literal(row[column])}" for column in columns)
     return Plan(
         summary=f"set {sets} in one row of {table}",
-        preview=f"UPDATE {table} SET {sets} WHERE {where};\n-- before: "
-        + ", ".join(f"{c} = {_literal(row[c])}" for c in columns),
+        preview=f"UPDATE {table} SET {sets} WHERE {where};\n-- before: {was}{proof}",
         touches=(f"1 row of {table}",),
         locks="one row, for milliseconds",
         payload=row,
