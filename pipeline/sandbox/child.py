@@ -24,6 +24,7 @@ BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 #: Who has run this long did not die of its start: the count begins anew.
 STABLE_SECONDS = 20.0
 POLL_SECONDS = 0.03
+LOOK_AGAIN_SECONDS = 0.5
 #: What a start comes to, one way or the other.
 SETTLED = frozenset({ServiceStatus.READY, ServiceStatus.BACKOFF, ServiceStatus.FAILED, ServiceStatus.STOPPED})
 
@@ -68,14 +69,15 @@ class Child:
         Raises:
             StartError: it died again and again, with the end of its log.
         """
+        detail = ""
         for attempt in range(1, attempts + 1):
             await self.start()
             if await self._ready_or_dead():
                 return
+            detail = self.state.detail
             await self.stop(0.0)
             if attempt < attempts and self.service.has_port:
                 self.port = new_port()
-        detail = self.state.detail or "it ended before it was ready"
         self._note(ServiceStatus.FAILED, detail=detail)
         log = tail(self._place.log)
         raise StartError(f"{self.service.name}: {detail}. The end of {self._place.log}:\n{log}")
@@ -92,8 +94,8 @@ class Child:
             self._note(ServiceStatus.PAUSED)
             processes.send(self._tree(), signal.SIGSTOP)
 
-    async def stop(self, patience: float) -> None:
-        """Ask the service to end, and kill what is left after ``patience`` seconds."""
+    async def stop(self, patience: float, drain: float = 0.0) -> None:
+        """Ask the service to end; kill it after ``patience`` seconds, or ``drain`` seconds while it is busy."""
         keeper = self._keeper
         if keeper is None or keeper.done():
             self._note(ServiceStatus.STOPPED)
@@ -101,23 +103,43 @@ class Child:
         self._asked_to_stop.set()
         self._note(ServiceStatus.STOPPING)
         if self._process is not None and self._process.returncode is None:
-            await self._end(self._process, patience)
+            await self._end(self._process, patience, drain)
         await keeper
         self._note(ServiceStatus.STOPPED)
 
-    async def _end(self, process: Process, patience: float) -> None:
-        tree = self._tree()
-        processes.send(tree if self.service.whole_group else tree[:1], self.service.stop_signal)
-        processes.send(tree, signal.SIGCONT)
+    async def _end(self, process: Process, patience: float, drain: float) -> None:
+        """Ask for the end, look for processes that began after that, and kill what is left in the end."""
+        clock = asyncio.get_running_loop().time
         waiting = asyncio.ensure_future(process.wait())
-        deadline = asyncio.get_running_loop().time() + patience
-        while asyncio.get_running_loop().time() < deadline and not waiting.done():
-            if self.service.whole_group and tree[1:] and not any(_runs(member) for member in tree[1:]):
-                # All that did work has ended by itself; the parent would only sleep on.
+        deadline, last, next_look = clock() + patience, clock() + drain, clock()
+        tree: list[psutil.Process] = []
+        asked: set[int] = set()
+        while not waiting.done():
+            if clock() >= next_look:
+                tree = self._tree()
+                # A parent that is asked while it starts a child may not pass the request on.
+                self._ask(tree, asked)
+                next_look = clock() + LOOK_AGAIN_SECONDS
+            children = tree[1:] if self.service.whole_group else []
+            # When all that did work has ended by itself, the parent would only sleep on.
+            if children and not any(map(processes.is_running, children)):
                 break
+            if clock() >= deadline:
+                if clock() >= last or not await self._is_busy():
+                    break
+                deadline = clock() + LOOK_AGAIN_SECONDS
             await asyncio.wait({waiting}, timeout=POLL_SECONDS)
         processes.send(tree, signal.SIGKILL)
         await waiting
+
+    async def _is_busy(self) -> bool:
+        return self.service.is_busy is not None and await self.service.is_busy()
+
+    def _ask(self, tree: list[psutil.Process], asked: set[int]) -> None:
+        concerned = tree if self.service.whole_group else tree[:1]
+        processes.send([member for member in concerned if member.pid not in asked], self.service.stop_signal)
+        processes.send(tree, signal.SIGCONT)
+        asked.update(member.pid for member in concerned)
 
     async def _keep_running(self) -> None:
         deaths = 0
@@ -213,13 +235,6 @@ class Child:
         else:
             self._settled.clear()
         self._changed()
-
-
-def _runs(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
 
 
 def _spoken(code: int) -> str:

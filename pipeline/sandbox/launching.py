@@ -26,13 +26,15 @@ _started: dict[Path, subprocess.Popen[bytes]] = {}
 
 def launch(layout: Layout, *, with_parent: bool) -> subprocess.Popen[bytes]:
     """Start the supervisor in a session of its own, so that Ctrl-C reaches it only through us."""
-    command = [sys.executable, "-m", "doctor.pipeline.sandbox.supervisor", str(layout.directory)]
+    # -P: nothing in the folder from which we were called may pass for a module of ours.
+    command = [sys.executable, "-P", "-m", "doctor.pipeline.sandbox.supervisor", str(layout.directory)]
     if with_parent:
         command.append("--with-parent")
     layout.logs.mkdir(parents=True, exist_ok=True)
     with layout.log("supervisor").open("ab") as log:
         process = subprocess.Popen(
             command,
+            cwd=layout.directory,
             stdin=subprocess.PIPE if with_parent else subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

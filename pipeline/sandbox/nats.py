@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import nats
 from nats.errors import Error as NatsError
+from nats.js.api import ConsumerInfo
 
 from doctor.pipeline.sandbox.binaries import nats_server
 
@@ -51,16 +52,25 @@ async def worker_is_listening(url: str) -> bool:
     The API binds the same consumer but never asks for messages; the server forgets the requests of a connection that is
     gone.
     """
+    return any((consumer.num_waiting or 0) > 0 for consumer in await _consumers(url))
+
+
+async def worker_is_busy(url: str) -> bool:
+    """Tell whether messages have been delivered and not yet acknowledged: their tasks are at work."""
+    return any((consumer.num_ack_pending or 0) > 0 for consumer in await _consumers(url))
+
+
+async def _consumers(url: str) -> list[ConsumerInfo]:
+    """Return what the server knows of the stream's consumers; nothing when it cannot be asked."""
     try:
         async with asyncio.timeout(PROBE_SECONDS):
             client = await nats.connect(url, max_reconnect_attempts=1, connect_timeout=1, error_cb=_ignore)
             try:
-                consumers = await client.jetstream().consumers_info(STREAM)
+                return await client.jetstream().consumers_info(STREAM)
             finally:
                 await client.close()
     except (NatsError, OSError, TimeoutError):
-        return False
-    return any((consumer.num_waiting or 0) > 0 for consumer in consumers)
+        return []
 
 
 async def stream_exists(url: str) -> bool:

@@ -1,7 +1,8 @@
 """A PostgreSQL of the sandbox's own: made, started and asked, all on a loopback port.
 
-PostgreSQL refuses to run as root, which is the usual user in a container. Linux lets root enter a user namespace in
-which it is an ordinary user: files keep their owner, nothing is changed on the machine. Where that is not permitted,
+PostgreSQL refuses to run as root, which is the usual user in a container, and as a user who is not in the list of
+users. Linux lets both enter a user namespace in which they are an ordinary user: files keep their owner, nothing is
+changed on the machine. Where that is not permitted,
 the server runs as another user, who then owns its files.
 """
 
@@ -25,7 +26,6 @@ from doctor.pipeline.sandbox.addresses import DATABASE_ROLE
 from doctor.pipeline.sandbox.binaries import postgres_programs
 from doctor.pipeline.sandbox.errors import BinaryMissingError, StartError
 
-NAMESPACE = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
 OTHER_USER = "nobody"
 INITDB_DEADLINE_SECONDS = 60
 
@@ -62,30 +62,47 @@ def runner() -> Runner:
     """Find out how PostgreSQL can run here.
 
     Raises:
-        BinaryMissingError: we are root, and can neither use a user namespace nor become another user.
+        BinaryMissingError: we are root or a user without a name, and can neither use a user namespace nor become
+            another user.
     """
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 and _has_name(os.geteuid()):
         return Runner()
-    if shutil.which(NAMESPACE[0]) is not None:
-        probe = subprocess.run([*NAMESPACE, "true"], check=False, capture_output=True, timeout=10)
-        if probe.returncode == 0:
-            return Runner(prefix=NAMESPACE)
+    namespace = _namespace()
+    if namespace is not None:
+        return Runner(prefix=namespace)
     return other_user()
 
 
+def _namespace() -> tuple[str, ...] | None:
+    """Return what runs a program in a user namespace, as a user who has a name; nothing where that is not permitted."""
+    ordinary = next((user for user in pwd.getpwall() if user.pw_uid != 0), None)
+    if shutil.which("unshare") is None or ordinary is None:
+        return None
+    prefix = ("unshare", "--user", f"--map-user={ordinary.pw_uid}", f"--map-group={ordinary.pw_gid}", "--")
+    probe = subprocess.run([*prefix, "true"], check=False, capture_output=True, timeout=10)
+    return prefix if probe.returncode == 0 else None
+
+
+def _has_name(user_id: int) -> bool:
+    """Tell whether a user has an entry among the users of the machine; ``initdb`` refuses one who has none."""
+    try:
+        pwd.getpwuid(user_id)
+    except KeyError:
+        return False
+    return True
+
+
 def other_user() -> Runner:
-    """Return the way without a namespace: as the user ``nobody``.
+    """Return the way without a namespace: as the user ``nobody``; only root can go it.
 
     Raises:
-        BinaryMissingError: there is no such user.
+        BinaryMissingError: we are not root, or there is no such user.
     """
-    try:
-        pwd.getpwnam(OTHER_USER)
-    except KeyError:
+    if os.geteuid() != 0 or OTHER_USER not in {user.pw_name for user in pwd.getpwall()}:
         raise BinaryMissingError(
-            "PostgreSQL refuses to run as root, user namespaces are not permitted here, and there is no user "
-            f"{OTHER_USER!r}: run as an ordinary user, or set DATABASE_URL"
-        ) from None
+            "PostgreSQL refuses to run as root or as a user without a name, user namespaces are not permitted here, "
+            f"and we cannot become {OTHER_USER!r}: run as an ordinary user, or set DATABASE_URL"
+        )
     return Runner(user=OTHER_USER)
 
 

@@ -74,12 +74,13 @@ def kill_run(state: SandboxState, run: str, *, patience: float = 5.0) -> int:
     victims.pop(os.getpid(), None)
     send(victims.values(), signal.SIGKILL)
     deadline = time.monotonic() + patience
-    while time.monotonic() < deadline and any(_is_running(process) for process in victims.values()):
+    while time.monotonic() < deadline and any(is_running(process) for process in victims.values()):
         time.sleep(0.02)
     return len(victims)
 
 
-def _is_running(process: psutil.Process) -> bool:
+def is_running(process: psutil.Process) -> bool:
+    """Tell whether a process still runs; one that waits to be reaped does not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
@@ -10,7 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
 import psycopg
 from dotenv import dotenv_values
 
@@ -18,29 +16,26 @@ from doctor import pipeline
 from doctor.pipeline.sandbox import history, launching, processes
 from doctor.pipeline.sandbox.code_watch import code_digest
 from doctor.pipeline.sandbox.control import Control, Wanted, read_control, write_control
-from doctor.pipeline.sandbox.conversation import update
 from doctor.pipeline.sandbox.errors import (
     DeadlineError,
     NotASandboxError,
     NotRunningError,
-    SandboxError,
     StartError,
     UnknownNameError,
 )
 from doctor.pipeline.sandbox.fault import Fault, find_fault
-from doctor.pipeline.sandbox.files import read_json, replace_text
 from doctor.pipeline.sandbox.history import HistoryAdded
 from doctor.pipeline.sandbox.layout import CODE_SERVICES, SERVICES, Layout
 from doctor.pipeline.sandbox.plan import make_plan, read_plan, write_plan
 from doctor.pipeline.sandbox.removal import remove
 from doctor.pipeline.sandbox.seeding import seed
+from doctor.pipeline.sandbox.sending import send_updates
 from doctor.pipeline.sandbox.state import SandboxState, ServiceState, ServiceStatus, Status, read_state
 
 POLL_SECONDS = 0.03
 START_DEADLINE_SECONDS = 60.0
 CODE_DEADLINE_SECONDS = 60.0
 SERVICE_DEADLINE_SECONDS = 30.0
-WEBHOOK_TIMEOUT_SECONDS = 10.0
 
 
 class Sandbox:
@@ -186,22 +181,7 @@ class Sandbox:
             NotRunningError: the API does not answer.
             SandboxError: it refuses an update; its words are in the message.
         """
-        environment = self.environment()
-        headers = {"X-Telegram-Bot-Api-Secret-Token": environment["TELEGRAM_WEBHOOK_SECRET"]}
-        first = self._reserve_messages(chat_id, count)
-        sent = []
-        with httpx.Client(
-            base_url=environment["API_URL"], headers=headers, timeout=WEBHOOK_TIMEOUT_SECONDS, trust_env=False
-        ) as client:
-            for number in range(first, first + count):
-                try:
-                    answer = client.post("/webhook/telegram", json=update(number, chat_id, number + 1))
-                except httpx.HTTPError as error:
-                    raise NotRunningError(f"the webhook does not answer: {error}; see logs/api.log") from error
-                if answer.is_error:
-                    raise SandboxError(f"the webhook refused an update ({answer.status_code}): {answer.text[:500]}")
-                sent.append(f"{chat_id}:{number + 1}")
-        return sent
+        return send_updates(self.layout, self.environment(), count, chat_id)
 
     def break_(self, *fault_names: str, deadline: float = CODE_DEADLINE_SECONDS) -> None:
         """Break the sandbox in these ways and wait until it runs the broken code; what is broken stays broken.
@@ -260,14 +240,6 @@ class Sandbox:
         running = self.state().status in {Status.READY, Status.DEGRADED}
         if running and any(fault.edits_code for fault in faults):
             self.await_code_restart(deadline)
-
-    def _reserve_messages(self, chat_id: int, count: int) -> int:
-        """Take the next numbers of a chat, so that no message is sent twice; returns the first."""
-        path = self.layout.data / "messages.json"
-        numbers = read_json(path) or {}
-        first = int(numbers.get(str(chat_id), 0))
-        replace_text(path, json.dumps({**numbers, str(chat_id): first + count}))
-        return first
 
     def _service_state(self, service: str) -> ServiceState:
         """Return how a service of the sandbox's own is.

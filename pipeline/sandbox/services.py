@@ -21,8 +21,8 @@ class Service:
     """One long-running process.
 
     ``prepare`` runs before each start. ``stop_signal`` asks it to end by itself; ``whole_group`` sends that to its
-    children too. ``patience`` is how many seconds it may take when the sandbox goes down; ``drain`` when only this
-    service is restarted, so that work in hand is finished and not lost for the length of an ``ack_wait``.
+    children too. ``patience`` is how many seconds it may take. When it is to start again on changed code, it gets up to
+    ``drain`` seconds as long as ``is_busy``, so that work in hand is finished and not lost for an ``ack_wait``.
     """
 
     name: str
@@ -34,7 +34,8 @@ class Service:
     whole_group: bool = False
     has_port: bool = True
     patience: float = 2.0
-    drain: float = 20.0
+    drain: float = 0.0
+    is_busy: Callable[[], Awaitable[bool]] | None = None
 
 
 def build_services(layout: Layout, addresses: Addresses) -> dict[str, Service]:
@@ -69,7 +70,7 @@ def _postgres(layout: Layout, addresses: Addresses) -> Service:
         user=lambda: postgres.runner().user,
         # "Fast" shutdown: ends the sessions of clients, writes everything down. (SIGTERM would wait for the clients.)
         stop_signal=signal.SIGINT,
-        drain=10.0,
+        patience=5.0,
     )
 
 
@@ -84,7 +85,7 @@ def _nats(layout: Layout, addresses: Addresses) -> Service:
         command=lambda port: nats.command(data, port, addresses.plan.database),
         is_ready=lambda: nats.is_ready(addresses.nats_url),
         prepare=prepare,
-        drain=10.0,
+        patience=3.0,
     )
 
 
@@ -94,7 +95,10 @@ def _models(addresses: Addresses) -> Service:
 
     module = "doctor.pipeline.sandbox.models"
     return Service(
-        "models", command=lambda port: [sys.executable, "-m", module, "--port", str(port)], is_ready=is_ready, drain=5.0
+        "models",
+        command=lambda port: [sys.executable, "-P", "-m", module, "--port", str(port)],
+        is_ready=is_ready,
+        drain=5.0,
     )
 
 
@@ -106,7 +110,7 @@ def _api(addresses: Addresses) -> Service:
         options = ("--host", "127.0.0.1", "--port", str(port), "--timeout-graceful-shutdown", "2", "--no-use-colors")
         return [sys.executable, "-m", "uvicorn", "app.main:app", *options]
 
-    return Service("api", command=command, is_ready=is_ready, drain=5.0)
+    return Service("api", command=command, is_ready=is_ready, patience=3.0)
 
 
 def _worker(addresses: Addresses) -> Service:
@@ -120,4 +124,6 @@ def _worker(addresses: Addresses) -> Service:
         # TaskIQ's parent looks at its signals once a second; its child reacts at once when it is told directly.
         whole_group=True,
         has_port=False,
+        drain=20.0,
+        is_busy=lambda: nats.worker_is_busy(addresses.nats_url),
     )

@@ -16,13 +16,14 @@ import logging
 import os
 import signal
 import sys
+import time
 import uuid
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from doctor.pipeline.sandbox import bringing_up, processes
 from doctor.pipeline.sandbox.addresses import Addresses
@@ -40,6 +41,7 @@ CONTROL_POLL_SECONDS = 0.1
 CODE_POLL_SECONDS = 0.3
 #: A file that is being written looks changed twice; the second look comes after this time.
 CODE_SETTLE_SECONDS = 0.1
+LOCK_PATIENCE_SECONDS = 1.0
 
 log = logging.getLogger("supervisor")
 
@@ -154,7 +156,7 @@ class Supervisor:
 
     async def _restart(self, child: Child) -> None:
         async with self._locks[child.service.name]:
-            await child.stop(child.service.drain)
+            await child.stop(child.service.patience, child.service.drain)
             await child.start()
 
     async def _stop_all(self, failure: str | None) -> None:
@@ -175,6 +177,7 @@ class Supervisor:
         """Start the process that outlives us; it must not be marked as ours, or it would end itself."""
         command = [
             sys.executable,
+            "-P",
             "-m",
             "doctor.pipeline.sandbox.guardian",
             str(self._layout.directory),
@@ -238,14 +241,26 @@ async def _await_end_of_input(stop: asyncio.Event) -> None:
 
 @contextlib.contextmanager
 def _alone(lock_file: Path) -> Iterator[bool]:
-    """Hold the folder's lock; false when another supervisor does. A lock ends with its process."""
+    """Hold the folder's lock; false when another supervisor does. A lock ends with its process.
+
+    One that has just written its last state may need a moment to end.
+    """
+    until = time.monotonic() + LOCK_PATIENCE_SECONDS
     with lock_file.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-            return
+        while not _locked(file):
+            if time.monotonic() > until:
+                yield False
+                return
+            time.sleep(0.02)
         yield True
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,0 +1,193 @@
+"""Every fault breaks what it says, once, and heals without a trace; what somebody repaired meanwhile stays."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from doctor.pipeline.sandbox.fault import all_faults
+from doctor.pipeline.sandbox.sandbox import Sandbox
+
+NAMES = (
+    "decorator-order",
+    "agent-config-inactive",
+    "agent-config-missing",
+    "model-not-available",
+    "enqueue-error-swallowed",
+    "null-embeddings",
+)
+# Everything that a fault may touch. The history's numbers and times are new each time, its texts are not.
+EXTRACTIONS = "SELECT id::text, agent_config_id::text FROM extractions ORDER BY id"
+ROWS = (
+    "SELECT to_jsonb(a) - 'updated_at' FROM agent_configs AS a ORDER BY name",
+    EXTRACTIONS,
+    "SELECT external_id, content, embedding IS NULL FROM messages WHERE external_id LIKE 'history:%' ORDER BY 1",
+    "SELECT title, content, embedding IS NULL FROM atoms WHERE extraction_id IS NULL ORDER BY 1",
+)
+
+
+def snapshot(sandbox: Sandbox) -> dict[str, object]:
+    """Return all of a sandbox that a fault could change."""
+    files: dict[str, object] = {
+        str(path.relative_to(sandbox.directory)): path.read_bytes() for path in sandbox.layout.app.rglob("*.py")
+    }
+    with sandbox.connect() as connection:
+        return {**files, **{query: connection.execute(query).fetchall() for query in ROWS}}  # type: ignore[call-overload]
+
+
+@pytest.fixture
+def healthy(running: Sandbox) -> Iterator[Sandbox]:
+    """The shared sandbox; it must be as before when the test is over."""
+    before = snapshot(running)
+    yield running
+    for fault in all_faults().values():
+        fault.heal(running)
+    running.await_code_restart()
+    # Extractions that ran meanwhile are work, not damage.
+    after = snapshot(running)
+    assert {**after, EXTRACTIONS: before[EXTRACTIONS]} == before
+
+
+def test_every_fault_is_found_and_described() -> None:
+    faults = all_faults()
+    assert tuple(faults) == NAMES
+    for name, fault in faults.items():
+        assert re.fullmatch(r"[a-z]+(-[a-z]+)*", name)
+        assert re.fullmatch(r"C\d+", fault.case)
+        assert fault.title
+        assert len(fault.description) > 80
+        expected = fault.expected
+        codes = (*expected.roots, *expected.effects, *expected.contributing, *expected.left_over)
+        assert codes
+        assert all(re.fullmatch(r"[A-Z]{3}\d{3}", code) for code in codes)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_breaking_twice_is_breaking_once_and_healing_undoes_it(healthy: Sandbox, name: str) -> None:
+    fault = all_faults()[name]
+    before = snapshot(healthy)
+    fault.heal(healthy)
+    assert snapshot(healthy) == before
+    fault.break_(healthy)
+    broken = snapshot(healthy)
+    assert broken != before
+    changed = {key for key in before if before[key] != broken[key]}
+    assert any(key.endswith(".py") for key in changed) is fault.edits_code
+    fault.break_(healthy)
+    assert snapshot(healthy) == broken
+    fault.heal(healthy)
+    assert snapshot(healthy) == before
+    fault.heal(healthy)
+    assert snapshot(healthy) == before
+
+
+def test_all_faults_hold_together_and_heal_in_any_order(healthy: Sandbox) -> None:
+    before = snapshot(healthy)
+    together = [name for name in NAMES if name != "agent-config-missing"]
+    for name in together:
+        all_faults()[name].break_(healthy)
+    with healthy.connect() as connection:
+        row = connection.execute("SELECT is_active, model_name FROM agent_configs").fetchone()
+    assert row == (False, "llama3.2:3b")
+    for name in together:
+        all_faults()[name].heal(healthy)
+    assert snapshot(healthy) == before
+
+
+def moved_lines(before: bytes, after: bytes) -> list[tuple[bytes, bytes]]:
+    return [(old, new) for old, new in zip(before.splitlines(), after.splitlines(), strict=True) if old != new]
+
+
+def test_wrong_decorators_are_two_moved_lines_per_task(healthy: Sandbox) -> None:
+    files = [healthy.layout.app / "tasks" / name for name in ("scoring.py", "extraction.py")]
+    before = [file.read_bytes() for file in files]
+    all_faults()["decorator-order"].break_(healthy)
+    for file, original in zip(files, before, strict=True):
+        moved = moved_lines(original, file.read_bytes())
+        assert len(moved) == 2
+        assert moved[0] == moved[1][::-1]
+        assert moved[0][0] == b"@broker.task"
+        assert moved[0][1].startswith(b"@task_retry_with_dlq(")
+
+
+def test_messages_that_cannot_be_enqueued_vanish_into_one_warning(
+    healthy: Sandbox, eventually: Callable[..., None]
+) -> None:
+    healthy.break_("decorator-order", "enqueue-error-swallowed")
+    chat = -2_001
+    healthy.send_messages(12, chat)
+    log = healthy.layout.log("worker")
+    warning = "Failed to queue scoring task: 'function' object has no attribute 'kiq'"
+    eventually(lambda: log.read_text(errors="replace").count(warning) >= 12, "twelve warnings")
+    with healthy.connect() as connection:
+        counts = "SELECT count(*), count(importance_score) FROM messages WHERE chat_id = %s"
+        assert connection.execute(counts, (chat,)).fetchone() == (12, 0)
+        assert connection.execute("SELECT count(*) FROM failed_tasks").fetchone() == (0,)
+    healthy.heal("decorator-order", "enqueue-error-swallowed")
+    healthy.send_messages(1, chat)
+    with healthy.connect() as connection:
+        eventually(lambda: connection.execute(counts, (chat,)).fetchone() == (13, 1), "the chain runs again")
+
+
+@pytest.mark.parametrize("fault", ["agent-config-inactive", "agent-config-missing"])
+def test_without_an_agent_scored_messages_wait(healthy: Sandbox, eventually: Callable[..., None], fault: str) -> None:
+    healthy.break_(fault)
+    chat = -2_002 if fault.endswith("missing") else -2_003
+    log = healthy.layout.log("worker")
+    line = "No active agent config 'knowledge_extractor' found for knowledge extraction, skipping"
+    before = log.read_text(errors="replace").count(line)
+    healthy.send_messages(10, chat)
+    eventually(lambda: log.read_text(errors="replace").count(line) > before, "the line in the log")
+    with healthy.connect() as connection:
+        counts = "SELECT count(importance_score), count(extraction_id) FROM messages WHERE chat_id = %s"
+        assert connection.execute(counts, (chat,)).fetchone() == (10, 0)
+
+
+def test_a_model_that_was_never_pulled_fails_the_extraction(healthy: Sandbox, eventually: Callable[..., None]) -> None:
+    healthy.break_("model-not-available")
+    healthy.send_messages(10, -2_004)
+    with healthy.connect() as connection:
+        failed = "SELECT error FROM failed_tasks WHERE task LIKE '%extract_knowledge%'"
+        eventually(lambda: connection.execute(failed).fetchone() is not None, "a dead letter")
+        row = connection.execute(failed).fetchone()
+        assert row is not None
+        assert "model 'llama3.2:3b' not found" in str(row[0])
+        connection.execute("DELETE FROM failed_tasks")
+
+
+def test_a_repair_by_somebody_else_is_not_undone_by_healing(healthy: Sandbox) -> None:
+    healthy.break_("agent-config-inactive", "model-not-available", "enqueue-error-swallowed")
+    with healthy.connect() as connection:
+        connection.execute("UPDATE agent_configs SET is_active = true, model_name = 'qwen3:8b'")
+    file: Path = healthy.layout.app / "tasks" / "ingestion.py"
+    repaired = file.read_bytes().replace(b"logger.warning(", b"logger.error(")
+    file.write_bytes(repaired)
+    healthy.heal("agent-config-inactive", "model-not-available", "enqueue-error-swallowed")
+    assert file.read_bytes() == repaired
+    with healthy.connect() as connection:
+        row = connection.execute("SELECT is_active, model_name FROM agent_configs").fetchone()
+        assert row == (True, "qwen3:8b")
+        connection.execute("UPDATE agent_configs SET model_name = 'qwen2:7b-instruct-q4_K_M'")
+    # The copy is the sandbox's own; the original is beside it.
+    from doctor import pipeline
+
+    file.write_bytes((Path(pipeline.__file__).parent / "app" / "tasks" / "ingestion.py").read_bytes())
+
+
+def test_old_rows_that_were_embedded_stay_when_the_rest_is_healed(healthy: Sandbox) -> None:
+    all_faults()["null-embeddings"].break_(healthy)
+    with healthy.connect() as connection:
+        nulls = "SELECT (SELECT count(*) FROM messages WHERE external_id LIKE 'history:%' AND embedding IS NULL)"
+        assert connection.execute(nulls).fetchone() == (237,)
+        count = "SELECT count(*) FROM atoms WHERE extraction_id IS NULL AND embedding IS NULL"
+        assert connection.execute(count).fetchone() == (125,)
+        embedded = "UPDATE messages SET embedding = array_fill(0.1, ARRAY[768])::vector WHERE external_id = 'history:5'"
+        connection.execute(embedded)
+        all_faults()["null-embeddings"].heal(healthy)
+        left = "SELECT external_id FROM messages WHERE external_id LIKE 'history:%'"
+        assert connection.execute(left).fetchall() == [("history:5",)]
+        connection.execute("DELETE FROM messages WHERE external_id = 'history:5'")
+        connection.execute("DELETE FROM topics WHERE description LIKE 'Before%'")
