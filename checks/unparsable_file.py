@@ -26,6 +26,7 @@ from collections.abc import Iterator
 
 from doctor.api import (
     Applicability,
+    CouldNotTellError,
     Evidence,
     EvidenceKind,
     Example,
@@ -37,6 +38,7 @@ from doctor.api import (
     Severity,
     Source,
     Unparsable,
+    UnparsableKind,
     check,
 )
 
@@ -62,11 +64,16 @@ GOOD = (
 @check("DOC010", "unparsable-file", severity=Severity.INFO, tags=["static"], timeout=20.0, bad=BAD, good=GOOD)
 def unparsable_file(source: Source) -> Iterator[Finding | Observation]:
     """Report each file that could not be read as Python."""
+    unreadable = [file for file in source.unparsable() if file.kind is UnparsableKind.UNREADABLE]
     for file in source.unparsable():
-        yield _finding(file)
+        if file not in unreadable:
+            yield _finding(file)
     unchecked = source.facts.unchecked
     words = f"{len(source.files) - unchecked} of {len(source.files)} Python files parsed"
     yield Observation(words + (f"; {unchecked} were searched as text only, the tree is large" if unchecked else ""))
+    if unreadable:
+        more = f" and {len(unreadable) - 1} more" if len(unreadable) > 1 else ""
+        raise CouldNotTellError(f"`{unreadable[0].path}`{more} cannot be read: {unreadable[0].message}")
 
 
 def _finding(file: Unparsable) -> Finding:

@@ -10,7 +10,7 @@ from doctor.chain_progress import (
     queue_is_idle,
     stalled_rows,
 )
-from doctor.check import Check, Example, NotApplicableError, check, checks_in
+from doctor.check import Check, CouldNotTellError, Example, NotApplicableError, check, checks_in
 from doctor.embeddings import (
     EmbeddingCounts,
     EmbeddingText,
@@ -77,7 +77,7 @@ from doctor.resources.models import (
     same_model,
 )
 from doctor.resources.nats import Nats, NatsUnreachable
-from doctor.source.facts import DecoratedFunction, DecoratorUse, Enqueue, Unparsable, Wrapping
+from doctor.source.facts import DecoratedFunction, DecoratorUse, Enqueue, Unparsable, UnparsableKind, Wrapping
 from doctor.source.index import Source
 from doctor.verdict import ExitCode, exit_code, status_word
 
@@ -91,6 +91,7 @@ __all__ = [
     "CheckResult",
     "Confidence",
     "Consumer",
+    "CouldNotTellError",
     "Database",
     "DatabaseUnreachable",
     "DecoratedFunction",
@@ -146,6 +147,7 @@ __all__ = [
     "Target",
     "Unexplained",
     "Unparsable",
+    "UnparsableKind",
     "VectorColumn",
     "Verification",
     "Wrapping",

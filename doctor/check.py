@@ -59,6 +59,10 @@ class NotApplicableError(Exception):
     """The question does not arise on this target; the message says why. The check is skipped."""
 
 
+class CouldNotTellError(Exception):
+    """A part of the question has no answer; the message says which and why. What was yielded before counts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
     """Source files of a small project: path relative to its root → text. ``title`` says what it shows."""

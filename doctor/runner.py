@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from doctor.check import Check, NotApplicableError, Yielded
+from doctor.check import Check, CouldNotTellError, NotApplicableError, Yielded
 from doctor.cleaning import clean
 from doctor.model import CheckResult, Finding, Observation, Status
 from doctor.redaction import bounded, redact
@@ -96,6 +96,8 @@ class _Run:
             blocked_by = await self._failed_guard(check, error.resource)
             status = Status.UNKNOWN if blocked_by is None else Status.SKIP
             reason = redact(str(error))
+        except CouldNotTellError as error:
+            status, reason = Status.UNKNOWN, bounded(redact(str(error)), REASON_LIMIT)
         except TimeoutError:
             status, reason = Status.UNKNOWN, f"no answer within {limit:g} s"
         except Exception as error:  # noqa: BLE001 - a crash of one check is its result, never the end of the run

@@ -93,9 +93,10 @@ class _Screen:
         style = {"healthy": "bold green", "unhealthy": "bold red"}.get(word, "bold yellow")
         checks = f"   {run.target.name}   {asked} checks in {run.duration:.1f} s   "
         self._line(Text.assemble((f"doctor {run.version}", "bold"), checks, (word, style)))
-        if not self.presentation.quiet:
+        endpoints = () if self.presentation.quiet else run.target.endpoints
+        if endpoints:
             self._line()
-        for endpoint in () if self.presentation.quiet else run.target.endpoints:
+        for endpoint in endpoints:
             self._line(Text(f"{endpoint.kind:<11} {endpoint.address}   from {endpoint.origin}", "dim"), indent=4)
 
     def _areas(self) -> None:
@@ -226,7 +227,7 @@ class _Screen:
 
     def _heading(self, title: str, text: str) -> None:
         self._line()
-        self._line(Text.assemble((f"{title:<14}", "bold"), text), indent=2, hang=14)
+        self._line(Text.assemble((f"{title:<13} ", "bold"), text), indent=2, hang=14)
 
     def _labelled(self, label: str, text: str) -> None:
         self._line(Text.assemble((f"{label:<15} ", "bold"), text), indent=7, hang=16)
