@@ -1,0 +1,334 @@
+"""The incident of the demo on a sandbox: diagnosed, repaired, taken back; and what dead services look like."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from doctor.commands.examination import Selection, choose, examine_open
+from doctor.commands.fix import repair_target
+from doctor.commands.output import registry
+from doctor.fix import Limits
+from doctor.fixing import Policy
+from doctor.model import Applicability, Confidence, RepairStatus, Run, Status
+from doctor.pipeline.sandbox.sandbox import Sandbox
+from doctor.record import RunStore
+from doctor.target import Target
+from doctor.verdict import ExitCode, exit_code
+
+DOCTOR = str(Path(sys.executable).with_name("doctor"))
+SOURCES = ("app/tasks/scoring.py", "app/tasks/extraction.py", "app/tasks/ingestion.py")
+COMMAND_DEADLINE = 120.0
+CHAT = -4242
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    made = Sandbox.create(tmp_path_factory.mktemp("incident") / "sandbox", name="incident")
+    made.up(with_parent=True)
+    yield made
+    made.down(keep_data=False)
+
+
+@pytest.fixture
+def healthy(sandbox: Sandbox) -> Iterator[Sandbox]:
+    """The sandbox without faults and without rows of earlier tests."""
+    _reset(sandbox)
+    yield sandbox
+    _reset(sandbox)
+
+
+def _reset(sandbox: Sandbox) -> None:
+    sandbox.heal("decorator-order", "agent-config-inactive", "agent-config-missing", "model-not-available")
+    sandbox.heal("enqueue-error-swallowed", "null-embeddings")
+    with sandbox.connect() as connection:
+        connection.execute("TRUNCATE messages, topics, atoms, atom_links, extractions, failed_tasks CASCADE")
+        connection.execute("UPDATE agent_configs SET is_active = true, model_name = 'qwen2:7b-instruct-q4_K_M'")
+
+
+def check(sandbox: Sandbox) -> Run:
+    async def work() -> Run:
+        async with Target.at(sandbox.directory) as target:
+            return await examine_open(target, choose(list(registry().checks.values()), Selection(), target))
+
+    return asyncio.run(work())
+
+
+def repair(sandbox: Sandbox, **policy: object) -> Run:
+    chosen = Policy(lambda candidate, _: candidate.option.applicability is Applicability.SAFE, **policy)  # type: ignore[arg-type]
+    run = asyncio.run(repair_target(Target.at(sandbox.directory), chosen))
+    RunStore(sandbox.directory).save(run)
+    return run
+
+
+def doctor(sandbox: Sandbox, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [DOCTOR, *words]
+    return subprocess.run(
+        command, cwd=sandbox.directory, capture_output=True, text=True, timeout=COMMAND_DEADLINE, check=False
+    )
+
+
+def send_and_await_saved(sandbox: Sandbox, count: int = 15) -> None:
+    sandbox.send_messages(count, CHAT)
+    await_number(sandbox, f"SELECT count(*) FROM messages WHERE chat_id = {CHAT}", count)
+
+
+def await_number(sandbox: Sandbox, query: str, wanted: int) -> None:
+    deadline = time.monotonic() + 30
+    with sandbox.connect() as connection:
+        while (row := connection.execute(query).fetchone()) is None or row[0] != wanted:
+            assert time.monotonic() < deadline, f"{query}: {row}, not {wanted}"
+
+
+def await_finding(sandbox: Sandbox, code: str) -> Run:
+    deadline = time.monotonic() + 30
+    while True:
+        run = check(sandbox)
+        if any(finding.code == code for finding in run.findings):
+            return run
+        assert time.monotonic() < deadline, f"{code} is not found"
+
+
+def roots(run: Run) -> list[str]:
+    return [root.code for root in run.diagnosis.roots]
+
+
+def codes(run: Run, fingerprints: tuple[str, ...]) -> set[str]:
+    return {run.finding(fingerprint).code for fingerprint in fingerprints}
+
+
+def database_state(sandbox: Sandbox) -> dict[str, object]:
+    with sandbox.connect() as connection:
+        return {
+            "agents": connection.execute("SELECT to_jsonb(a) FROM agent_configs a ORDER BY id").fetchall(),
+            "old vectors": connection.execute(
+                "SELECT count(embedding) FROM messages WHERE created_at < now() - interval '24 hours'"
+            ).fetchone(),
+            "atoms": connection.execute(
+                "SELECT count(embedding) FROM atoms WHERE created_at < now() - interval '24 hours'"
+            ).fetchone(),
+        }
+
+
+def break_all(sandbox: Sandbox) -> None:
+    sandbox.break_(
+        "null-embeddings", "decorator-order", "agent-config-inactive", "model-not-available", "enqueue-error-swallowed"
+    )
+
+
+def test_a_healthy_pipeline_is_healthy(healthy):
+    run = check(healthy)
+    assert exit_code(run) is ExitCode.OK
+    assert roots(run) == []
+    assert not [result for result in run.before if result.status in (Status.UNKNOWN, Status.SKIP)]
+
+
+def test_three_causes_in_series_are_named_in_one_run_repaired_and_taken_back(healthy):
+    break_all(healthy)
+    send_and_await_saved(healthy)
+    before = await_finding(healthy, "CHN001")
+    assert roots(before) == ["TSK001", "AGT001", "MOD001"]
+    assert [root.latent_behind for root in before.diagnosis.roots] == [None, 1, 2]
+    assert [root.stages for root in before.diagnosis.roots] == [("scored", "extracted"), ("extracted",), ("extracted",)]
+    assert [codes(before, tuple(e.fingerprint for e in root.effects)) for root in before.diagnosis.roots] == [
+        {"CHN001"},
+        set(),
+        set(),
+    ]
+    assert codes(before, before.diagnosis.contributing) == {"TSK002"}
+    assert codes(before, before.diagnosis.left_over) == {"EMB001"}
+    sources = {name: (healthy.directory / name).read_bytes() for name in SOURCES}
+    rows = database_state(healthy)
+
+    repaired = repair(healthy)
+    assert {repair.status for repair in repaired.repairs} == {RepairStatus.VERIFIED}
+    assert {root.confidence for root in repaired.diagnosis.roots} == {Confidence.CONFIRMED}
+    assert exit_code(repaired) is ExitCode.OK
+    await_number(healthy, f"SELECT count(*) FROM messages WHERE chat_id = {CHAT} AND importance_score IS NULL", 0)
+
+    again = repair(healthy)
+    assert again.repairs == ()
+
+    proof = doctor(healthy, "verify")
+    assert proof.returncode == 0, proof.stdout + proof.stderr
+
+    undone = doctor(healthy, "undo")
+    assert undone.returncode == 0, undone.stdout + undone.stderr
+    assert {name: (healthy.directory / name).read_bytes() for name in SOURCES} == sources
+    assert database_state(healthy) == rows
+    assert "nothing to undo" in doctor(healthy, "undo").stdout
+
+
+def test_undo_leaves_alone_what_somebody_changed_and_takes_the_rest_back(healthy):
+    break_all(healthy)
+    rows = database_state(healthy)
+    repair(healthy)
+    scoring = healthy.directory / SOURCES[0]
+    edited = scoring.read_bytes() + b"# a line of mine\n"
+    scoring.write_bytes(edited)
+    undone = doctor(healthy, "undo")
+    assert undone.returncode == 1
+    assert "app/tasks/scoring.py was changed since the repair" in undone.stdout
+    assert scoring.read_bytes() == edited
+    assert database_state(healthy) == rows
+    scoring.write_bytes(edited.removesuffix(b"# a line of mine\n"))
+    healthy.break_("decorator-order")
+
+
+def test_a_preview_changes_nothing(healthy):
+    break_all(healthy)
+    sources = {name: (healthy.directory / name).read_bytes() for name in SOURCES}
+    rows = database_state(healthy)
+    preview = doctor(healthy, "fix", "--diff")
+    assert preview.returncode == 1
+    assert "+@broker.task" in preview.stdout
+    assert "UPDATE public.agent_configs SET is_active = true" in preview.stdout
+    assert {name: (healthy.directory / name).read_bytes() for name in SOURCES} == sources
+    assert database_state(healthy) == rows
+
+
+def test_an_inactive_agent_stalls_the_extraction_and_is_repaired(healthy):
+    healthy.break_("agent-config-inactive")
+    send_and_await_saved(healthy)
+    run = await_finding(healthy, "CHN001")
+    assert roots(run) == ["AGT001"]
+    assert codes(run, tuple(e.fingerprint for e in run.diagnosis.roots[0].effects)) == {"CHN001"}
+    repaired = repair(healthy)
+    assert exit_code(repaired) is ExitCode.OK
+    assert roots(check(healthy)) == []
+
+
+def test_a_missing_agent_is_named_and_inserted_only_on_request(healthy):
+    healthy.break_("agent-config-missing")
+    assert roots(check(healthy)) == ["AGT001"]
+    assert doctor(healthy, "fix", "--yes").returncode == 1
+    assert roots(check(healthy)) == ["AGT001"]
+    assert doctor(healthy, "fix", "--yes", "--unsafe-fixes").returncode == 0
+    assert roots(check(healthy)) == []
+    assert doctor(healthy, "undo").returncode == 0
+    assert roots(check(healthy)) == ["AGT001"]
+
+
+def test_a_missing_model_is_the_root_of_its_dead_letters(healthy):
+    healthy.break_("model-not-available")
+    send_and_await_saved(healthy)
+    run = await_finding(healthy, "CHN002")
+    assert roots(run) == ["MOD001"]
+    assert run.diagnosis.unexplained == ()
+    repaired = repair(healthy)
+    assert exit_code(repaired) is ExitCode.OK
+
+
+def test_a_swallowed_error_alone_is_reported_and_stops_nothing(healthy):
+    healthy.break_("enqueue-error-swallowed")
+    run = check(healthy)
+    assert roots(run) == []
+    assert codes(run, run.diagnosis.contributing) == {"TSK002"}
+
+
+def test_a_limited_backfill_is_kept_and_goes_on_later(healthy):
+    healthy.add_history()
+    part = repair(healthy, codes=("EMB001",), limits=Limits(batch_size=20, limit=50))
+    assert {repair.status for repair in part.repairs} == {RepairStatus.PARTIAL}
+    assert database_state(healthy)["old vectors"] == (50,)
+    assert database_state(healthy)["atoms"] == (50,)
+    whole = repair(healthy)
+    assert {repair.status for repair in whole.repairs} == {RepairStatus.VERIFIED}
+    assert exit_code(whole) is ExitCode.OK
+
+
+def test_a_backfill_that_is_killed_can_be_taken_back_and_run_again(healthy):
+    healthy.add_history()
+    process = subprocess.Popen(
+        [DOCTOR, "fix", "EMB001", "--yes", "--batch-size", "5", "--rate", "40"],
+        cwd=healthy.directory,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 30
+    while database_state(healthy)["atoms"] == (0,):
+        assert time.monotonic() < deadline, "the backfill does not begin"
+    process.kill()
+    process.wait()
+    assert doctor(healthy, "undo").returncode == 0
+    assert database_state(healthy)["atoms"] == (0,)
+    assert exit_code(repair(healthy)) is ExitCode.OK
+
+
+def test_a_large_table_without_an_index_gets_one_and_loses_it_again(healthy):
+    with healthy.connect() as connection:
+        connection.execute(
+            "INSERT INTO messages (external_id, chat_id, content, importance_score, topic_id, created_at, embedding) "
+            "SELECT 'row' || n, 1, 'text ' || n, 0.5, NULL, now() - interval '3 days', "
+            "(SELECT array_agg(random()) FROM generate_series(1, 768) g WHERE n > 0 AND g > 0)::vector FROM generate_series(1, 3500) n"
+        )
+        connection.execute("ANALYZE messages")
+    run = check(healthy)
+    assert roots(run) == ["VEC001"]
+    repaired = repair(healthy)
+    assert [repair.status for repair in repaired.repairs] == [RepairStatus.VERIFIED]
+    assert roots(check(healthy)) == []
+    assert doctor(healthy, "undo").returncode == 0
+    assert roots(check(healthy)) == ["VEC001"]
+
+
+@pytest.mark.parametrize(
+    ("service", "code", "blocked"),
+    [
+        ("postgres", "PGS001", {"PGS002", "AGT001", "MOD001", "EMB001", "VEC001", "CHN001", "CHN002"}),
+        ("nats", "NAT001", {"NAT002", "WRK001", "EMB001", "CHN001"}),
+        ("models", "MOD002", {"MOD001"}),
+        ("worker", "WRK001", set()),
+    ],
+)
+@pytest.mark.parametrize("how", ["stop", "pause"])
+def test_a_dead_service_is_one_finding_and_blocks_its_dependents(healthy, service, code, blocked, how):
+    getattr(healthy, how)(service)
+    try:
+        run = await_finding(healthy, code)  # a frozen worker's last request for tasks stays open for a second
+    finally:
+        healthy.start(service)
+    assert roots(run) == [code]
+    assert exit_code(run) is ExitCode.FINDINGS
+    assert {result.code for result in run.before if result.blocked_by == code} == blocked
+    assert not [result.code for result in run.before if result.status is Status.UNKNOWN]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [("sandbox:", "sandbox:wrong"), ("127.0.0.1", "no-such-host.invalid"), ("/sandbox_", "/other_")],
+    ids=["password", "host", "database"],
+)
+def test_a_wrong_address_of_the_database_is_a_finding(healthy, change, monkeypatch):
+    url = healthy.environment()["DATABASE_URL"]
+    assert change[0] in url
+    monkeypatch.setenv("DATABASE_URL", url.replace(*change, 1))
+    run = check(healthy)
+    assert roots(run) == ["PGS001"]
+    assert exit_code(run) is ExitCode.FINDINGS
+
+
+def test_no_secret_appears_in_any_output_or_record(healthy):
+    break_all(healthy)
+    send_and_await_saved(healthy)
+    environment = healthy.environment()
+    password = environment["DATABASE_URL"].partition("://")[2].partition("@")[0].partition(":")[2]
+    secrets = (password, environment["TELEGRAM_WEBHOOK_SECRET"])
+    outputs = [doctor(healthy, "check", "--format", name) for name in ("text", "json", "markdown")]
+    outputs += [doctor(healthy, "fix", "--yes"), doctor(healthy, "verify"), doctor(healthy, "report")]
+    texts = [part for output in outputs for part in (output.stdout, output.stderr)]
+    texts += [path.read_text() for path in (healthy.directory / ".doctor").rglob("*") if path.is_file()]
+    assert not [secret for secret in secrets for text in texts if secret in text]
+    modes = {path.stat().st_mode & 0o777 for path in (healthy.directory / ".doctor").rglob("journal.jsonl")}
+    assert modes == {0o600}
+
+
+def test_json_is_one_document_and_nothing_else(healthy):
+    result = doctor(healthy, "check", "--format", "json")
+    assert json.loads(result.stdout)["exit_code"] == result.returncode == 0
+    assert result.stderr == ""
