@@ -61,6 +61,7 @@ from doctor.model import (
     Unexplained,
     Verification,
 )
+from doctor.redaction import printable
 from doctor.report import Presentation, Report
 from doctor.resources.catalog import VectorColumn, vector_columns
 from doctor.resources.database import Database, DatabaseUnreachable
@@ -165,6 +166,7 @@ __all__ = [
     "hookimpl",
     "milliseconds",
     "nearest_capable",
+    "printable",
     "queue_is_idle",
     "recent_rows",
     "same_model",

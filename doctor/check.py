@@ -30,7 +30,7 @@ PAGE_SECTIONS = (
 )
 """The headings of a check's page, in order."""
 
-_CODE = re.compile(r"[A-Z]{3}\d{3}")
+_CODE = re.compile(r"[A-Z]{3}[0-9]{3}")
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 
 AREAS = {

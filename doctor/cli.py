@@ -44,7 +44,7 @@ class DoctorGroup(click.Group):
         """Put ``check`` in front when nothing, an option of it, or an existing path comes first."""
         first = args[0] if args else ""
         is_option = first.startswith("-") and first not in ("--help", "-h", "--version", "-V")
-        is_path = first not in COMMANDS and Path(first).exists()
+        is_path = first not in COMMANDS and _exists(first)
         return super().parse_args(ctx, ["check", *args] if not first or is_option or is_path else args)
 
     def resolve_command(
@@ -62,6 +62,13 @@ class DoctorGroup(click.Group):
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+
+def _exists(word: str) -> bool:
+    try:
+        return Path(word).exists()
+    except (OSError, ValueError):  # too long for a name, or with characters that no name has
+        return False
 
 
 @click.group(cls=DoctorGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -7,6 +7,8 @@ Errors:
 from __future__ import annotations
 
 import hashlib
+import math
+import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -141,14 +143,15 @@ def load_configuration(start: Path, explicit: Path | None = None) -> LoadedConfi
 
 def _has_section(path: Path) -> bool:
     try:
-        return "doctor" in tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
+        tool = tomllib.loads(path.read_text(encoding="utf-8-sig")).get("tool", {})
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
         return False  # somebody else's broken pyproject.toml is not our configuration
+    return isinstance(tool, dict) and "doctor" in tool
 
 
 def _load(path: Path) -> LoadedConfiguration:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         data = tomllib.loads(text)
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
@@ -167,10 +170,11 @@ def _load(path: Path) -> LoadedConfiguration:
 def _explain(path: Path, text: str, error: ValidationError) -> str:
     errors = error.errors()
     first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])  # a typo explains the rest
+    named = first["type"] in ("extra_forbidden", "missing")  # then the last part is a key, whatever it is called
     location = [
         part
-        for part in first["loc"]
-        if isinstance(part, int) or not part.startswith(("function-", "float", "int", "From"))
+        for number, part in enumerate(first["loc"], start=1)
+        if isinstance(part, int) or (named and number == len(first["loc"])) or not _UNION_TAG.match(part)
     ]
     key = ".".join(str(part) for part in location)
     message = first["msg"]
@@ -183,32 +187,44 @@ def _explain(path: Path, text: str, error: ValidationError) -> str:
 
 
 def _known_keys(parents: list[int | str]) -> list[str]:
-    sections: dict[str, type[BaseModel]] = {
-        "target": TargetConfiguration,
-        "chain": ChainConfiguration,
-        "stage": StageConfiguration,
+    names = [part for part in parents if isinstance(part, str)]
+    sections: dict[tuple[str, ...], type[BaseModel]] = {
+        ("target",): TargetConfiguration,
+        ("chain",): ChainConfiguration,
+        ("chain", "stage"): StageConfiguration,
+        ("chain", "lookback_hours"): FromEnvironment,
+        ("chain", "message_threshold"): FromEnvironment,
     }
-    section = next((sections[part] for part in reversed(parents) if part in sections), Configuration)
+    section = AgentConfiguration if names[:1] == ["agents"] else sections.get(tuple(names), Configuration)
     return list(section.model_fields)
 
 
 def _line_of(text: str, location: list[int | str]) -> int | None:
+    """Return the line of a key, or of its section's header; in an array of tables, of the table meant."""
     names = [part for part in location if isinstance(part, str)]
-    occurrence = next((part for part in location if isinstance(part, int)), 0)
-    section = ".".join(names[:-1])
-    current, seen, best = "", -1, None
+    wanted = next((part for part in location if isinstance(part, int)), 0)
+    section, whole = ".".join(names[:-1]), ".".join(names)
+    current, seen, headers = "", {section: -1, whole: -1}, list[int]()
     for number, line in enumerate(text.splitlines(), start=1):
-        stripped = line.strip()
-        if stripped.startswith("["):
-            current = stripped.strip("[] ").removeprefix("tool.doctor").strip(".")
-            seen += current == section
-            if current == ".".join(names):
-                best = number
+        if header := _HEADER.fullmatch(line.strip()):
+            current = header["name"].removeprefix("tool.doctor").strip(".")
+            seen[current] = seen.get(current, -1) + 1
+            if current == whole:
+                headers.append(number)
         elif (
-            names and stripped.split("=")[0].strip() == names[-1] and current == section and seen in (occurrence, -1, 0)
+            names
+            and current == section
+            and line.partition("=")[0].strip(" \t\"'") == names[-1]
+            and (f"[[{section}]]" not in text or seen[section] == wanted)
         ):
             return number
-    return best
+    return headers[min(wanted, len(headers) - 1)] if headers else None
+
+
+_UNION_TAG = re.compile(r"function-|(?:float|int|FromEnvironment)$")
+"""Parts of pydantic's locations that name no key but the member of a union."""
+
+_HEADER = re.compile(r"\[\[?\s*(?P<name>[^\[\]]+?)\s*\]\]?\s*(?:#.*)?")
 
 
 def resolve_chain(configuration: Configuration, get: Callable[[str], str | None]) -> Chain | None:
@@ -236,6 +252,9 @@ def _number(value: float | FromEnvironment, get: Callable[[str], str | None]) ->
     if text is None or not text.strip():
         return value.default
     try:
-        return float(text)
-    except ValueError as error:
-        raise ConfigurationError(f"environment variable {value.env}: {text!r} is not a number") from error
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ConfigurationError(f"environment variable {value.env}: {text!r} is not a number")
+    return number

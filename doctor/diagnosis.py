@@ -16,6 +16,8 @@ from doctor.model import (
     CheckResult,
     Confidence,
     Diagnosis,
+    Evidence,
+    EvidenceKind,
     Explained,
     Finding,
     Mechanism,
@@ -119,13 +121,13 @@ class _Graph:
         stage = self.chain.stage_of_task(finding.resource.id)
         return finding if stage is None else replace(finding, stage=stage.name)
 
-    def _order(self, finding: Finding) -> tuple[int, int, str, str]:
+    def _order(self, finding: Finding) -> tuple[int, int, str, str, str, str]:
         family = finding.code[:3]
         subsystem = SUBSYSTEM_ORDER.index(family) if family in SUBSYSTEM_ORDER else len(SUBSYSTEM_ORDER)
         position = 0 if self.chain is None else self.chain.position(finding.stage)
         if finding.stage is None and family in ("PGS", "NAT", "WRK"):
             position = -1  # without these no stage runs at all
-        return position, subsystem, finding.code, finding.resource.key
+        return position, subsystem, finding.code, finding.resource.key, finding.subject, finding.fingerprint
 
     def _active(self, mechanism: Mechanism) -> list[_Edge]:
         ends = list(self.findings.values())
@@ -146,15 +148,9 @@ class _Graph:
 
     def roots(self) -> tuple[Root, ...]:
         """Return the roots in chain order, each with its effects and what contributed."""
-        with_parent = {edge.effect for edge in self.edges if self.findings[edge.cause].role is Role.CAUSE}
         groups: dict[tuple[str, str], list[Finding]] = defaultdict(list)
-        for finding in self.findings.values():
-            if (
-                finding.role is Role.CAUSE
-                and finding.severity is not Severity.INFO
-                and finding.fingerprint not in with_parent
-            ):
-                groups[finding.code, finding.group].append(finding)
+        for finding in self._first_causes():
+            groups[finding.code, finding.group].append(finding)
         roots: list[Root] = []
         claimed: set[str] = set()
         for members in groups.values():
@@ -163,11 +159,25 @@ class _Graph:
             roots.append(self._root(members, effects, roots))
         return tuple(roots)
 
+    def _first_causes(self) -> list[Finding]:
+        """Return the causes without an active parent; of causes that lead to one another, the first."""
+        causes = {key: each for key, each in self.findings.items() if each.role is Role.CAUSE and not _is_advice(each)}
+        first = set(causes) - {edge.effect for edge in self.edges if edge.cause in causes}
+        while left := [key for key in causes if key not in self._reached(first)]:
+            first.add(left[0])
+        return [each for key, each in causes.items() if key in first]
+
+    def _reached(self, origins: Iterable[str]) -> set[str]:
+        reached = set(origins)
+        while new := {edge.effect for edge in self.edges if edge.cause in reached} - reached:
+            reached |= new
+        return reached
+
     def _effects(self, members: Sequence[Finding], claimed: set[str]) -> tuple[Explained, ...]:
         """Follow active edges; what joins by stage alone belongs to the first root that reaches it."""
         reached = {finding.fingerprint for finding in members}
         effects: dict[str, Explained] = {}
-        frontier = list(reached)
+        frontier = [finding.fingerprint for finding in members]
         while frontier:
             origin = frontier.pop(0)
             for edge in self.edges:
@@ -221,8 +231,12 @@ def _keys(finding: Finding, kinds: Iterable[str]) -> set[str]:
     return {resource.key for resource in (finding.resource, *finding.related) if resource.kind in wanted}
 
 
+def _is_measurement(evidence: Evidence) -> bool:
+    return evidence.provenance is Provenance.MEASURED and evidence.kind is not EvidenceKind.LOG
+
+
 def _confidence(members: Sequence[Finding], observed: bool, hidden: bool) -> tuple[Confidence, str]:
-    measured = all(any(e.provenance is Provenance.MEASURED for e in finding.evidence) for finding in members)
+    measured = all(any(map(_is_measurement, finding.evidence)) for finding in members)
     rule = next((finding.rule for finding in members if finding.rule), "")
     if not measured:
         return Confidence.LOW, RULE_LOW

@@ -31,8 +31,9 @@ class Journal:
 
     def append(self, entry: Entry) -> None:
         """Write one step and wait until the disk has it."""
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         try:
+            _drop_torn_line(descriptor)
             line = json.dumps(entry, ensure_ascii=True).encode() + b"\n"
             written = 0
             while written < len(line):
@@ -51,21 +52,24 @@ class Journal:
         """
         if not self.path.exists():
             return []
-        lines = self.path.read_bytes().split(b"\n")
+        *lines, _torn = self.path.read_bytes().split(b"\n")
         entries: list[Entry] = []
         for number, line in enumerate(lines, start=1):
-            if not line:
-                continue
             try:
                 entries.append(json.loads(line))
             except ValueError as error:
-                if number == len(lines):
-                    break
                 raise JournalError(f"{self.path}:{number}: is not a journal entry") from error
         return entries
 
     def __len__(self) -> int:
         return len(self.entries())
+
+
+def _drop_torn_line(descriptor: int) -> None:
+    """Cut off what a crash left after the last whole line, so that the next entry does not continue it."""
+    data = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+    if data and not data.endswith(b"\n"):
+        os.ftruncate(descriptor, data.rfind(b"\n") + 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Imports nothing heavy, so that ``doctor --version`` costs little more than the i
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -13,12 +14,21 @@ from collections.abc import Sequence
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``doctor`` with these arguments (default: the process's) and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if words in (["--version"], ["-V"]):
-        from doctor import __version__
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    try:
+        if words in (["--version"], ["-V"]):
+            from doctor import __version__
 
-        sys.stdout.write(f"doctor {__version__}\n")
+            sys.stdout.write(f"doctor {__version__}\n")
+            sys.stdout.flush()
+            return 0
+        return _run(words)
+    except BrokenPipeError:
+        # The reader went away. Keep the interpreter from failing again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    return _run(words)
 
 
 def _run(words: list[str]) -> int:
@@ -42,9 +52,7 @@ def _run(words: list[str]) -> int:
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else int(ExitCode.USAGE)
     except BrokenPipeError:
-        # The reader went away. Keep the interpreter from failing again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return int(ExitCode.OK)
+        raise
     except Exception:  # noqa: BLE001 - the outermost boundary: a bug is shown whole and has its own exit code
         import traceback
 

@@ -212,7 +212,7 @@ class Finding:
     def fingerprint(self) -> str:
         """Twelve hex digits that survive moved lines and changed counts."""
         identity = "\0".join((self.code, self.resource.key, self.resource.path or "", self.subject))
-        return hashlib.sha256(identity.encode()).hexdigest()[:12]
+        return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
     @property
     def recommended_fix(self) -> FixOption | None:

@@ -14,6 +14,7 @@ import pluggy
 from doctor.check import Check
 from doctor.fix import Fix
 from doctor.hookspecs import DoctorHooks
+from doctor.redaction import redact
 from doctor.report import Report
 
 BUILT_IN = ("doctor.checks", "doctor.fixes", "doctor.reports")
@@ -44,13 +45,13 @@ def load_registry(built_in: tuple[str, ...] = BUILT_IN, *, entry_points: bool = 
     if entry_points:
         _load_entry_points(manager, problems)
     registry = Registry()
-    for plugin in manager.get_plugins():
+    for _name, plugin in manager.list_name_plugin():  # in the order of registration: built-ins first
         _call(manager, plugin, registry, problems)
     try:
         manager.check_pending()
     except pluggy.PluginValidationError as error:
-        problems.append(f"plugin {error.plugin}: {error}")
-    return Registry(registry.checks, registry.fixes, registry.reports, registry.origins, tuple(problems))
+        problems.append(f"plugin {manager.get_name(error.plugin)}: {error}")
+    return Registry(registry.checks, registry.fixes, registry.reports, registry.origins, tuple(map(redact, problems)))
 
 
 def _load_entry_points(manager: pluggy.PluginManager, problems: list[str]) -> None:
@@ -59,7 +60,7 @@ def _load_entry_points(manager: pluggy.PluginManager, problems: list[str]) -> No
     for entry in entry_points(group="doctor"):
         try:
             manager.register(entry.load(), name=entry.name)
-        except Exception as error:  # noqa: BLE001 - a foreign plugin may raise anything at import
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a foreign plugin may raise anything at import
             problems.append(f"plugin {entry.name}: {type(error).__name__}: {error}")
 
 
@@ -73,7 +74,7 @@ def _call(manager: pluggy.PluginManager, plugin: Any, registry: Registry, proble
             _add(registry.fixes, {fix.name: fix for fix in fixes}, name, registry, problems)
         for reports in manager.subset_hook_caller("doctor_reports", others)():
             _add(registry.reports, {report.name: report for report in reports}, name, registry, problems)
-    except Exception as error:  # noqa: BLE001 - a foreign hook may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a foreign hook may raise anything
         problems.append(f"plugin {name}: {type(error).__name__}: {error}")
 
 

@@ -18,9 +18,12 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from doctor.model import Run
-from doctor.redaction import redact
+from doctor.redaction import bounded, redact
 
 _ADAPTER: TypeAdapter[Run] = TypeAdapter(Run)
+
+
+SCHEMA_VERSION = "1"
 
 
 class RecordError(Exception):
@@ -39,11 +42,17 @@ def loads(text: str | bytes) -> Run:
         RecordError: when the text is not a run record of this version.
     """
     try:
-        return _ADAPTER.validate_json(text)
+        run = _ADAPTER.validate_json(text)
     except ValidationError as error:
         raise RecordError(
             f"not a run record: {error.errors()[0]['msg']}; run `doctor check` to make a new one"
         ) from error
+    if run.schema_version != SCHEMA_VERSION:
+        raise RecordError(
+            f"the record has schema version {bounded(run.schema_version, 20)}, this doctor reads {SCHEMA_VERSION}: "
+            "use the newer doctor, or run `doctor check` to make a new one"
+        )
+    return run
 
 
 def new_run_id(now: datetime, entropy: str) -> str:
@@ -132,7 +141,7 @@ def redacted_json(run: Run) -> str:
         if isinstance(value, list):
             return [clean(item) for item in value]
         if isinstance(value, dict):
-            return {key: clean(item) for key, item in value.items()}
+            return {redact(key): clean(item) for key, item in value.items()}
         return value
 
-    return json.dumps(clean(json.loads(dumps(run))), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(clean(_ADAPTER.dump_python(run, mode="json")), indent=2, ensure_ascii=False) + "\n"

@@ -58,8 +58,9 @@ async def run_checks(
     for task in late:
         task.cancel()
     await asyncio.gather(*late, return_exceptions=True)
+    over = f"the run's {total_timeout:g} s were over"
     return tuple(
-        _result(check, Status.UNKNOWN, reason=f"the run's {total_timeout:g} s were over", duration=total_timeout)
+        _result(check, Status.UNKNOWN, run.yielded.get(check.code, ()), reason=over, duration=total_timeout)
         if tasks[check.code].cancelled()
         else tasks[check.code].result()
         for check in checks
@@ -75,6 +76,8 @@ class _Run:
         self.timeout = timeout
         self.clock = clock
         self.tasks: dict[str, asyncio.Task[CheckResult]] = {}
+        self.yielded: dict[str, list[Yielded]] = {}
+        """What each check has yielded so far."""
 
     async def one(self, check: Check) -> CheckResult:
         """Run one check to a result, whatever happens in it."""
@@ -85,13 +88,13 @@ class _Run:
             return _result(check, Status.SKIP, reason=f"{blocker.code} did not pass", blocked_by=blocker.code)
         started = self.clock()
         limit = self.timeout or check.timeout
-        yielded: list[Yielded] = []
+        yielded = self.yielded[check.code] = list[Yielded]()
         status, reason, blocked_by = Status.PASS, "", None
         try:
             async with asyncio.timeout(limit):
                 await self._collect(check, yielded)
         except NotApplicableError as error:
-            status, reason = Status.SKIP, str(error)
+            status, reason = Status.SKIP, bounded(redact(str(error)), REASON_LIMIT)
         except ResourceUnreachable as error:
             blocked_by = await self._failed_guard(check, error.resource)
             status = Status.UNKNOWN if blocked_by is None else Status.SKIP
@@ -100,7 +103,7 @@ class _Run:
             status, reason = Status.UNKNOWN, bounded(redact(str(error)), REASON_LIMIT)
         except TimeoutError:
             status, reason = Status.UNKNOWN, f"no answer within {limit:g} s"
-        except Exception as error:  # noqa: BLE001 - a crash of one check is its result, never the end of the run
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a crash of one check is its result, not the run's end
             status, reason = Status.UNKNOWN, bounded(redact(f"{type(error).__name__}: {error}"), REASON_LIMIT)
         if any(isinstance(item, Finding) for item in yielded) and status is not Status.SKIP:
             status = Status.FAIL if status is Status.PASS else status
@@ -108,13 +111,13 @@ class _Run:
 
     async def _failed_guard(self, check: Check, resource: str) -> str | None:
         code = self.guards.get(resource)
-        if code is None or code == check.code or (await self.tasks[code]).status is Status.PASS:
+        if code is None or code == check.code or (await asyncio.shield(self.tasks[code])).status is Status.PASS:
             return None
         return code
 
     async def _blocker(self, check: Check) -> CheckResult | None:
         for code in check.after:
-            if code in self.tasks and (result := await self.tasks[code]).status is not Status.PASS:
+            if code in self.tasks and (result := await asyncio.shield(self.tasks[code])).status is not Status.PASS:
                 return result
         return None
 

@@ -19,6 +19,7 @@ def render(run: Run, presentation: Presentation) -> str:
 def document(run: Run) -> dict[str, Any]:
     """Return the document as plain data."""
     findings = [finding for result in run.current for finding in result.findings]
+    present = {finding.fingerprint for finding in findings}
     return {
         "schema_version": run.schema_version,
         "tool": {"name": "doctor", "version": run.version},
@@ -39,6 +40,7 @@ def document(run: Run) -> dict[str, Any]:
         },
         "checks": {result.code: _check(result) for result in run.current},
         "findings": [_finding(finding) for finding in findings],
+        "resolved": [_finding(finding) for finding in run.findings if finding.fingerprint not in present],
         "diagnosis": asdict(run.diagnosis),
         "repairs": [asdict(repair) for repair in run.repairs],
         "verification": None if run.verification is None else asdict(run.verification),

@@ -27,7 +27,9 @@ from doctor.api import (
     status_word,
 )
 
-_SPECIAL = re.compile(r"([\\*_\[\]<>|#])")
+_SPECIAL = re.compile(r"([\\*_\[\]<>|#&~])")
+_BLOCK_START = re.compile(r"[0-9]{1,9}(?=[.)])|(?=[-+=])")
+_CODE = re.compile(r"(?<!`)`([^`|]+)`(?!`)")
 _HELD = (RepairStatus.VERIFIED, RepairStatus.UNCHANGED)
 
 
@@ -78,21 +80,21 @@ def render(run: Run, presentation: Presentation) -> str:
         files=_files(run),
         watch=",".join(dict.fromkeys(finding.code for finding in run.findings)) or "ALL",
     )
-    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+    return re.sub(r"\n{3,}", "\n\n", text).strip().replace(_HELD_LINE, "") + "\n"
 
 
 def escape(text: object) -> str:
     """Return text that Markdown shows as it is, on one line: nothing in it can open a table cell, a link or a tag.
 
-    Text between backticks stays code.
+    Text between two single backticks stays code; any other backtick becomes an apostrophe.
     """
-    parts = " ".join(str(text).split()).split("`")
-    if len(parts) % 2 == 0:  # an unpaired backtick
-        parts = ["'".join(parts)]
-    plain = [
-        _SPECIAL.sub(r"\\\1", part) if index % 2 == 0 else part.replace("|", "\\|") for index, part in enumerate(parts)
+    parts = _CODE.split(" ".join(str(text).split()))
+    shown = [
+        f"`{part}`" if index % 2 else _SPECIAL.sub(r"\\\1", part.replace("`", "'")) for index, part in enumerate(parts)
     ]
-    return "`".join(plain)
+    line = "".join(shown)
+    start = _BLOCK_START.match(line)
+    return f"{line[: start.end()]}\\{line[start.end() :]}" if start else line
 
 
 def fenced(text: str, language: str = "") -> str:
@@ -102,6 +104,12 @@ def fenced(text: str, language: str = "") -> str:
     return f"{fence}{_LANGUAGES.get(language, language)}\n{text.rstrip()}\n{fence}"
 
 
+def _held_fence(text: str, language: str = "") -> str:
+    """Return :func:`fenced` text whose empty lines survive the tidying of the page."""
+    return re.sub(r"^$", _HELD_LINE, fenced(text.replace(_HELD_LINE, ""), language), flags=re.MULTILINE)
+
+
+_HELD_LINE = "\0"
 _LANGUAGES = {"code": "", "http": "", "nats": "", "process": "", "config": "", "log": "", "git": "", "sql": ""}
 
 
@@ -115,7 +123,7 @@ def _template() -> Any:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(md=escape, fenced=fenced, location=_location, language=_language)
+    environment.filters.update(md=escape, fenced=_held_fence, location=_location, language=_language)
     return environment.get_template("rca.md.j2")
 
 

@@ -24,6 +24,7 @@ from doctor.api import (
     Run,
     Severity,
     Status,
+    printable,
     status_word,
 )
 
@@ -84,6 +85,7 @@ class _Screen:
         text = Text(text) if isinstance(text, str) else text
         for number, line in enumerate(text.wrap(self.console, self.presentation.width - indent - hang)):
             line.rstrip()
+            line.plain = printable(line.plain)
             self.console.print(Text(" " * (indent + (hang if number else 0))) + line, soft_wrap=True)
 
     def _header(self) -> None:
@@ -100,7 +102,8 @@ class _Screen:
             self._line(Text(f"{endpoint.kind:<11} {endpoint.address}   from {endpoint.origin}", "dim"), indent=4)
 
     def _areas(self) -> None:
-        self._line()
+        if self.run.current:
+            self._line()
         areas: dict[str, list[CheckResult]] = {}
         for result in self.run.current:
             areas.setdefault(result.area, []).append(result)
@@ -191,7 +194,7 @@ class _Screen:
     def _preview(self, preview: str) -> None:
         for line in preview.splitlines():
             style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
-            self.console.print(Text(" " * 9) + Text(line, style), soft_wrap=True)
+            self.console.print(Text(" " * 9) + Text(printable(line), style), soft_wrap=True)
 
     def _still_there(self) -> None:
         label = "STILL THERE"
@@ -214,7 +217,8 @@ class _Screen:
         run = self.run
         if all(result.status is Status.SKIP for result in run.current):
             reasons = " · ".join(dict.fromkeys(result.reason for result in run.current))
-            self._heading("NOTHING TO CHECK", f"{reasons}. Run doctor in the project's folder.")
+            why = f"{reasons}. Run doctor in the project's folder." if reasons else "no check was selected"
+            self._heading("NOTHING TO CHECK", why)
         elif any(repair.status is RepairStatus.RESTART_NEEDED for repair in run.repairs):
             self._heading("NEXT", "restart what still runs the old code, then doctor fix")
         elif planned := [repair for repair in run.repairs if repair.status is RepairStatus.PLANNED]:

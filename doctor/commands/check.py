@@ -28,7 +28,7 @@ from doctor.verdict import exit_code
 @click.option("--offline", is_flag=True, help="Read the source and nothing else; open no connection.")
 @click.option(
     "--fail-on",
-    type=click.Choice([*Severity, "never"]),
+    type=click.Choice([*map(str, Severity), "never"]),
     default=None,
     help="Lowest severity that makes the exit code 1 (default: error).",
 )

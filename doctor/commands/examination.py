@@ -51,7 +51,7 @@ def choose(checks: Sequence[Check], selection: Selection, target: Target) -> lis
         check
         for check in checks
         if ("ALL" in select or check.code.startswith(select))
-        and not check.code.startswith(ignore)
+        and not ("ALL" in ignore or check.code.startswith(ignore))
         and (not tags or tags & check.tags)
         and (not selection.offline or "static" in check.tags)
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,7 +84,7 @@ def fix_command(
     policy = Policy(decide, tuple(code.upper() for code in codes), preview, limits, tell)
     store = RunStore(target.root)
     try:
-        with store.exclusive():
+        with nullcontext() if preview else store.exclusive():
             run = asyncio.run(repair_target(target, policy, timeout=timeout, total_timeout=total_timeout))
     except (RecordError, OSError) as error:
         raise click.UsageError(f"{error}") from error
@@ -125,7 +126,8 @@ async def repair_target(
         run = await examine_open(target, chosen, timeout=timeout, total_timeout=total_timeout)
         narrate(run)
         store = RunStore(target.root)
-        journal = Journal(store.directory(run.id) / "journal.jsonl")
+        folder = store.folder / run.id if policy.preview_only else store.directory(run.id)
+        journal = Journal(folder / "journal.jsonl")
         repairer = Repairer(target, journal, checks, policy)
         blocking = [f for root in run.diagnosis.roots for f in root.findings if root.stages]
         repairs = await repairer.repair(candidates(run, registry().fixes, policy.codes), blocking)

@@ -39,10 +39,10 @@ def list_command(kind: str, output: Output) -> int:
 
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Return rows as aligned columns; the last column is as long as it is."""
-    widths = (
-        [max(len(row[column]) for row in rows) for column in range(max(map(len, rows), default=0) - 1)] if rows else []
-    )
+    columns = range(max(map(len, rows), default=1) - 1)
+    widths = [max(len(row[column]) for row in rows if len(row) > column + 1) for column in columns]
     lines = [
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in rows
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)), row[-1]])
+        for row in rows
     ]
     return "".join(f"{line.rstrip()}\n" for line in lines)

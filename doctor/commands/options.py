@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -44,9 +45,17 @@ configuration_option = click.option(
 )
 
 
+class _Seconds(click.FloatRange):
+    """A finite number: ``nan`` passes every comparison of a range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        return number if math.isfinite(number) else self.fail(f"{value!r} is not a number of seconds", param, ctx)
+
+
 def timeout_options(command: F) -> F:
     """Add ``--timeout`` and ``--total-timeout``."""
-    positive = click.FloatRange(min=0, min_open=True)
+    positive = _Seconds(min=0, min_open=True)
     command = click.option("--total-timeout", type=positive, metavar="SECONDS", help="Limit of the whole run (60).")(
         command
     )

@@ -120,7 +120,8 @@ class _Build:
         """Return the files that may use these functions (path, name): they hold the name and that of its module."""
         words: dict[bytes, set[bytes]] = {}
         for path, name in definitions:
-            words.setdefault(name.encode(), set()).update(part.encode() for part in _last_parts(path))
+            parts = {part.encode("utf-8", "surrogateescape") for part in _last_parts(path)}
+            words.setdefault(name.encode("utf-8", "surrogateescape"), set()).update(parts)
         found = set()
         for path in self.files if words else ():
             content = read(self.root, path)

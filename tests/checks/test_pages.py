@@ -7,8 +7,7 @@ import re
 import pytest
 
 from doctor.check import PAGE_SECTIONS, Check
-
-from ..example_runs import BUILT_INS
+from tests.example_runs import BUILT_INS
 
 BUILT_IN = list(BUILT_INS.checks.values())
 KNOWN_CODES = {*BUILT_INS.checks, "DOC001"}

@@ -1,0 +1,279 @@
+"""What a person sees: the same words with and without colour, within the width, in an order that helps."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from rich.cells import cell_len
+
+from doctor.diagnosis import diagnose
+from doctor.model import (
+    Applicability,
+    CheckResult,
+    FixOption,
+    Observation,
+    RepairStatus,
+    Resource,
+    Run,
+    Severity,
+    Status,
+)
+from doctor.report import Presentation
+from doctor.reports.text import REPORT
+from tests.example_runs import (
+    CHAIN,
+    DIFF,
+    MECHANISMS,
+    agent_inactive,
+    finding,
+    healthy,
+    index_not_needed,
+    model_missing,
+    repair,
+    repaired_run,
+    result,
+    run_of,
+    stalled,
+    three_in_series,
+    vectors_left_over,
+)
+from tests.strategies import runs
+
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+SKIPPED = CheckResult("VEC001", "vector-index-missing", "embeddings", Status.SKIP, reason="no DATABASE_URL in .env")
+UNKNOWN = CheckResult("WRK001", "worker-not-consuming", "worker", Status.UNKNOWN, reason="no answer within 5 s")
+BLOCKED = replace(SKIPPED, reason="PGS001 did not pass", blocked_by="PGS001")
+
+LONG = finding(
+    "MOD001",
+    Resource("model", "ollama/x"),
+    symptom="word " * 60 + "日本語" * 30 + " end",
+    cause="c " * 100,
+    fixes=(FixOption("pull-model", "title " * 40, Applicability.UNSAFE, "r"),),
+)
+
+RUNS = {
+    "three causes in series": run_of(three_in_series()),
+    "repaired and proved": repaired_run(),
+    "healthy": run_of(healthy()),
+    "nothing to check": run_of(
+        (SKIPPED, replace(SKIPPED, code="NAT001", area="nats", reason="no NATS_URL")), chain=None
+    ),
+    "nothing selected": run_of((), chain=None),
+    "could not tell": run_of((*healthy()[:2], UNKNOWN, BLOCKED)),
+    "unexplained": run_of((result("CHN001", stalled("extracted")), UNKNOWN)),
+    "planned": replace(
+        run_of(three_in_series()), repairs=(repair(agent_inactive(), RepairStatus.PLANNED, preview="UPDATE a\nSET b"),)
+    ),
+    "every outcome": replace(
+        repaired_run(), repairs=tuple(repair(stalled("scored"), status) for status in RepairStatus)
+    ),
+    "long texts": run_of((result("MOD001", LONG, observations=(Observation("o " * 90, "r " * 90),)),)),
+    "still there": run_of(three_in_series(), after=three_in_series(), repairs=(repair(model_missing()),)),
+}
+
+
+def shown(run: Run, **presentation: object) -> str:
+    return REPORT.render(run, Presentation(**presentation))
+
+
+def words(text: str) -> str:
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+@pytest.mark.parametrize("width", [60, 100, 120])
+@pytest.mark.parametrize("verbose", [False, True])
+def test_no_line_is_wider_than_the_terminal(run: Run, width: int, verbose: bool):
+    for line in shown(run, width=width, verbose=verbose).splitlines():
+        assert cell_len(line) <= width, line
+        assert line == line.rstrip()
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(runs)
+def test_any_run_can_be_shown_and_colour_changes_no_word(run: Run):
+    run = replace(run, diagnosis=diagnose(run.before, MECHANISMS, CHAIN))
+    plain = shown(run, width=80)
+    assert "\x1b[" not in plain
+    assert ANSI.sub("", shown(run, width=80, color=True)) == plain
+
+
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+@pytest.mark.parametrize("quiet", [False, True])
+def test_the_words_are_the_same_with_and_without_colour(run: Run, quiet: bool):
+    coloured = shown(run, color=True, quiet=quiet)
+    assert "\x1b[" in coloured
+    assert ANSI.sub("", coloured) == shown(run, quiet=quiet)
+
+
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+def test_the_words_are_the_same_at_every_width(run: Run):
+    def letters(width: int) -> str:
+        return "".join(shown(run, width=width).split())
+
+    assert letters(60) == letters(100) == letters(120)
+
+
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+def test_paragraphs_are_separated_by_one_empty_line(run: Run):
+    text = shown(run)
+    assert "\n\n\n" not in text
+    assert text.endswith("\n")
+    assert not text.endswith("\n\n")
+
+
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+def test_a_heading_is_followed_by_a_blank(run: Run):
+    headings = (
+        "ROOT CAUSES?|UNEXPLAINED|CONTRIBUTES|LEFT OVER|ALSO|RULED OUT|COULD NOT TELL|REPAIRS|STILL THERE|NEXT"
+        "|NOTHING TO CHECK"
+    )
+    assert not re.search(rf"^  (?:{headings})[^ \nS]", shown(run), re.MULTILINE)
+
+
+def test_the_incident_is_told_from_the_first_root_to_the_next_step():
+    text = words(shown(RUNS["three causes in series"]))
+    story = [
+        "doctor 0.1.0 backend 10 checks in 0.9 s unhealthy",
+        "ROOT CAUSES 3, in chain order; each alone stops the chain",
+        "1 TSK001 task-decorator-order error · high",
+        "app/tasks/scoring.py:16 @task_retry_with_dlq(max_attempts=3)",
+        "blocks scored, extracted",
+        "explains CHN001 15 rows reached `scored`",
+        "made silent by TSK002",
+        "repair move `@broker.task` above `@task_retry_with_dlq` in app/tasks/scoring.py (safe)",
+        "2 AGT001 agent-config-missing error · high · latent behind 1",
+        "3 MOD001 model-not-available error · high · latent behind 2",
+        "LEFT OVER EMB001 error 237 of 252 vectors",
+        "ALSO VEC001 info no index",
+        "RULED OUT NATS down (NATS 2.12, round trip 0.2 ms)",
+        "NEXT doctor fix --diff",
+    ]
+    positions = [text.find(part) for part in story]
+    assert -1 not in positions, story[positions.index(-1)]
+    assert positions == sorted(positions)
+
+
+def test_every_symptom_is_shown_once():
+    run = RUNS["three causes in series"]
+    text = words(shown(run).partition("ROOT CAUSES")[2])
+    for found in run.findings:
+        assert text.count(words(found.symptom)) == 1, found.code
+
+
+def test_one_root_is_one_and_claims_nothing_about_others():
+    text = shown(run_of((result("AGT001", agent_inactive()), result("CHN001", stalled("extracted")))))
+    assert re.search(r"^  ROOT CAUSE +1$", text, re.MULTILINE)
+    assert "each alone" not in text
+
+
+def test_the_rule_of_each_verdict_is_shown_when_asked():
+    run = RUNS["three causes in series"]
+    rule = "high: the cause was measured, its effect is observed, and nothing refutes it"
+    assert rule in words(shown(run, verbose=True))
+    assert rule not in words(shown(run))
+
+
+def test_a_healthy_run_is_short_and_says_so():
+    text = shown(run_of(tuple(each for each in healthy() if each.code != "VEC001")))
+    assert "healthy" in text.splitlines()[0]
+    assert "ROOT CAUSE" not in text
+    assert "doctor fix" not in text
+
+
+def test_what_could_not_be_told_is_named_with_its_reason():
+    text = words(shown(RUNS["could not tell"]))
+    assert "COULD NOT TELL WRK001 worker-not-consuming: no answer within 5 s" in text
+    assert "embeddings – blocked by PGS001" in text
+    assert "incomplete" in text
+
+
+def test_nothing_to_check_says_what_was_looked_for():
+    text = words(shown(RUNS["nothing to check"]))
+    assert "NOTHING TO CHECK no DATABASE_URL in .env · no NATS_URL. Run doctor in the project's folder." in text
+
+
+def test_an_empty_selection_is_not_told_as_an_empty_folder():
+    text = words(shown(RUNS["nothing selected"]))
+    assert "NOTHING TO CHECK" in text
+    assert "NOTHING TO CHECK." not in text
+    assert "NOTHING TO CHECK . " not in text
+
+
+def test_an_unexplained_symptom_comes_with_its_questions():
+    text = words(shown(RUNS["unexplained"]))
+    assert "UNEXPLAINED CHN001 error 15 rows reached `extracted`" in text
+    assert "WRK001 worker-not-consuming could not be answered: no answer within 5 s" in text
+
+
+def test_a_planned_repair_is_shown_line_by_line_with_the_way_to_make_it():
+    run = replace(run_of(three_in_series()), repairs=(repair(model_missing(), RepairStatus.PLANNED),))
+    text = shown(run)
+    for line in DIFF.splitlines():
+        assert f"         {line}\n" in text
+    assert "doctor fix --yes     makes these changes; doctor undo takes them back" in text
+    unsafe = replace(run, repairs=(replace(run.repairs[0], applicability=Applicability.UNSAFE),))
+    assert "doctor fix --yes --unsafe-fixes" in shown(unsafe)
+
+
+def test_a_repaired_run_leads_to_the_proof():
+    text = words(shown(repaired_run()))
+    assert "healthy" in text
+    assert "✓ TSK001 repair TSK001 verified: 2 lines moved" in text
+    assert "ROOT CAUSES" not in text
+    assert "NEXT doctor verify" in text
+
+
+def test_a_process_on_the_old_code_is_the_next_step():
+    repairs = (repair(model_missing(), RepairStatus.RESTART_NEEDED, outcome="still on the old code: worker (pid 7)"),)
+    text = words(shown(replace(repaired_run(), repairs=repairs)))
+    assert "restart needed: still on the old code: worker (pid 7)" in text
+    assert "NEXT restart what still runs the old code" in text
+
+
+def test_what_is_still_there_after_the_repairs_is_shown_and_advice_is_not():
+    text = words(shown(RUNS["still there"]))
+    after = text.partition("STILL THERE")[2]
+    assert "EMB001 error 237 of 252" in after
+    assert "VEC001" not in after
+
+
+def test_quiet_leaves_out_what_is_well():
+    text = shown(RUNS["three causes in series"], quiet=True)
+    assert "RULED OUT" not in text
+    assert "127.0.0.1:5432" not in text
+    assert "ROOT CAUSES" in text
+
+
+def test_an_area_shows_its_worst_symptom_and_how_many_more():
+    both = result("EMB001", replace(vectors_left_over(), severity=Severity.WARNING), subject_two(), status=Status.FAIL)
+    (line,) = [line for line in shown(run_of((both,))).splitlines() if line.startswith("    embeddings")]
+    assert "●  7 of 9 are NULL  (+1 more)" in line
+    (line,) = [
+        line
+        for line in shown(run_of((result("VEC001", index_not_needed()),))).splitlines()
+        if line.startswith("    embeddings")
+    ]
+    assert "·  no index" in line
+
+
+def subject_two():
+    return replace(vectors_left_over(), subject="two", symptom="7 of 9 are NULL")
+
+
+def test_markup_of_the_terminal_library_is_text():
+    hostile = finding("AGT001", Resource("agent", "x"), symptom="[bold red]x[/] :boom: [link=http://x]y[/link]")
+    for color in (False, True):
+        assert "[bold red]x[/] :boom: [link=http://x]y[/link]" in ANSI.sub(
+            "", shown(run_of((result("AGT001", hostile),)), color=color)
+        )
+
+
+def test_a_name_of_the_target_cannot_drive_the_terminal():
+    run = run_of(healthy())
+    text = shown(replace(run, target=replace(run.target, name="x\x1b]0;title\x07\x1b[2J")))
+    assert "\x1b" not in text
