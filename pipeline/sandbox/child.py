@@ -182,9 +182,7 @@ class Child:
         try:
             code = await process.wait()
         finally:
-            becoming_ready.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await becoming_ready
+            await _cancelled(becoming_ready)
         # Children outlive a parent that was killed; a second set of them beside the next start would do the work twice.
         processes.kill_group(process.pid)
         self.state = dataclasses.replace(self.state, process=None)
@@ -235,6 +233,19 @@ class Child:
         else:
             self._settled.clear()
         self._changed()
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait for its end.
+
+    Once is not enough: ``asyncio.wait_for`` of Python 3.11, which the NATS client uses, loses a cancellation that arrives
+    together with the answer, and the task goes on as if nothing had been asked.
+    """
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=POLL_SECONDS)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 def _spoken(code: int) -> str:

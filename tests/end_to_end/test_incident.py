@@ -265,7 +265,8 @@ def test_a_large_table_without_an_index_gets_one_and_loses_it_again(healthy):
         connection.execute(
             "INSERT INTO messages (external_id, chat_id, content, importance_score, topic_id, created_at, embedding) "
             "SELECT 'row' || n, 1, 'text ' || n, 0.5, NULL, now() - interval '3 days', "
-            "(SELECT array_agg(random()) FROM generate_series(1, 768) g WHERE n > 0 AND g > 0)::vector FROM generate_series(1, 3500) n"
+            "(SELECT array_agg(random()) FROM generate_series(1, 768) g WHERE n > 0 AND g > 0)::vector "
+            "FROM generate_series(1, 3500) n"
         )
         connection.execute("ANALYZE messages")
     run = check(healthy)
