@@ -238,8 +238,8 @@ class Child:
 async def _cancelled(task: asyncio.Task[None]) -> None:
     """Cancel a task and wait for its end.
 
-    Once is not enough: ``asyncio.wait_for`` of Python 3.11, which the NATS client uses, loses a cancellation that arrives
-    together with the answer, and the task goes on as if nothing had been asked.
+    Once is not enough: ``asyncio.wait_for`` of Python 3.11, which the NATS client uses, loses a cancellation that
+    arrives together with the answer, and the task goes on as if nothing had been asked.
     """
     while not task.done():
         task.cancel()
