@@ -29,6 +29,11 @@ def test_the_readme_lists_exactly_the_checks_that_there_are():
     assert block[1] == run("list")
 
 
+def test_the_pages_of_the_checks_are_those_of_the_code():
+    pages = (ROOT / "docs" / "checks.md").read_text(encoding="utf-8")
+    assert pages == run("explain", "ALL"), "run: doctor explain ALL > docs/checks.md"
+
+
 def test_the_readme_names_every_command():
     documented = re.findall(r"^\| `doctor (\w+)` \|", README, re.MULTILINE)
     assert documented == list(COMMANDS)

@@ -20,9 +20,15 @@ from doctor.verdict import ExitCode
 def explain_command(code: str, style: str, output: Output) -> int:
     """Show the page of CODE: what it finds, why it hurts, its look-alikes, how to fix it, false positives.
 
-    CODE is a code (TSK001), a check's name (task-decorator-order) or a fix's name.
+    CODE is a code (TSK001), a check's name (task-decorator-order), a fix's name, or ALL for the pages of all checks.
     """
     plugins = registry()
+    if code.upper() == "ALL":
+        checks = [plugins.checks[each] for each in sorted(plugins.checks)]
+        pages = "\n".join(as_page(check) for check in checks)
+        data = json.dumps([as_data(check) for check in checks], indent=2, ensure_ascii=False) + "\n"
+        output.write(data if style == "json" else pages)
+        return int(ExitCode.OK)
     found = next((check for check in plugins.checks.values() if code.upper() == check.code or code == check.name), None)
     if found is not None:
         output.write(
