@@ -10,6 +10,7 @@ from typing import Any
 from psycopg import sql
 
 from doctor.chain import Chain, Stage
+from doctor.redaction import bounded, redact
 from doctor.resources.database import Database
 from doctor.resources.nats import Nats
 
@@ -41,6 +42,9 @@ _COLUMN_TYPE = """
 SELECT attname AS name, format_type(atttypid, atttypmod) AS type
 FROM pg_attribute WHERE attrelid = to_regclass(%(table)s) AND attnum > 0 AND NOT attisdropped
 """
+
+ERROR_SHOWN = 300
+"""Characters of a dead letter's error; cut after redaction, so that no half of a secret is left."""
 
 ROWS_SHOWN = 10_000
 """Waiting rows that are read at most; beyond it the count is a lower bound."""
@@ -107,7 +111,10 @@ async def dead_letters(database: Database, chain: Chain) -> tuple[DeadLetters, .
         return ()
     query = _DEAD_LETTERS.format(table=sql.Identifier(*chain.failed_tasks_table.split(".")))
     rows = await database.fetch(query, {"lookback": chain.lookback_hours * 3600})
-    return tuple(DeadLetters(row["task"], row["count"], row["newest"], row["error"]) for row in rows)
+    return tuple(
+        DeadLetters(row["task"], row["count"], row["newest"], bounded(redact(row["error"]), ERROR_SHOWN))
+        for row in rows
+    )
 
 
 async def queue_is_idle(nats: Nats, subject: str) -> bool:
