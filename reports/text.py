@@ -225,7 +225,8 @@ class _Screen:
             unsafe = " --unsafe-fixes" if all(r.applicability is not Applicability.SAFE for r in planned) else ""
             self._heading("NEXT", f"doctor fix --yes{unsafe}     makes these changes; doctor undo takes them back")
         elif run.after is not None:
-            self._heading("NEXT", "doctor verify     proves the chain end to end; doctor report writes the RCA")
+            proof = "doctor verify     proves the chain end to end; " if run.target.stages else ""
+            self._heading("NEXT", f"{proof}doctor report     writes the RCA")
         elif any(_is_applicable(finding) for result in run.current for finding in result.findings):
             self._heading("NEXT", "doctor fix --diff     shows every change before it is made")
 
