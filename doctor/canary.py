@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
@@ -69,12 +70,12 @@ def recognises(chain: Chain, canaries: Canaries) -> sql.Composable:
     return sql.SQL("({} AND {} = {})").format(marked, sql.Identifier(chain.isolated_by), sql.Literal(canaries.group))
 
 
-async def remove(database: Database, chain: Chain, canaries: Canaries) -> dict[str, int]:
+async def remove(database: Database, chain: Chain, canaries: Canaries, since: datetime) -> dict[str, int]:
     """Delete the canaries and what only they brought into being; return table → rows deleted.
 
-    Along foreign keys: rows that the canaries refer to and no other message does (topics, claims), and rows that
-    refer to any of these (atoms, links). One transaction; a table that is not connected by a foreign key is not
-    touched.
+    Along foreign keys: rows made after ``since`` (the database's clock) that the canaries refer to and no other message
+    does (topics, claims), and rows that refer to any of these (atoms, links). Dead letters of the canaries go too. One
+    transaction; a table that is not connected by a foreign key is not touched.
     """
     tables = {table.name: table for table in await tables_like(database, ())}
     messages = _resolve(tables, chain.message_table)
@@ -87,9 +88,26 @@ async def remove(database: Database, chain: Chain, canaries: Canaries) -> dict[s
         for link in messages.foreign_keys:
             parent = tables.get(f"{link.target_schema}.{link.target_table}")
             if parent is not None and len(link.columns) == 1 and len(parent.primary_key) == 1:
-                doomed[parent.name] = await _only_theirs(connection, messages, link.columns[0], condition)
+                keys = await _only_theirs(connection, messages, link.columns[0], condition)
+                doomed[parent.name] = await _made_since(connection, parent, keys, chain.created_at, since)
         await _add_children(connection, tables, messages.name, doomed)
+        await _forget_dead_letters(connection, tables, chain, doomed[messages.name])
         return await _delete(connection, tables, messages.name, doomed)
+
+
+async def _forget_dead_letters(
+    connection: AsyncConnection[Any], tables: dict[str, Table], chain: Chain, keys: list[Any]
+) -> None:
+    """Delete the dead letters whose task was to work on a canary: what they ask for can never be done."""
+    table = _resolve(tables, chain.failed_tasks_table) if chain.failed_tasks_table else None
+    if table is None or table.columns.get("arguments") not in ("json", "jsonb"):
+        return
+    for stage in chain.stages:
+        if stage.task and stage.requeue_argument:
+            await connection.execute(
+                sql.SQL("DELETE FROM {} WHERE task = %s AND arguments ->> %s = ANY(%s)").format(table.quoted),
+                [stage.task, stage.requeue_argument, [str(key) for key in keys]],
+            )
 
 
 async def _only_theirs(
@@ -100,6 +118,18 @@ async def _only_theirs(
         "EXCEPT SELECT {c} FROM {t} WHERE NOT {mine} AND {c} IS NOT NULL"
     ).format(c=sql.Identifier(column), t=messages.quoted, mine=condition)
     return [row[0] for row in await (await connection.execute(statement)).fetchall()]
+
+
+async def _made_since(
+    connection: AsyncConnection[Any], table: Table, keys: list[Any], created_at: str, since: datetime
+) -> list[Any]:
+    """Leave out what was there before the canaries; a table without a time column has no say."""
+    if created_at not in table.columns or not keys:
+        return keys
+    condition = sql.SQL("{} = ANY({}) AND {} >= {}").format(
+        sql.Identifier(table.primary_key[0]), sql.Literal(keys), sql.Identifier(created_at), sql.Literal(since)
+    )
+    return await _keys(connection, table, condition)
 
 
 async def _add_children(

@@ -72,10 +72,11 @@ async def verify(
     """
     started_at = datetime.now(UTC)
     walk = await _prepare(target, canaries, deadline, progress)
+    since = await walk.database.scalar("SELECT now()")
     try:
         await _follow(walk)
     finally:
-        removed = {} if keep else await remove(walk.database, walk.chain, canaries)
+        removed = {} if keep else await remove(walk.database, walk.chain, canaries, since)
     failed = next((stage for stage in walk.stages if not stage.passed), None)
     rows = ", ".join(f"{count} {table}" for table, count in removed.items() if count)
     return Verification(
