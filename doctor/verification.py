@@ -164,6 +164,8 @@ async def _passed(walk: _Walk, stage: Stage) -> StageResult:
     count = await _await_count(walk, lambda: walk.database.scalar(query), expected)
     waiting = walk.canaries.count - count
     detail = f"{waiting} wait for the threshold" if at_threshold and waiting and count >= expected else ""
+    if count < expected:
+        detail = f"only {count} of {expected} within {walk.deadline:g} s; run doctor check"
     return _result(walk, stage.name, count, expected, count >= expected, detail)
 
 

@@ -42,6 +42,11 @@ _FILL_VECTORS = sql.SQL("""
     ) SELECT key, hash FROM written
 """)
 
+_STILL_FILLED = sql.SQL("""
+    SELECT count(*) FROM {table} AS t JOIN unnest(%s::text[]) AS u (key) ON t.{key} = u.key::{key_type}
+    WHERE t.{column} IS NOT NULL
+""")
+
 _EMPTY_VECTORS = sql.SQL("""
     UPDATE {table} AS t SET {column} = NULL
     FROM unnest(%s::text[], %s::text[]) AS u (key, hash)
@@ -290,6 +295,8 @@ class Undo:
     async def _file(self, entry: Mapping[str, Any]) -> str | None:
         change = FileChange.from_entry(dict(entry))
         path = self._root / change.path
+        if not path.is_file():
+            raise RefusedError(f"{change.path} is gone; undo does not bring it back")
         restored = await asyncio.to_thread(lambda: change.revert(path.read_bytes()))
         if restored is None:
             return None
@@ -343,13 +350,17 @@ class Undo:
         rows = entry["rows"]
         async with database.connect_for_writing() as connection:
             types = await _column_types(connection, entry["table"])
-            statement = _EMPTY_VECTORS.format(
-                table=identifier(entry["table"]),
-                column=sql.Identifier(entry["column"]),
-                key=sql.Identifier(entry["key"]),
-                key_type=sql.SQL(types[entry["key"]]),
-            )
+            names = {
+                "table": identifier(entry["table"]),
+                "column": sql.Identifier(entry["column"]),
+                "key": sql.Identifier(entry["key"]),
+                "key_type": sql.SQL(types[entry["key"]]),
+            }
+            statement, still = _EMPTY_VECTORS.format(**names), _STILL_FILLED.format(**names)
             cursor = await connection.execute(statement, [[row[0] for row in rows], [row[1] for row in rows]])
+            changed = await (await connection.execute(still, [[row[0] for row in rows]])).fetchone()
+        if changed and changed[0]:
+            raise RefusedError(f"{changed[0]} vectors of {entry['table']} were changed since; the others were emptied")
         return f"{cursor.rowcount} vectors of {entry['table']} emptied" if cursor.rowcount else None
 
 

@@ -61,7 +61,8 @@ def undo_command(
             left_alone = asyncio.run(take_back(target, journal, output))
     except (RecordError, OSError) as error:
         raise click.UsageError(str(error)) from error
-    _mark_undone(store, run_id)
+    if not left_alone:  # otherwise the record would call undone what still stands
+        _mark_undone(store, run_id)
     return int(ExitCode.FINDINGS if left_alone else ExitCode.OK)
 
 
