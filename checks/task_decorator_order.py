@@ -185,6 +185,7 @@ GOOD = (
     timeout=20.0,
     mechanisms=[
         Mechanism("TSK001", "CHN001", "the task cannot be enqueued, so its stage is never run", ("task",)),
+        Mechanism("TSK001", "CHN002", "the task cannot be enqueued, and the failure is written down", ("task",)),
     ],
     bad=BAD,
     good=GOOD,

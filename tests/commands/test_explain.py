@@ -41,7 +41,10 @@ def test_a_fix_is_explained_by_its_name(capsys, name: str):
 def test_a_page_is_data_for_programs(capsys):
     data = json.loads(shown(capsys, "TSK001", "--format", "json"))
     assert (data["code"], data["name"], data["needs"]) == ("TSK001", "task-decorator-order", ["source"])
-    assert data["causes"] == [{"effect": "CHN001", "how": "the task cannot be enqueued, so its stage is never run"}]
+    assert data["causes"] == [
+        {"effect": "CHN001", "how": "the task cannot be enqueued, so its stage is never run"},
+        {"effect": "CHN002", "how": "the task cannot be enqueued, and the failure is written down"},
+    ]
 
 
 @pytest.mark.parametrize(
