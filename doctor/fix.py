@@ -95,6 +95,13 @@ class DatabaseWriter(Protocol):
         ``replaces`` is an invalid index that is dropped first.
         """
 
+    async def drop_invalid_index(self, name: str) -> None:
+        """Drop an index that PostgreSQL never uses because its build failed. Undo does not bring it back.
+
+        Raises:
+            RefusedError: when the index is valid, or being built.
+        """
+
     async def fill_vectors(
         self, table: str, key: str, column: str, content: str, rows: Sequence[tuple[Any, str, Sequence[float]]]
     ) -> int:

@@ -18,7 +18,7 @@ import psycopg
 
 from doctor.check import Check
 from doctor.fix import Fix, FixContext, FixError, Limits, NothingToDoError, Phase, Plan, Writers
-from doctor.journal import Journal, in_reverse
+from doctor.journal import Journal, in_reverse, repair_begins
 from doctor.model import (
     CheckResult,
     Confidence,
@@ -158,6 +158,7 @@ class Repairer:
 
     async def _apply(self, candidate: Candidate, context: FixContext, plan: Plan, started: float) -> Repair:
         first_step = len(self._journal)
+        self._journal.append(repair_begins(candidate.finding.fingerprint))
         try:
             outcome = await candidate.fix.apply(context, plan, self._writers())
         except REPAIR_ERRORS as error:

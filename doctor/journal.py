@@ -120,11 +120,21 @@ class FileChange:
 
 
 def in_reverse(entries: list[Entry]) -> Iterator[Entry]:
-    """Yield the steps that are still to be taken back, last first."""
+    """Yield the steps that are still to be taken back, last first; ``repair`` is the fingerprint they belong to."""
     undone = {entry["step"] for entry in entries if entry["kind"] == "undone"}
-    for step in reversed(range(len(entries))):
-        if entries[step]["kind"] != "undone" and step not in undone:
-            yield {**entries[step], "step": step}
+    fingerprint = None
+    steps = []
+    for step, entry in enumerate(entries):
+        if entry["kind"] == "repair":
+            fingerprint = entry["fingerprint"]
+        elif entry["kind"] != "undone" and step not in undone:
+            steps.append({**entry, "step": step, "repair": fingerprint})
+    yield from reversed(steps)
+
+
+def repair_begins(fingerprint: str) -> Entry:
+    """Return the entry that the steps of a finding's repair follow; by itself it changes nothing."""
+    return {"kind": "repair", "fingerprint": fingerprint}
 
 
 def _text(lines: list[bytes]) -> tuple[str, ...]:

@@ -16,13 +16,17 @@ from typing import Any
 import httpx
 from psycopg import sql
 
-from doctor.canary import Canaries, recognises, remove
+from doctor.canary import Canaries, recognises
+from doctor.canary_rows import CanaryRows
+from doctor.canary_tasks import TaskQueue
 from doctor.chain import Chain, Stage
 from doctor.chain_progress import stalled_rows
 from doctor.model import StageResult, Verification
 from doctor.redaction import bounded, redact
 from doctor.resources.database import Database
-from doctor.target import Target
+from doctor.resources.nats import NatsError
+from doctor.resources.unreachable import ResourceUnreachable
+from doctor.target import NotConfiguredError, Target
 from doctor.writers import identifier
 
 POLL = 0.1
@@ -73,22 +77,46 @@ async def verify(
     started_at = datetime.now(UTC)
     walk = await _prepare(target, canaries, deadline, progress)
     since = await walk.database.scalar("SELECT now()")
+    queue = None if keep else await _queue(target, walk.chain)
+    cleaned = ""
     try:
         await _follow(walk)
     finally:
-        removed = {} if keep else await remove(walk.database, walk.chain, canaries, since)
+        if not keep:
+            cleaned = "; " + await _clean_up(walk, queue, since)
     failed = next((stage for stage in walk.stages if not stage.passed), None)
-    rows = ", ".join(f"{count} {table}" for table, count in removed.items() if count)
     return Verification(
         marker=canaries.marker,
         canaries=canaries.count,
         stages=tuple(walk.stages),
         passed=failed is None,
         stopped_at=None if failed is None else failed.name,
-        reason=(failed.detail if failed else "every stage proved") + ("" if keep else f"; removed {rows or 'nothing'}"),
+        reason=(failed.detail if failed else "every stage proved") + cleaned,
         kept=keep,
         started_at=started_at,
     )
+
+
+async def _queue(target: Target, chain: Chain) -> TaskQueue | None:
+    """Remember the end of the queue before the first canary; None where the queue is not known or does not answer."""
+    try:
+        return await TaskQueue.from_now_on(await target.provide("nats"), chain.queue_subject)
+    except (NotConfiguredError, ResourceUnreachable, NatsError):
+        return None
+
+
+async def _clean_up(walk: _Walk, queue: TaskQueue | None, since: datetime) -> str:
+    """Withdraw the canaries' tasks that nobody works on, then remove their rows; say what was done."""
+    withdrawn, warning = 0, ""
+    async with CanaryRows.of(walk.database, walk.chain, walk.canaries, since) as rows:
+        try:
+            withdrawn = 0 if queue is None else await queue.settle(rows.traces)
+        except NatsError as error:
+            warning = f"; the queue could not be searched for tasks of the canaries ({error})"
+        removed = await rows.remove()
+    parts = [f"{count} {table}" for table, count in removed.items() if count]
+    parts += [f"{withdrawn} tasks nobody took"] if withdrawn else []
+    return f"removed {', '.join(parts) or 'nothing'}{warning}"
 
 
 async def _prepare(

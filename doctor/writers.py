@@ -33,6 +33,11 @@ LOCK_TIMEOUT = "5s"
 INDEX_LOCK_TIMEOUT = "30s"
 """A concurrent build waits for open transactions; longer, because nobody waits for the build."""
 
+_IS_VALID_OR_BUILDING = """
+    SELECT i.indisvalid OR EXISTS (SELECT FROM pg_stat_progress_create_index AS p WHERE p.index_relid = i.indexrelid)
+    FROM pg_index AS i WHERE i.indexrelid = to_regclass(%(name)s)
+"""
+
 _FILL_VECTORS = sql.SQL("""
     WITH written AS (
         UPDATE {table} AS t SET {column} = u.vector::vector
@@ -55,8 +60,8 @@ _EMPTY_VECTORS = sql.SQL("""
 
 
 def identifier(name: str) -> sql.Identifier:
-    """Quote ``schema.table`` or a plain name."""
-    return sql.Identifier(*name.split("."))
+    """Quote ``schema.table`` or a plain name; the table's own name may hold dots."""
+    return sql.Identifier(*name.split(".", 1))
 
 
 class SourceWriter:
@@ -164,6 +169,21 @@ class DatabaseWriter:
             except BaseException:
                 await connection.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(identifier(name)))
                 raise
+
+    async def drop_invalid_index(self, name: str) -> None:
+        """Drop what a failed build left behind; it served nobody, so undo does not bring it back.
+
+        Raises:
+            RefusedError: when the index is valid, or being built.
+        """
+        database = await self._database()
+        async with database.connect_for_writing() as connection:
+            cursor = await connection.execute(_IS_VALID_OR_BUILDING, {"name": _quoted(name)})
+            if (await cursor.fetchone() or (False,))[0]:
+                raise RefusedError(f"{name} is valid by now, or being built; run `doctor fix` again")
+            self._journal.append({"kind": "dropped", "name": name})
+            await connection.execute(f"SET lock_timeout = '{INDEX_LOCK_TIMEOUT}'")
+            await connection.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(identifier(name)))
 
     async def fill_vectors(
         self, table: str, key: str, column: str, content: str, rows: Sequence[tuple[Any, str, Sequence[float]]]

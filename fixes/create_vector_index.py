@@ -34,7 +34,7 @@ async def plan(context: FixContext) -> Plan:
     database: Database = context.resources["database"]
     column = await _column(database, context)
     if any(index.is_usable for index in column.vector_indexes):
-        raise NothingToDoError(f"{column.name} has a usable index")
+        return _plan_to_drop(column, str(context.arguments.get("replaces") or ""))
     if any(index.building for index in column.vector_indexes):
         raise RefusedError(f"an index on {column.name} is being built right now")
     if (column.dimensions or 0) > MAX_DIMENSIONS:
@@ -65,9 +65,26 @@ async def plan(context: FixContext) -> Plan:
     )
 
 
+def _plan_to_drop(column: VectorColumn, broken: str) -> Plan:
+    """Beside a usable index the remainder of a failed build is only in the way."""
+    if broken not in {f"{column.schema}.{index.name}" for index in column.vector_indexes if index.is_broken}:
+        raise NothingToDoError(f"{column.name} has a usable index")
+    statement = sql.SQL("DROP INDEX CONCURRENTLY {}").format(sql.Identifier(*broken.split(".", 1)))
+    return Plan(
+        summary=f"drop {broken}, which is invalid; {column.name} has a usable index beside it",
+        preview=statement.as_string(None) + ";",
+        touches=(f"index {broken}",),
+        locks="none that reads or writes feel",
+        payload=(broken, None),
+    )
+
+
 async def apply(context: FixContext, plan: Plan, writers: Writers) -> str:
-    """Build it."""
+    """Build it, or drop what is in the way."""
     name, statement = plan.payload
+    if statement is None:
+        await writers.database.drop_invalid_index(name)
+        return plan.summary
     writers.progress(f"building {name}")
     replaces = str(context.arguments.get("replaces") or "") or None
     await writers.database.create_index(name, statement, replaces=replaces)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +28,16 @@ from doctor.resources.unreachable import ResourceUnreachable
 from doctor.target import NotConfiguredError, Target
 from doctor.verdict import ExitCode
 from doctor.writers import Undo
+
+LASTING = {
+    "published": "{task} was enqueued, and what it did",
+    "pulled": "model {model} on its server",
+    "dropped": "index {name} is dropped; it was invalid",
+}
+"""Journalled steps that have no inverse, and how to speak of them."""
+
+TAKEN_BACK = (RepairStatus.VERIFIED, RepairStatus.PARTIAL, RepairStatus.RESTART_NEEDED)
+"""What a repair may have been called before it was taken back."""
 
 
 @click.command("undo")
@@ -58,12 +69,21 @@ def undo_command(
         raise click.UsageError(f"no run {run_id!r} here that wrote anything; `doctor undo` alone takes the last one")
     try:
         with store.exclusive():
-            left_alone = asyncio.run(take_back(target, journal, output))
+            standing = asyncio.run(take_back(target, journal, output))
     except (RecordError, OSError) as error:
         raise click.UsageError(str(error)) from error
-    if not left_alone:  # otherwise the record would call undone what still stands
-        _mark_undone(store, run_id)
-    return int(ExitCode.FINDINGS if left_alone else ExitCode.OK)
+    _mark_undone(store, run_id, standing)
+    return int(ExitCode.FINDINGS if standing.left_alone else ExitCode.OK)
+
+
+@dataclass(slots=True)
+class Standing:
+    """What an undo did not take back: ``left_alone`` steps that somebody changed since, ``sent`` tasks and models that
+    nothing calls back, and the fingerprints of the repairs that therefore still stand (None: not known)."""
+
+    left_alone: int = 0
+    sent: Counter[str] = field(default_factory=Counter)
+    repairs: set[str | None] = field(default_factory=set)
 
 
 def last_with_journal(store: RunStore) -> str | None:
@@ -74,30 +94,41 @@ def last_with_journal(store: RunStore) -> str | None:
     return None
 
 
-async def take_back(target: Target, journal: Journal, output: Output) -> int:
-    """Revert every step and return how many were left alone."""
-    left_alone = 0
+async def take_back(target: Target, journal: Journal, output: Output) -> Standing:
+    """Revert every step that can be, say what happened, and return what still stands."""
+    standing = Standing()
     async with target:
         undo = Undo(target.root, journal, partial(target.provide, "database"))
         for entry in in_reverse(journal.entries()):
             try:
                 done = await undo.revert(entry)
             except (JournalError, FixError, ResourceUnreachable, NotConfiguredError, psycopg.Error, OSError) as error:
-                left_alone += 1
+                standing.left_alone += 1
+                standing.repairs.add(entry["repair"])
                 output.write(f"left alone  {error}\n")
                 continue
             if done:
                 output.write(f"taken back  {done}\n")
-    return left_alone
+            elif entry["kind"] in LASTING:
+                standing.sent[LASTING[entry["kind"]].format_map(entry)] += 1
+                standing.repairs.add(entry["repair"])
+    for what, count in sorted(standing.sent.items()):
+        output.write(f"stays       {what}{f' ({count} times)' if count > 1 else ''}\n")
+    return standing
 
 
-def _mark_undone(store: RunStore, run_id: str) -> None:
+def _mark_undone(store: RunStore, run_id: str, standing: Standing) -> None:
+    """Call undone in the record what was; a journal that does not say whose a step was leaves all as it is."""
     try:
         run = store.load(run_id)
     except RecordError:
         return  # killed before the record was written; the journal alone was enough
+    if None in standing.repairs:
+        return
     repairs = tuple(
-        replace(repair, status=RepairStatus.UNDONE) if repair.status is RepairStatus.VERIFIED else repair
+        replace(repair, status=RepairStatus.UNDONE)
+        if repair.status in TAKEN_BACK and repair.fingerprint not in standing.repairs
+        else repair
         for repair in run.repairs
     )
     store.save(replace(run, repairs=repairs))

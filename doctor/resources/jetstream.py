@@ -88,6 +88,15 @@ class PublishAck:
     duplicate: bool
 
 
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """One message as a stream holds it."""
+
+    stream: str
+    sequence: int
+    data: bytes
+
+
 def _word(value: Any) -> str:
     return str(getattr(value, "value", value) or "")
 

@@ -28,7 +28,7 @@ from nats.aio.client import Client
 from doctor.model import Endpoint, Secret
 from doctor.redaction import bounded, redact
 from doctor.resources.address import is_loopback
-from doctor.resources.jetstream import Consumer, PublishAck, ServerInfo, Stream, consumer_of, stream_of
+from doctor.resources.jetstream import Consumer, PublishAck, ServerInfo, StoredMessage, Stream, consumer_of, stream_of
 from doctor.resources.nats_greeting import (
     NatsError,
     NatsUnreachable,
@@ -53,6 +53,10 @@ PAGE = 256
 """Streams or consumers in one answer of the JetStream API."""
 
 MAX_PAGES = 40
+NO_MESSAGE = (10037, 10043, 10057)
+"""JetStream's error codes when a message is not, or no longer, in the stream (not found, sequence not found, delete
+failed)."""
+
 _NAME = re.compile(r"[^\s.*>/\\]+")
 
 T = TypeVar("T")
@@ -210,6 +214,41 @@ class Nats:
         jetstream = (await self._connected()).jetstream(timeout=self._timeout)
         answer = await self._ask(jetstream.publish(subject, payload, headers=dict(headers) if headers else None))
         return PublishAck(answer.stream, answer.seq, bool(answer.duplicate))
+
+    async def stream_of_subject(self, subject: str) -> str:
+        """Return the name of the stream that listens to a subject.
+
+        Raises:
+            StreamNotFound, JetStreamDisabled, NatsUnreachable, NatsTimedOut, NatsRefused: see the module.
+        """
+        jetstream = (await self._connected()).jetstream(timeout=self._timeout)
+        return str(await self._ask(jetstream.find_stream_name_by_subject(subject)))
+
+    async def next_message(self, stream: str, subject: str, sequence: int) -> StoredMessage | None:
+        """Return the first stored message of a subject from ``sequence`` on, or None. Nothing is consumed by it.
+
+        Raises:
+            JetStreamDisabled, NatsUnreachable, NatsTimedOut, NatsRefused: see the module.
+        """
+        jetstream = (await self._connected()).jetstream(timeout=self._timeout)
+        try:
+            found = await self._ask(jetstream.get_msg(stream, seq=max(sequence, 1), subject=subject, next=True))
+        except StreamNotFound:
+            return None
+        return StoredMessage(stream, found.seq or 0, found.data or b"")
+
+    async def delete_message(self, message: StoredMessage) -> None:
+        """Delete one stored message; that it is gone already is no error. Only the proof's clean-up uses it.
+
+        Raises:
+            JetStreamDisabled, NatsUnreachable, NatsTimedOut, NatsRefused: see the module.
+        """
+        jetstream = (await self._connected()).jetstream(timeout=self._timeout)
+        try:
+            await self._ask(jetstream.delete_msg(message.stream, message.sequence))
+        except (StreamNotFound, NatsRefused) as error:
+            if isinstance(error, NatsRefused) and error.code not in NO_MESSAGE:
+                raise
 
     async def _connected(self) -> Client:
         """Return the client; a connection that broke since (a restart) is made anew, one that was closed is not."""

@@ -1,37 +1,12 @@
 """The proof stops where the chain stops, takes nothing that it did not bring, and refuses what is not safe."""
 
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from doctor.pipeline.sandbox.sandbox import Sandbox
+from tests.end_to_end.patient import doctor
 
-DOCTOR = str(Path(sys.executable).with_name("doctor"))
-COMMAND_DEADLINE = 120.0
 LOGS = {"task_executions"}
 """Tables that record what happened; the canaries' rows there are history, not data."""
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    made = Sandbox.create(tmp_path_factory.mktemp("verify") / "sandbox", name="verify")
-    made.up(with_parent=True)
-    yield made
-    made.down(keep_data=False)
-
-
-def verify(sandbox: Sandbox, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [DOCTOR, "verify", *words],
-        cwd=sandbox.directory,
-        capture_output=True,
-        text=True,
-        timeout=COMMAND_DEADLINE,
-        check=False,
-    )
 
 
 def rows(sandbox: Sandbox) -> dict[str, int]:
@@ -41,10 +16,10 @@ def rows(sandbox: Sandbox) -> dict[str, int]:
         return {name: int(str(connection.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0])) for name in names}
 
 
-def test_a_proof_leaves_every_table_as_it_was(sandbox):
-    sandbox.add_history(20, 5)
-    before = rows(sandbox)
-    proof = verify(sandbox)
+def test_a_proof_leaves_every_table_as_it_was(patient):
+    patient.add_history(20, 5)
+    before = rows(patient)
+    proof = doctor(patient, "verify")
     assert proof.returncode == 0, proof.stdout + proof.stderr
     assert [line.split()[1] for line in proof.stdout.splitlines() if "✓" in line] == [
         "received",
@@ -55,13 +30,13 @@ def test_a_proof_leaves_every_table_as_it_was(sandbox):
         "embedded",
         "found",
     ]
-    assert rows(sandbox) == before
+    assert rows(patient) == before
 
 
-def test_kept_canaries_stay_with_what_came_of_them(sandbox):
-    before = rows(sandbox)
-    assert verify(sandbox, "--keep").returncode == 0
-    after = rows(sandbox)
+def test_kept_canaries_stay_with_what_came_of_them(patient):
+    before = rows(patient)
+    assert doctor(patient, "verify", "--keep").returncode == 0
+    after = rows(patient)
     assert after["messages"] == before["messages"] + 15
     assert after["atoms"] > before["atoms"]
 
@@ -70,38 +45,34 @@ def test_kept_canaries_stay_with_what_came_of_them(sandbox):
     ("fault", "stage"),
     [("decorator-order", "scored"), ("agent-config-inactive", "extracted"), ("model-not-available", "extracted")],
 )
-def test_it_says_at_which_stage_the_chain_stops(sandbox, fault, stage):
-    before = rows(sandbox)
-    sandbox.break_(fault)
+def test_it_says_at_which_stage_the_chain_stops(patient, fault, stage):
+    before = rows(patient)
+    patient.break_(fault)
     try:
-        proof = verify(sandbox, "--deadline", "3")
+        proof = doctor(patient, "verify", "--deadline", "3")
     finally:
-        sandbox.heal(fault)
+        patient.heal(fault)
     assert proof.returncode == 1, proof.stdout + proof.stderr
     assert f"STOPPED AT {stage}" in proof.stdout
-    after = rows(sandbox)
-    assert after["messages"] == before["messages"]
-    if stage == "scored":  # what never left the first task has no other trace
-        assert after == before
+    assert rows(patient) == before
 
 
-def test_it_refuses_where_canaries_could_share_an_extraction(sandbox):
-    configuration = sandbox.layout.doctor_toml
+def test_it_refuses_where_canaries_could_share_an_extraction(patient):
+    configuration = patient.layout.doctor_toml
     text = configuration.read_text()
     configuration.write_text(text.replace('isolated_by = "chat_id"', "# isolated_by"))
-    before = rows(sandbox)
+    before = rows(patient)
     try:
-        proof = verify(sandbox)
+        proof = doctor(patient, "verify")
     finally:
         configuration.write_text(text)
     assert proof.returncode == 2
     assert "canaries could share an extraction with other messages" in proof.stderr
-    assert rows(sandbox) == before
+    assert rows(patient) == before
 
 
-def test_it_refuses_to_write_beyond_this_machine_without_the_target_s_name(sandbox, monkeypatch):
-    url = sandbox.environment()["DATABASE_URL"]
-    monkeypatch.setenv("DATABASE_URL", url.replace("127.0.0.1", "database.invalid"))
-    proof = verify(sandbox)
+def test_it_refuses_to_write_beyond_this_machine_without_the_target_s_name(patient):
+    url = patient.environment()["DATABASE_URL"]
+    proof = doctor(patient, "verify", DATABASE_URL=url.replace("127.0.0.1", "database.invalid"))
     assert proof.returncode == 2
     assert "this would write beyond this machine" in proof.stderr

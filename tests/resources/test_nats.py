@@ -157,6 +157,23 @@ async def test_a_message_that_the_stream_refuses_names_the_code(opened: Nats, st
     assert caught.value.code == 10054  # message size exceeds maximum allowed
 
 
+async def test_stored_messages_are_looked_at_and_deleted_one_by_one(opened: Nats, stream: Any):
+    for text in (b"one", b"two", b"three"):
+        await opened.publish("tasks.new", text)
+    assert await opened.stream_of_subject("tasks.new") == "tasks"
+    second = await opened.next_message("tasks", "tasks.new", 2)
+    assert second is not None
+    assert (second.sequence, second.data) == (2, b"two")
+    await opened.delete_message(second)
+    await opened.delete_message(second)
+    third = await opened.next_message("tasks", "tasks.new", 2)
+    assert third is not None
+    assert third.data == b"three"
+    assert await opened.next_message("tasks", "tasks.new", 4) is None
+    with pytest.raises(StreamNotFound):
+        await opened.stream_of_subject("nobody.listens")
+
+
 async def test_nothing_can_be_asked_before_opening_or_after_closing(nats_port: int):
     closed = Nats(f"nats://127.0.0.1:{nats_port}", origin="test")
     with pytest.raises(NatsUnreachable):

@@ -1,0 +1,193 @@
+"""What the canaries brought into being, and its removal: along foreign keys, and only what nobody else uses."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from psycopg import sql
+
+from doctor.canary import Canaries, recognises
+from doctor.canary_tasks import Traces
+from doctor.chain import Chain
+from doctor.resources.catalog import Table, tables_like
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
+
+    from doctor.resources.database import Database
+
+Keys = dict[str, list[Any]]
+"""Table (``schema.table``) → primary keys of its rows."""
+
+_DEAD_LETTERS = sql.SQL("SELECT {key}, task, arguments::text FROM {table} ORDER BY {key} DESC LIMIT 10000")
+"""The newest: those of the canaries are seconds old."""
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryRows:
+    """The rows of one proof, seen through a connection of its own. ``since`` is the database's clock at its start."""
+
+    connection: AsyncConnection[Any]
+    chain: Chain
+    canaries: Canaries
+    since: datetime
+    tables: dict[str, Table]
+
+    @classmethod
+    @asynccontextmanager
+    async def of(
+        cls, database: Database, chain: Chain, canaries: Canaries, since: datetime
+    ) -> AsyncIterator[CanaryRows]:
+        """Open a connection and read the catalog."""
+        tables = {table.name: table for table in await tables_like(database, ())}
+        async with database.connect_for_writing() as connection:
+            await connection.execute("SET lock_timeout = '5s'; SET statement_timeout = '60s'")
+            yield cls(connection, chain, canaries, since, tables)
+
+    async def keys(self) -> Keys:
+        """Return the rows that the canaries brought into being.
+
+        The canaries themselves; rows made since that they refer to and no other message does (topics), or that carry
+        the canaries' group (claims); and rows that refer to any of these (atoms, links). A table that no foreign key
+        connects with the messages has none.
+        """
+        messages = self._resolve(self.chain.message_table)
+        if messages is None or len(messages.primary_key) != 1:
+            return {}
+        condition = recognises(self.chain, self.canaries)
+        found: Keys = {messages.name: await self._select(messages, condition)}
+        for link in messages.foreign_keys:
+            parent = self.tables.get(f"{link.target_schema}.{link.target_table}")
+            if parent is None or parent.name == messages.name or len(link.columns) != 1 or len(parent.primary_key) != 1:
+                continue
+            keys = await self._only_theirs(messages, link.columns[0], condition)
+            theirs = await self._made_since(parent, keys) + await self._of_their_group(parent)
+            found[parent.name] = list(dict.fromkeys([*found.get(parent.name, ()), *theirs]))
+        await self._add_children(messages.name, found)
+        return found
+
+    async def traces(self) -> Traces:
+        """Return by what tasks and dead letters of the canaries are known, as far as there are rows now."""
+        return self._traces(await self.keys())
+
+    async def remove(self) -> dict[str, int]:
+        """Delete it all in one transaction and return table → rows deleted."""
+        async with self.connection.transaction():
+            found = await self.keys()
+            letters = await self._dead_letters(self._traces(found))
+            counts = {}
+            for name in _children_first(self.tables, [name for name in found if found[name]]):
+                counts[name] = await self._delete(self.tables[name], found[name])
+            table = self._failed_tasks()
+            if table is not None and letters:
+                counts[table.name] = counts.get(table.name, 0) + await self._delete(table, letters)
+        return counts
+
+    def _traces(self, found: Keys) -> Traces:
+        words = [self.canaries.marker]
+        if self.chain.isolated_by is not None:
+            words.append(str(self.canaries.group))
+        words += [str(key) for keys in found.values() for key in keys if isinstance(key, UUID)]
+        by_task = {}
+        for stage in self.chain.stages:
+            table = self._resolve(stage.table) if stage.table else None
+            if stage.task and table is not None:
+                by_task[stage.task] = frozenset(str(key) for key in found.get(table.name, ()))
+        return Traces(tuple(words), by_task)
+
+    def _failed_tasks(self) -> Table | None:
+        table = self._resolve(self.chain.failed_tasks_table) if self.chain.failed_tasks_table else None
+        known = table is not None and {"task", "arguments"} <= table.columns.keys() and len(table.primary_key) == 1
+        return table if known else None
+
+    async def _dead_letters(self, traces: Traces) -> list[Any]:
+        """Return the dead letters whose task was to work on canaries: what they ask for can never be done."""
+        table = self._failed_tasks()
+        if table is None:
+            return []
+        statement = _DEAD_LETTERS.format(key=sql.Identifier(table.primary_key[0]), table=table.quoted)
+        rows = await (await self.connection.execute(statement)).fetchall()
+        return [key for key, task, arguments in rows if traces.are_in_letter(task, arguments or "")]
+
+    async def _only_theirs(self, messages: Table, column: str, condition: sql.Composable) -> list[Any]:
+        statement = sql.SQL(
+            "SELECT DISTINCT {c} FROM {t} WHERE {mine} AND {c} IS NOT NULL "
+            "EXCEPT SELECT {c} FROM {t} WHERE NOT {mine} AND {c} IS NOT NULL"
+        ).format(c=sql.Identifier(column), t=messages.quoted, mine=condition)
+        return [row[0] for row in await (await self.connection.execute(statement)).fetchall()]
+
+    async def _made_since(self, table: Table, keys: list[Any]) -> list[Any]:
+        """Leave out what was there before the canaries; a table without a time column has no say."""
+        if self.chain.created_at not in table.columns or not keys:
+            return keys
+        condition = sql.SQL("{} = ANY({}) AND {} >= {}").format(
+            sql.Identifier(table.primary_key[0]),
+            sql.Literal(keys),
+            sql.Identifier(self.chain.created_at),
+            sql.Literal(self.since),
+        )
+        return await self._select(table, condition)
+
+    async def _of_their_group(self, table: Table) -> list[Any]:
+        """Rows that name the canaries' own group: no message may refer to them any more, as to a claim given back."""
+        if self.chain.isolated_by is None or self.chain.isolated_by not in table.columns:
+            return []
+        column = sql.Identifier(self.chain.isolated_by)
+        return await self._select(table, sql.SQL("{} = {}").format(column, sql.Literal(self.canaries.group)))
+
+    async def _add_children(self, messages: str, found: Keys) -> None:
+        """Follow foreign keys downwards until nothing new is found."""
+        frontier = [name for name in found if name != messages]
+        while frontier:
+            parent = frontier.pop(0)
+            for child in self.tables.values():
+                for link in child.foreign_keys:
+                    if f"{link.target_schema}.{link.target_table}" != parent or child.name == messages:
+                        continue
+                    if not found[parent] or len(child.primary_key) != 1:
+                        continue
+                    condition = sql.SQL("{} = ANY({})").format(
+                        sql.Identifier(link.columns[0]), sql.Literal(found[parent])
+                    )
+                    known = set(found.get(child.name, ()))
+                    new = [key for key in await self._select(child, condition) if key not in known]
+                    if new:
+                        found.setdefault(child.name, []).extend(new)
+                        frontier.append(child.name)
+
+    async def _select(self, table: Table, condition: sql.Composable) -> list[Any]:
+        statement = sql.SQL("SELECT {} FROM {} WHERE {}").format(
+            sql.Identifier(table.primary_key[0]), table.quoted, condition
+        )
+        return [row[0] for row in await (await self.connection.execute(statement)).fetchall()]
+
+    async def _delete(self, table: Table, keys: list[Any]) -> int:
+        statement = sql.SQL("DELETE FROM {} WHERE {} = ANY(%s)").format(
+            table.quoted, sql.Identifier(table.primary_key[0])
+        )
+        return (await self.connection.execute(statement, [keys])).rowcount
+
+    def _resolve(self, name: str) -> Table | None:
+        if name in self.tables:
+            return self.tables[name]
+        matching = [table for table in self.tables.values() if table.table == name]
+        public = next((table for table in matching if table.schema == "public"), None)
+        return public or (matching[0] if len(matching) == 1 else None)
+
+
+def _children_first(tables: dict[str, Table], names: Sequence[str]) -> list[str]:
+    parents = {
+        name: {f"{link.target_schema}.{link.target_table}" for link in tables[name].foreign_keys} & set(names) - {name}
+        for name in names
+    }
+    ordered: list[str] = []
+    while parents:
+        free = sorted(name for name in parents if not any(name in others for others in parents.values()))
+        ordered += free or sorted(parents)
+        parents = {name: others for name, others in parents.items() if name not in ordered}
+    return ordered

@@ -1,0 +1,23 @@
+"""What does not answer as Ollama does is one finding."""
+
+from __future__ import annotations
+
+from doctor.model import Status
+
+
+def test_a_port_on_which_nothing_listens(examine):
+    result = examine("MOD002", OLLAMA_HOST="http://127.0.0.1:1")
+    assert result.status is Status.FAIL
+    assert "nothing listens" in result.findings[0].symptom
+
+
+def test_another_service_at_the_address(pipeline, examine):
+    result = examine("MOD002", OLLAMA_HOST=pipeline.environment()["API_URL"])
+    assert result.status is Status.FAIL
+    assert "not as Ollama does" in result.findings[0].symptom
+
+
+def test_a_server_that_answers_rules_a_dead_one_out(examine):
+    result = examine("MOD002")
+    assert result.status is Status.PASS
+    assert [observation.rules_out for observation in result.observations] == ["model server down"]

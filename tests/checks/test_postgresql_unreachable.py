@@ -1,0 +1,39 @@
+"""A wrong address of PostgreSQL is one finding that says what is wrong with it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from doctor.model import Status
+
+
+@pytest.mark.parametrize(
+    ("pattern", "replacement", "reason"),
+    [
+        (r":[^:@/]+@", ":hunter2-planted@", "the credentials were refused"),
+        (r"/[^/]+$", "/no_such_database", "database"),
+        (r":\d+/", ":1/", "nothing listens"),
+        (r"127\.0\.0\.1", "no-such-host.invalid", "host"),
+        (r"^postgresql:", "mysql:", "address cannot be used"),
+        (r"^.*$", "hunter2-planted", "address cannot be used"),
+    ],
+    ids=["password", "database", "port", "host", "scheme", "no address"],
+)
+def test_it_says_what_is_wrong_with_the_address(pipeline, examine, pattern, replacement, reason):
+    url = pipeline.environment()["DATABASE_URL"]
+    wrong = re.sub(pattern, replacement, url, count=1)
+    assert wrong != url
+    result = examine("PGS001", DATABASE_URL=wrong)
+    assert result.status is Status.FAIL
+    (finding,) = result.findings
+    assert reason in finding.symptom
+    assert finding.fixes[0].reason == "the address comes from environment"
+    assert "hunter2-planted" not in repr(result)
+
+
+def test_a_server_that_answers_rules_a_dead_one_out(examine):
+    result = examine("PGS001")
+    assert result.status is Status.PASS
+    assert [observation.rules_out for observation in result.observations] == ["database down"]

@@ -1,0 +1,83 @@
+"""Each fault alone: what it breaks is named, and nothing else; what is safe is repaired, and the chain is proved."""
+
+from __future__ import annotations
+
+import pytest
+
+from doctor.model import Applicability, Run
+from doctor.pipeline.sandbox.fault import all_faults
+from doctor.pipeline.sandbox.sandbox import Sandbox
+from doctor.verdict import ExitCode, exit_code
+from tests.end_to_end.patient import ask, check, codes, doctor, effects, eventually, roots, send_and_await_saved
+
+FAULTS = all_faults()
+BY_HAND = ("agent-config-missing", "enqueue-error-swallowed")
+ALSO_SEEN = {"decorator-order": {"CHN002"}, "model-not-available": {"CHN002"}}
+"""What fails loudly leaves dead letters beside the waiting messages."""
+
+ASSIGNED = (
+    "SELECT count(*), count(importance_score), count(topic_id), count(embedding) FROM messages WHERE chat_id = -4300"
+)
+
+
+def broken(patient: Sandbox, name: str) -> Run:
+    """Break it, send 15 messages where the chain is to stop, and wait until all of the effects can be seen."""
+    patient.break_(name)
+    wanted = {*FAULTS[name].expected.effects, *ALSO_SEEN.get(name, ())}
+    if not wanted:
+        return check(patient)
+    send_and_await_saved(patient)
+    return eventually(lambda: run if wanted <= effects(run := check(patient)) else None, f"{wanted} are seen")
+
+
+def assert_named(run: Run, name: str) -> None:
+    expected = FAULTS[name].expected
+    assert roots(run) == expected.roots
+    assert effects(run) == {*expected.effects, *ALSO_SEEN.get(name, ())}
+    assert codes(run, run.diagnosis.contributing) == set(expected.contributing)
+    assert codes(run, run.diagnosis.left_over) == set(expected.left_over)
+    assert run.diagnosis.unexplained == ()
+    assert codes(run, run.diagnosis.advice) <= {"VEC001"}
+
+
+@pytest.mark.parametrize("name", [name for name in FAULTS if name not in BY_HAND])
+def test_a_fault_alone_is_named_repaired_and_proved(patient: Sandbox, name: str) -> None:
+    assert_named(broken(patient, name), name)
+    repaired = doctor(patient, "fix", "--yes")
+    assert repaired.returncode == 0, repaired.stdout + repaired.stderr
+    after = check(patient)
+    assert exit_code(after) is ExitCode.OK
+    assert not [finding for finding in after.findings if finding.code != "VEC001"]
+    if FAULTS[name].expected.effects:
+        received, scored, assigned, embedded = ask(patient, ASSIGNED)[0]
+        assert (received, scored) == (15, 15)
+        assert assigned >= 10
+        assert embedded >= assigned
+    proof = doctor(patient, "verify")
+    assert proof.returncode == 0, proof.stdout + proof.stderr
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_what_only_a_person_may_repair_is_left_alone_and_still_reported(patient: Sandbox, name: str) -> None:
+    before = broken(patient, name)
+    assert_named(before, name)
+    sources = {path: path.read_bytes() for path in patient.layout.app.rglob("*.py")}
+    agents = ask(patient, "SELECT to_jsonb(a) FROM agent_configs AS a")
+    answer = doctor(patient, "fix", "--yes")
+    assert answer.returncode == exit_code(before)
+    assert {path: path.read_bytes() for path in patient.layout.app.rglob("*.py")} == sources
+    assert ask(patient, "SELECT to_jsonb(a) FROM agent_configs AS a") == agents
+    assert_named(check(patient), name)
+
+
+def test_messages_that_waited_for_a_missing_agent_are_followed_to_their_topics(patient: Sandbox) -> None:
+    run = broken(patient, "agent-config-missing")
+    (option,) = run.finding(run.diagnosis.roots[0].findings[0]).fixes
+    assert option.applicability is Applicability.UNSAFE
+    repaired = doctor(patient, "fix", "--yes", "--unsafe-fixes")
+    assert repaired.returncode == 0, repaired.stdout + repaired.stderr
+    assert ask(patient, ASSIGNED)[0][2] >= 10
+    undone = doctor(patient, "undo")
+    assert undone.returncode == 0, undone.stdout + undone.stderr
+    assert ask(patient, "SELECT count(*) FROM agent_configs") == [(0,)]
+    assert ask(patient, ASSIGNED)[0][2] >= 10
