@@ -66,13 +66,19 @@ async def model_server_unreachable(models: Models) -> AsyncIterator[Finding | Ob
             cause="the model server does not answer as Ollama does",
             severity=Severity.CRITICAL,
             impacts=("nothing is extracted or embedded",),
-            evidence=(Evidence(EvidenceKind.HTTP, f"GET {server.endpoint.address}/api/version", str(error)),),
+            evidence=(Evidence(EvidenceKind.HTTP, f"GET {server.endpoint.address}/api/version", _said(error)),),
             rule="every model call goes there",
             fixes=(FixOption.by_hand(remedy, f"the address comes from {server.endpoint.origin}"),),
             validation="doctor check --select MOD002",
         )
         return
     yield Observation(f"Ollama {server.server_version} answers in {took:.0f} ms", rules_out="model server down")
+
+
+def _said(error: ModelError) -> str:
+    if isinstance(error, ModelServerUnreachable):
+        return error.detail or error.reason.explanation
+    return str(error)
 
 
 def _what_and_remedy(error: ModelError) -> tuple[str, str]:

@@ -55,21 +55,21 @@ async def null_embeddings(database: Database, chain: Chain, nats: Nats) -> Async
         total += counts.rows
         covered += counts.rows - counts.nulls
         if counts.old:
-            yield _finding(counts, "left over", counts.old, Role.DAMAGE)
+            yield _finding(chain, counts, "left over", counts.old, Role.DAMAGE)
         if counts.recent and idle:
-            yield _finding(counts, "recent", counts.recent, Role.SYMPTOM)
+            yield _finding(chain, counts, "recent", counts.recent, Role.SYMPTOM)
     if total:
         yield Observation(f"{covered} of {total} rows have a vector")
 
 
-def _finding(counts: EmbeddingCounts, subject: str, nulls: int, role: Role) -> Finding:
+def _finding(chain: Chain, counts: EmbeddingCounts, subject: str, nulls: int, role: Role) -> Finding:
     column = counts.column
     left_over = role is Role.DAMAGE
-    when = "left over from before, needs a backfill" if left_over else "although they are due"
+    which = f"older than {chain.lookback_hours:g} h, have" if left_over else "due for one, have"
     return Finding(
         code="EMB001",
         resource=Resource("column", column.name),
-        symptom=f"{nulls} of {counts.rows} vectors of {column.table}.{column.column} are NULL: {when}",
+        symptom=f"{nulls} of {counts.rows} rows of {column.table}, {which} no {column.column}",
         cause="the rows were stored while nothing embedded them" if left_over else "nothing embeds new rows",
         severity=Severity.ERROR,
         role=role,

@@ -32,6 +32,7 @@ from doctor.api import (
     Finding,
     FixOption,
     Observation,
+    Reason,
     Resource,
     Severity,
     check,
@@ -47,10 +48,12 @@ async def postgresql_unreachable(database: Database) -> AsyncIterator[Finding | 
         await database.open()
         round_trip = await milliseconds(database.scalar("SELECT 1"))
     except DatabaseUnreachable as error:
+        unusable = error.reason is Reason.INVALID_ADDRESS and error.detail
+        what = error.detail if unusable else error.reason.explanation
         yield Finding(
             code="PGS001",
             resource=Resource("service", "postgresql"),
-            symptom=f"PostgreSQL at {endpoint.address}: {error.reason.explanation}",
+            symptom=f"PostgreSQL at {endpoint.address}: {what}",
             cause=f"PostgreSQL: {error.reason.explanation}",
             severity=Severity.CRITICAL,
             impacts=("nothing is saved, searched or scored",),

@@ -233,7 +233,7 @@ def _decorator_lines(task: DecoratedFunction) -> Iterator[Evidence]:
 def _wrapper_lines(opaque: list[DecoratorUse]) -> Iterator[Evidence]:
     for use in opaque:
         if use.definition is not None:
-            yield Evidence(EvidenceKind.CODE, use.definition, f"`{use.name}` returns a function of its own")
+            yield Evidence(EvidenceKind.CODE, use.definition, f"def {use.name}(…):  # returns a function of its own")
 
 
 def _enqueue_lines(sites: tuple[Enqueue, ...]) -> Iterator[Evidence]:

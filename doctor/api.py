@@ -78,9 +78,10 @@ from doctor.resources.models import (
     same_model,
 )
 from doctor.resources.nats import Nats, NatsUnreachable
+from doctor.resources.unreachable import Reason
 from doctor.source.facts import DecoratedFunction, DecoratorUse, Enqueue, Unparsable, UnparsableKind, Wrapping
 from doctor.source.index import Source
-from doctor.verdict import ExitCode, exit_code, status_word
+from doctor.verdict import ExitCode, exit_code, fails_gate, status_sentence, status_word
 
 __all__ = [
     "JSON",
@@ -131,6 +132,7 @@ __all__ = [
     "Presentation",
     "Progress",
     "Provenance",
+    "Reason",
     "RefusedError",
     "Repair",
     "RepairStatus",
@@ -162,6 +164,7 @@ __all__ = [
     "embedding_counts",
     "embedding_text",
     "exit_code",
+    "fails_gate",
     "fixes_in",
     "hookimpl",
     "milliseconds",
@@ -171,6 +174,7 @@ __all__ = [
     "recent_rows",
     "same_model",
     "stalled_rows",
+    "status_sentence",
     "status_word",
     "vector_columns",
 ]

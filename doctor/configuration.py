@@ -180,8 +180,11 @@ def _explain(path: Path, text: str, error: ValidationError) -> str:
     message = first["msg"]
     if first["type"] == "extra_forbidden":
         message = "unknown key"
-        if near := get_close_matches(str(location[-1]), _known_keys(location[:-1]), n=1):
+        known = _known_keys(location[:-1])
+        if near := get_close_matches(str(location[-1]), known, n=1):
             message += f"; did you mean {near[0]!r}?"
+        elif known:
+            message += f"; known here: {', '.join(known)}"
     line = _line_of(text, location) or _line_of(text, location[:-1])
     return f"{path}{'' if line is None else f':{line}'}: {key}: {message}"
 

@@ -39,6 +39,7 @@ RULE_OBSERVED = "the cause was measured, its effect is observed, and nothing ref
 RULE_HIDDEN = "the cause was measured; its effect is hidden behind a stage that is already blocked"
 RULE_FOLLOWS = "the cause was measured, and its effect follows"
 RULE_CONFIRMED = "the repair removed the cause and its effects went away in this run"
+RULE_CONFIRMED_LATENT = "its own effect was hidden; once all causes were repaired, every effect in this run went away"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +92,14 @@ def confirm(diagnosis: Diagnosis, before: Sequence[CheckResult], after: Sequence
         return fingerprint not in present and codes[fingerprint] in asked
 
     all_repaired = all(gone(fingerprint) for root in diagnosis.roots for fingerprint in root.findings)
+    effects = [effect.fingerprint for root in diagnosis.roots for effect in root.effects]
+    all_effects_gone = bool(effects) and all(map(gone, effects))
     roots = []
     for root in diagnosis.roots:
         evidence = (*root.findings, *(effect.fingerprint for effect in root.effects))
-        if all(map(gone, evidence)) and (root.effects or all_repaired):
-            root = replace(root, confidence=Confidence.CONFIRMED, confidence_rule=RULE_CONFIRMED)
+        if all(map(gone, evidence)) and (root.effects or (all_repaired and all_effects_gone)):
+            rule = RULE_CONFIRMED if root.effects else RULE_CONFIRMED_LATENT
+            root = replace(root, confidence=Confidence.CONFIRMED, confidence_rule=rule)
         roots.append(root)
     return replace(diagnosis, roots=tuple(roots))
 

@@ -198,7 +198,7 @@ class Repairer:
         self._policy.progress("waiting for the worker and the API to restart on the repaired source")
         stale = await self.await_restart()
         if not stale:
-            return repairs
+            return repairs if self._target.environment.processes() else [_restart_elsewhere(one) for one in repairs]
         names = ", ".join(f"{process.kind} (pid {process.pid})" for process in stale)
         return [
             replace(
@@ -239,6 +239,12 @@ class Repairer:
             models=ModelWriter(partial(self._target.provide, "models"), self._journal),
             progress=self._policy.progress,
         )
+
+
+def _restart_elsewhere(repair: Repair) -> Repair:
+    if repair.status is not RepairStatus.VERIFIED:
+        return repair
+    return replace(repair, outcome=f"{repair.outcome}; restart the worker and the API, wherever they run")
 
 
 def _said(error: BaseException) -> str:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -24,6 +24,9 @@ _ADAPTER: TypeAdapter[Run] = TypeAdapter(Run)
 
 
 SCHEMA_VERSION = "1"
+
+RECENT = 50
+"""Runs that are looked through for the one a report is about."""
 
 
 class RecordError(Exception):
@@ -69,11 +72,14 @@ class RunStore:
     def directory(self, run_id: str) -> Path:
         """Return the folder of a run, made on demand and readable by its owner alone."""
         path = self.folder / run_id
+        self._prepare(path)
+        return path
+
+    def _prepare(self, path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         ignore = self.folder.parent / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n", encoding="utf-8")
-        return path
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -82,7 +88,7 @@ class RunStore:
         Raises:
             RecordError: when another process repairs or undoes here right now.
         """
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._prepare(self.folder)
         with (self.folder / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -126,10 +132,21 @@ class RunStore:
             return []
         return sorted(path.parent.name for path in self.folder.glob("*/run.json"))
 
-    def latest(self) -> Run | None:
-        """Return the newest run, or None."""
+    def latest(self, preferred: Callable[[Run], bool] | None = None) -> Run | None:
+        """Return the newest run, or None; with ``preferred`` the newest of that kind, if any.
+
+        Raises:
+            RecordError: the newest record cannot be read.
+        """
         ids = self.ids()
-        return self.load(ids[-1]) if ids else None
+        newest = self.load(ids[-1]) if ids else None
+        if preferred is None or newest is None or preferred(newest):
+            return newest
+        for run_id in reversed(ids[-RECENT:-1]):
+            with suppress(RecordError):
+                if preferred(run := self.load(run_id)):
+                    return run
+        return newest
 
 
 def redacted_json(run: Run) -> str:

@@ -64,6 +64,27 @@ def fails_gate(severity: Severity, fail_on: str) -> bool:
 
 
 def status_word(run: Run) -> str:
-    """``healthy``, ``unhealthy`` or ``incomplete``: the exit code in a word."""
+    """The exit code in a word; a 0 is ``healthy`` only where everything was looked at and nothing was found.
+
+    ``warnings``: only findings below ``--fail-on``. ``partial``: nothing found, but checks were skipped.
+    """
     code = exit_code(run)
-    return {ExitCode.OK: "healthy", ExitCode.INCOMPLETE: "incomplete"}.get(code, "unhealthy")
+    if code is not ExitCode.OK:
+        return "incomplete" if code is ExitCode.INCOMPLETE else "unhealthy"
+    if any(finding.severity.rank >= Severity.WARNING.rank for result in run.current for finding in result.findings):
+        return "warnings"
+    return "partial" if any(result.status is Status.SKIP for result in run.current) else "healthy"
+
+
+def status_sentence(run: Run) -> str:
+    """The same for people, with the numbers behind it."""
+    word = status_word(run)
+    findings = [finding for result in run.current for finding in result.findings]
+    if word == "warnings":
+        count = sum(finding.severity.rank >= Severity.WARNING.rank for finding in findings)
+        many = f"{count} finding{'s' if count > 1 else ''}"
+        return f"{many}, none at or above --fail-on {run.fail_on}" if run.fail_on != "never" else f"{many}; never fails"
+    if word == "partial":
+        skipped = sum(result.status is Status.SKIP for result in run.current)
+        return f"nothing found; {skipped} of {len(run.current)} checks skipped"
+    return word

@@ -67,8 +67,11 @@ async def verify(
     deadline: float = 60.0,
     keep: bool = False,
     progress: Callable[[StageResult], None] = lambda _result: None,
+    notice: Callable[[str], None] = lambda _text: None,
 ) -> Verification:
     """Send the canaries and follow them. ``deadline`` is in seconds, for each stage.
+
+    ``notice`` is told what will be written, and what was cleaned up after an interruption.
 
     Raises:
         VerificationRefusedError: canaries could share an extraction with other messages, or the chain has no known
@@ -76,14 +79,22 @@ async def verify(
     """
     started_at = datetime.now(UTC)
     walk = await _prepare(target, canaries, deadline, progress)
+    afterwards = "keeps them" if keep else "removes them again, with what came of them"
+    notice(f"writes {canaries.count} messages marked {canaries.marker} through {walk.chain.entry} and {afterwards}")
     since = await walk.database.scalar("SELECT now()")
     queue = None if keep else await _queue(target, walk.chain)
     cleaned = ""
     try:
         await _follow(walk)
-    finally:
+    except asyncio.CancelledError:
+        notice("interrupted: " + ("the canaries stay" if keep else await _clean_up(walk, queue, since)))
+        raise
+    except BaseException:
         if not keep:
-            cleaned = "; " + await _clean_up(walk, queue, since)
+            await _clean_up(walk, queue, since)
+        raise
+    if not keep:
+        cleaned = "; " + await _clean_up(walk, queue, since)
     failed = next((stage for stage in walk.stages if not stage.passed), None)
     return Verification(
         marker=canaries.marker,
@@ -193,7 +204,7 @@ async def _passed(walk: _Walk, stage: Stage) -> StageResult:
     waiting = walk.canaries.count - count
     detail = f"{waiting} wait for the threshold" if at_threshold and waiting and count >= expected else ""
     if count < expected:
-        detail = f"only {count} of {expected} within {walk.deadline:g} s; run doctor check"
+        detail = f"only {count} of {expected} within {walk.deadline:g} s; `doctor check` names the cause"
     return _result(walk, stage.name, count, expected, count >= expected, detail)
 
 

@@ -14,6 +14,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from doctor.api import (
     CheckResult,
     Confidence,
+    Evidence,
+    ExitCode,
     Explained,
     Finding,
     FixOption,
@@ -21,9 +23,13 @@ from doctor.api import (
     Repair,
     RepairStatus,
     Report,
+    Role,
     Root,
     Run,
+    Severity,
     Status,
+    exit_code,
+    status_sentence,
     status_word,
 )
 
@@ -56,6 +62,12 @@ class _RootView:
     def first(self) -> Finding:
         return self.findings[0]
 
+    @property
+    def evidence(self) -> Sequence[Evidence]:
+        """What speaks for it, each place once."""
+        found = [evidence for finding in self.findings for evidence in finding.evidence]
+        return list({(evidence.source, evidence.text): evidence for evidence in found}.values())
+
 
 def render(run: Run, presentation: Presentation) -> str:
     """Return the report, ending in a newline."""
@@ -78,7 +90,8 @@ def render(run: Run, presentation: Presentation) -> str:
         measured=_before_and_after(run),
         criteria=_criteria(run, roots),
         files=_files(run),
-        watch=",".join(dict.fromkeys(finding.code for finding in run.findings)) or "ALL",
+        still_open=_still_open(run),
+        watch=_watch(run),
     )
     return re.sub(r"\n{3,}", "\n\n", text).strip().replace(_HELD_LINE, "") + "\n"
 
@@ -161,22 +174,30 @@ def _language(repair: Repair) -> str:
 
 
 def _verdict(run: Run, roots: Sequence[_RootView]) -> str:
-    word = status_word(run)
+    word = status_sentence(run)
     if not roots:
         return f"{word}: no root cause found"
     names = ", ".join(root.name for root in roots)
     many = f"{len(roots)} root cause{'s' if len(roots) > 1 else ''}"
-    if run.repairs and word == "healthy":
+    if run.repairs and exit_code(run) is ExitCode.OK:
         proof = "; proved end to end" if run.verification and run.verification.passed else ""
-        return f"repaired: {many} ({names}) removed{proof}"
+        rest = "" if status_word(run) == "healthy" else f"; {word}"
+        return f"repaired: {many} ({names}) removed{proof}{rest}"
     return f"{word}: {many}: {names}"
 
 
 def _impacts(run: Run, roots: Sequence[_RootView]) -> list[str]:
-    """Return what users of the pipeline feel: the effects first, then what else the findings say."""
+    """Return what users of the pipeline feel: the effects first, then what else the findings say, each with the codes
+    that it comes from. What a hidden cause blocks is not felt yet, only once the causes before it are gone."""
     effects = [effect.finding for root in roots for effect in root.effects]
+    hidden = {finding.fingerprint for root in roots if root.latent_behind for finding in root.findings}
     ordered = [*effects, *(finding for root in roots for finding in root.findings), *run.findings]
-    return list(dict.fromkeys(impact for finding in ordered for impact in finding.impacts))
+    codes: dict[str, dict[str, None]] = {}
+    for finding in ordered:
+        for impact in finding.impacts:
+            later = ", once the causes before it are gone" if finding.fingerprint in hidden else ""
+            codes.setdefault(impact, {})[finding.code + later] = None
+    return [f"{impact} ({'; '.join(sources)})" for impact, sources in codes.items()]
 
 
 def _areas(run: Run) -> list[dict[str, str]]:
@@ -268,8 +289,21 @@ def _criteria(run: Run, roots: Sequence[_RootView]) -> list[dict[str, object]]:
             }
             for stage in run.verification.stages
         ]
-    rows.append({"criterion": "the last check is healthy", "met": status_word(run) == "healthy"})
+    rows.append({"criterion": f"the last check passes ({status_sentence(run)})", "met": exit_code(run) is ExitCode.OK})
     return rows
+
+
+def _still_open(run: Run) -> list[Finding]:
+    """Return what the last check of a repaired run still finds."""
+    return [f for result in run.after or () for f in result.findings if f.role is not Role.ADVICE]
+
+
+def _watch(run: Run) -> str:
+    """Return the options of a check that fails when any of this comes back."""
+    felt = [finding for finding in run.findings if finding.severity is not Severity.INFO]
+    codes = ",".join(dict.fromkeys(finding.code for finding in felt)) or "ALL"
+    lowest = min((finding.severity for finding in felt), key=lambda severity: severity.rank, default=Severity.ERROR)
+    return f"--select {codes}" + (" --fail-on warning" if lowest is Severity.WARNING else "")
 
 
 def _files(run: Run) -> list[str]:

@@ -14,9 +14,11 @@ from rich.text import Text
 from doctor.api import (
     Applicability,
     CheckResult,
+    ExitCode,
     Explained,
     Finding,
     Presentation,
+    Repair,
     RepairStatus,
     Report,
     Role,
@@ -24,7 +26,10 @@ from doctor.api import (
     Run,
     Severity,
     Status,
+    exit_code,
+    fails_gate,
     printable,
+    status_sentence,
     status_word,
 )
 
@@ -91,10 +96,9 @@ class _Screen:
     def _header(self) -> None:
         run = self.run
         asked = sum(result.status is not Status.SKIP for result in run.current)
-        word = status_word(run)
-        style = {"healthy": "bold green", "unhealthy": "bold red"}.get(word, "bold yellow")
+        style = {"healthy": "bold green", "unhealthy": "bold red"}.get(status_word(run), "bold yellow")
         checks = f"   {run.target.name}   {asked} checks in {run.duration:.1f} s   "
-        self._line(Text.assemble((f"doctor {run.version}", "bold"), checks, (word, style)))
+        self._line(Text.assemble((f"doctor {run.version}", "bold"), checks, (status_sentence(run), style)))
         endpoints = () if self.presentation.quiet else run.target.endpoints
         if endpoints:
             self._line()
@@ -184,7 +188,7 @@ class _Screen:
             self._heading("REPAIRS", f"{len(self.run.repairs)}, in the order in which they are made")
         for repair in self.run.repairs:
             mark, color = _REPAIR_MARKS.get(repair.status, ("✗", "bold red"))
-            line = Text.assemble((f"{mark}  ", color), (repair.code, "bold"), f"  {repair.title}")
+            line = Text.assemble((f"{mark}  ", color), (repair.code, "bold"), f"  {repair.title}{_caution(repair)}")
             self._line()
             self._line(line, indent=4, hang=3)
             self._line(Text(f"{repair.status}: {repair.outcome}", "dim"), indent=7, hang=2)
@@ -222,8 +226,13 @@ class _Screen:
         elif any(repair.status is RepairStatus.RESTART_NEEDED for repair in run.repairs):
             self._heading("NEXT", "restart what still runs the old code, then doctor fix")
         elif planned := [repair for repair in run.repairs if repair.status is RepairStatus.PLANNED]:
-            unsafe = " --unsafe-fixes" if all(r.applicability is not Applicability.SAFE for r in planned) else ""
-            self._heading("NEXT", f"doctor fix --yes{unsafe}     makes these changes; doctor undo takes them back")
+            self._heading("NEXT", _how_to_apply(planned))
+        elif run.after is not None and exit_code(run) is not ExitCode.OK:
+            left = next(
+                iter(f.code for result in run.current for f in result.findings if fails_gate(f.severity, run.fail_on)),
+                "",
+            )
+            self._heading("NEXT", f"doctor explain {left}     says what to do; doctor report     writes the RCA")
         elif run.after is not None:
             proof = "doctor verify     proves the chain end to end; " if run.target.stages else ""
             self._heading("NEXT", f"{proof}doctor report     writes the RCA")
@@ -239,6 +248,20 @@ class _Screen:
 
     def _name(self, code: str) -> str:
         return next((result.name for result in self.run.before if result.code == code), "")
+
+
+def _caution(repair: Repair) -> str:
+    return "" if repair.applicability is Applicability.SAFE else f" ({repair.applicability})"
+
+
+def _how_to_apply(planned: Sequence[Repair]) -> str:
+    """Return the command that makes the planned repairs, and says which of them it leaves out."""
+    safe = sum(repair.applicability is Applicability.SAFE for repair in planned)
+    unsafe = sum(repair.applicability is Applicability.UNSAFE for repair in planned)
+    if safe and unsafe:
+        return f"doctor fix --yes     makes {safe} of these changes; {unsafe} need --unsafe-fixes as well"
+    unsafe_too = " --unsafe-fixes" if unsafe else ""
+    return f"doctor fix --yes{unsafe_too}     makes these changes; doctor undo takes them back"
 
 
 def _is_applicable(finding: Finding) -> bool:

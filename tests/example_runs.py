@@ -158,7 +158,7 @@ def vectors_left_over() -> Finding:
     return finding(
         "EMB001",
         Resource("column", "public.messages.embedding"),
-        symptom="237 of 252 vectors of messages.embedding are NULL: left over from before, needs a backfill",
+        symptom="237 of 252 rows of messages, older than 24 h, have no embedding",
         cause="the rows were stored while nothing embedded them",
         role=Role.DAMAGE,
         subject="left over",

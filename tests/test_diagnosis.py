@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from doctor.diagnosis import (
     RULE_CONFIRMED,
+    RULE_CONFIRMED_LATENT,
     RULE_FOLLOWS,
     RULE_HIDDEN,
     RULE_LOW,
@@ -338,7 +339,11 @@ def test_a_repair_that_removes_cause_and_effect_confirms_every_root():
     before = three_in_series()
     confirmed = confirm(diagnose(before, MECHANISMS, CHAIN), before, healthy())
     assert [root.confidence for root in confirmed.roots] == [Confidence.CONFIRMED] * 3
-    assert {root.confidence_rule for root in confirmed.roots} == {RULE_CONFIRMED}
+    assert [root.confidence_rule for root in confirmed.roots] == [
+        RULE_CONFIRMED,
+        RULE_CONFIRMED_LATENT,
+        RULE_CONFIRMED_LATENT,
+    ]
 
 
 def after_repair_of(*codes: str) -> tuple[CheckResult, ...]:

@@ -7,11 +7,10 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from doctor.check import Check
 from doctor.cli import COMMANDS, doctor
 from doctor.configuration import load_configuration
-from doctor.source.index import Source
 from doctor.verdict import ExitCode
+from tests.checks import test_examples, test_pages
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -63,7 +62,7 @@ def test_every_command_explains_itself_in_its_help():
         assert summary.endswith(".")
 
 
-def test_the_check_of_the_contributing_guide_works_as_it_stands(tmp_path):
+async def test_the_check_of_the_contributing_guide_passes_the_tests_of_every_check(tmp_path):
     code = re.search(r"```python\n(.*?)```", CONTRIBUTING, re.DOTALL)
     assert code is not None
     module = types.ModuleType("contributed_check")
@@ -72,14 +71,13 @@ def test_the_check_of_the_contributing_guide_works_as_it_stands(tmp_path):
         exec(compile(code[1], "contributed_check.py", "exec"), module.__dict__)  # the guide's own text
     finally:
         del sys.modules[module.__name__]
-    check = module.task_reads_local_clock
-    assert isinstance(check, Check)
-    (tmp_path / "tasks.py").write_text(
-        "from datetime import datetime\nfrom taskiq import InMemoryBroker\n\nbroker = InMemoryBroker()\n\n\n"
-        "@broker.task\nasync def remind():\n    return datetime.now()\n"
-    )
-    findings = list(check.detect(Source.read(tmp_path)))
-    assert [finding.resource.location for finding in findings] == ["tasks.py:9"]
+    check = module.task_is_synchronous
+    test_examples.test_a_check_over_source_shows_what_it_finds_and_what_it_does_not(check)
+    await test_examples.test_a_bad_example_is_found(check, check.bad[0], tmp_path / "bad")
+    await test_examples.test_a_good_example_is_silent(check, check.good[0], tmp_path / "good")
+    test_pages.test_a_page_has_its_five_sections_and_no_other(check)
+    test_pages.test_no_section_of_a_page_is_empty(check)
+    test_pages.test_a_summary_is_one_sentence_that_states_the_problem(check)
 
 
 def test_the_configuration_of_the_example_is_valid():

@@ -90,27 +90,26 @@ def test_a_plugins_check_and_format_work_like_the_built_in_ones(target: Path, pl
 def test_the_check_of_the_contributing_guide_works_as_it_stands_there(target: Path, plugins: Path):
     page = CONTRIBUTING.read_text(encoding="utf-8")
     (source,) = re.findall(r"^```python\n(.+?)^```", page, re.MULTILINE | re.DOTALL)
-    hook = "\n\nfrom doctor.api import hookimpl\n@hookimpl\ndef doctor_checks():\n    return [task_reads_local_clock]\n"
-    install(plugins, "clock", "")
-    (plugins / "clock.py").write_text(source + hook, encoding="utf-8")
+    hook = "\n\nfrom doctor.api import hookimpl\n@hookimpl\ndef doctor_checks():\n    return [task_is_synchronous]\n"
+    install(plugins, "synchronous", "")
+    (plugins / "synchronous.py").write_text(source + hook, encoding="utf-8")
     (target / "tasks.py").write_text(
         textwrap.dedent("""\
-            from datetime import datetime
             from taskiq_nats import PullBasedJetStreamBroker
 
             broker = PullBasedJetStreamBroker()
 
 
             @broker.task
-            async def look_back():
-                return datetime.now()
+            def look_back():
+                return 1
             """)
     )
     code, document = check_json(target, plugins, "--select", "TSK900")
     assert code == 0  # a warning
     (finding,) = document["findings"]
-    assert finding["symptom"] == "`look_back` reads the clock without a time zone"
-    assert finding["resource"]["line"] == 9
+    assert finding["symptom"] == "`look_back` is no coroutine, so a thread runs it"
+    assert finding["resource"]["line"] == 7
 
 
 BROKEN = {

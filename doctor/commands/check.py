@@ -15,7 +15,7 @@ from doctor.commands.options import (
     timeout_options,
 )
 from doctor.commands.output import FormatChoice, Output, format_option
-from doctor.model import Severity
+from doctor.model import Severity, Status
 from doctor.record import RunStore
 from doctor.verdict import exit_code
 
@@ -49,7 +49,9 @@ def check_command(
     configuration: Path | None,
     output: Output,
 ) -> int:
-    """Diagnose the pipeline at PATH (default: this folder). Never writes to it.
+    """Diagnose the pipeline at PATH (default: this folder).
+
+    Reads only. The run is recorded in PATH/.doctor, which git ignores, unless there was nothing to check.
 
     \b
     Exit codes: 0 nothing at or above --fail-on   1 findings   2 usage or configuration
@@ -60,6 +62,7 @@ def check_command(
     run = examine(
         target, selection, output, fail_on=fail_on, timeout=timeout, total_timeout=total_timeout, formats=formats
     )
-    RunStore(target.root).save_if_possible(run)
+    if any(result.status is not Status.SKIP for result in run.current):
+        RunStore(target.root).save_if_possible(run)
     output.emit(run, formats)
     return int(exit_code(run))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from doctor.fixing import Candidate, Policy, Repairer, candidates
 from doctor.journal import Journal
 from doctor.model import Applicability, CheckResult, RepairStatus, Run
 from doctor.record import RecordError, RunStore
+from doctor.redaction import printable
 from doctor.target import Target
 from doctor.verdict import ExitCode, exit_code
 
@@ -72,6 +74,7 @@ def fix_command(
     \b
     Exit codes: 0 all is well now   1 findings remain, or --diff would change something
                 2 nothing may be done without --yes or a terminal   5 a repair was rolled back
+                130 interrupted, also at a question: what was answered before is done and recorded
     """
     target = open_target(path, configuration)
     if not preview:
@@ -79,9 +82,9 @@ def fix_command(
         if not yes and not sys.stdin.isatty():
             raise click.UsageError("no terminal to ask on: give --yes to apply safe fixes, or --diff to look at them")
     limits = Limits(batch_size, limit, rate)
-    decide = _decision(yes=yes, unsafe=unsafe_fixes)
+    consent = Consent(yes=yes, unsafe=unsafe_fixes)
     tell = output.teller(formats)
-    policy = Policy(decide, tuple(code.upper() for code in codes), preview, limits, tell)
+    policy = Policy(consent, tuple(code.upper() for code in codes), preview, limits, tell)
     store = RunStore(target.root)
     try:
         with nullcontext() if preview else store.exclusive():
@@ -90,22 +93,54 @@ def fix_command(
         raise click.UsageError(f"{error}") from error
     store.save_if_possible(run)
     output.emit(run, formats)
+    if not run.repairs:
+        about = f" of {', '.join(policy.codes)}" if policy.codes else ""
+        output.tell(f"nothing to repair: no finding{about} has a repair that doctor can make")
+    if consent.withdrawn:
+        return int(ExitCode.INTERRUPTED)
     if preview and any(repair.status is RepairStatus.PLANNED for repair in run.repairs):
         return int(ExitCode.FINDINGS)
     return int(exit_code(run))
 
 
-def _decision(*, yes: bool, unsafe: bool) -> Callable[[Candidate, Plan], bool]:
-    def decide(candidate: Candidate, plan: Plan) -> bool:
-        applicability = candidate.option.applicability
-        if applicability is Applicability.MANUAL or (applicability is Applicability.UNSAFE and not unsafe):
-            return False
-        if yes:
-            return True
-        click.echo(f"\n{candidate.finding.code}  {candidate.option.title} ({applicability})\n{plan.preview}", err=True)
-        return click.confirm("apply?", default=False, err=True)
+class Consent:
+    """Answers for the person: what may be done without asking, and what must be asked on the terminal.
 
-    return decide
+    Ctrl-C or Ctrl-D at a question is a no to this repair and to all that follow; ``withdrawn`` remembers it.
+    """
+
+    def __init__(self, *, yes: bool, unsafe: bool) -> None:
+        self._yes = yes
+        self._unsafe = unsafe
+        self.withdrawn = False
+
+    def __call__(self, candidate: Candidate, plan: Plan) -> bool:
+        """Tell whether a planned repair may be made."""
+        applicability = candidate.option.applicability
+        if applicability is Applicability.MANUAL or (applicability is Applicability.UNSAFE and not self._unsafe):
+            return False
+        if self._yes or self.withdrawn:
+            return not self.withdrawn
+        title = f"{candidate.finding.code}  {candidate.option.title} ({applicability})"
+        click.echo(f"\n{printable(title)}", err=True)
+        click.echo("\n".join(printable(line) for line in plan.preview.splitlines()), err=True)
+        try:
+            with _interrupts_heard():
+                return click.confirm("apply?", default=False, err=True)
+        except click.Abort:
+            click.echo("", err=True)
+            self.withdrawn = True
+            return False
+
+
+@contextmanager
+def _interrupts_heard() -> Iterator[None]:
+    """Let Ctrl-C end a question: an event loop only makes a note of it, and the question would go on waiting."""
+    noted = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, noted)
 
 
 async def repair_target(

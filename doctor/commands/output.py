@@ -56,6 +56,17 @@ def registry() -> Registry:
     return _registry[0]
 
 
+def _one_on_stdout(
+    _context: click.Context, _option: click.Parameter, formats: tuple[FormatChoice, ...]
+) -> tuple[FormatChoice, ...]:
+    """Refuse two documents in one stream: neither could be read."""
+    on_stdout = [choice.name for choice in formats if choice.path is None]
+    if len(on_stdout) > 1:
+        first, second = on_stdout[:2]
+        raise click.BadParameter(f"{first} and {second} would both go to stdout; write one to a file: {second}:PATH")
+    return formats
+
+
 def format_option(default: str) -> Callable[[F], F]:
     """Add ``--format``, repeatable, with the format that is shown when none is asked for."""
     return click.option(
@@ -65,6 +76,7 @@ def format_option(default: str) -> Callable[[F], F]:
         multiple=True,
         metavar="FMT[:PATH]",
         default=(default,),
+        callback=_one_on_stdout,
         help=f"text, json or markdown, to stdout or a file; repeatable ({default}).",
     )
 

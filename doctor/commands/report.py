@@ -35,7 +35,9 @@ def report_command(
     configuration: Path | None,
     output: Output,
 ) -> int:
-    """Write the root-cause report of RUN (default: the last run), in Markdown unless --format says otherwise.
+    """Write the root-cause report of RUN, in Markdown unless --format says otherwise.
+
+    Without RUN it is the last run that found a cause or repaired something, and else the last run.
 
     \b
     Exit codes: 0 written   2 no such run
@@ -55,7 +57,7 @@ def report_command(
 
 
 def _recorded(store: RunStore, run_id: str | None) -> Run:
-    found = store.load(run_id) if run_id else store.latest()
+    found = store.load(run_id) if run_id else store.latest(lambda run: bool(run.diagnosis.roots or run.repairs))
     if found is None:
         raise RecordError("no run is recorded here yet; `doctor check` makes one")
     return found

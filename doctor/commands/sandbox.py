@@ -22,7 +22,7 @@ DEFAULT_NAME = "sandbox"
 UP_DEADLINE = 90.0
 """Seconds until everything must be up; a cold machine with two cores takes ten."""
 
-MISSING_EXTRA = "the sandbox needs more packages: pip install 'pipeline-doctor[sandbox]'"
+MISSING_EXTRA = "install the extra, `pip install '.[sandbox]'` in the project's clone"
 
 name_argument = click.argument("name", default=DEFAULT_NAME, required=False)
 root_option = click.option(
@@ -95,7 +95,7 @@ def up(name: str, root: Path) -> int:
 @root_option
 @click.option("--keep-data", is_flag=True, help="Keep the folder, so that `up` goes on where it was.")
 def down(name: str, root: Path, keep_data: bool) -> int:
-    """Stop everything; the folder goes with it unless --keep-data is given."""
+    """Stop everything; the folder goes with it, run records too, unless --keep-data is given."""
     with sandbox_errors():
         _at(root, name).down(keep_data=keep_data)
     Output().write(f"sandbox {name} is down\n")
@@ -118,7 +118,7 @@ def status(name: str, root: Path) -> int:
         )
         for service in state.services.values()
     ]
-    Output().write(f"{state.name}  {state.status}  {state.detail}".rstrip() + "\n" + table(rows))
+    Output().write(f"{name}  {state.status}  {state.detail}".rstrip() + "\n" + table(rows))
     return int(ExitCode.OK if state.status == "ready" else ExitCode.FINDINGS)
 
 
@@ -130,7 +130,9 @@ def list_command(root: Path) -> int:
         from doctor.pipeline.sandbox.fault import all_faults
         from doctor.pipeline.sandbox.sandbox import list_sandboxes
 
-        sandboxes = [(each.name, str(each.state().status), str(each.directory)) for each in list_sandboxes(root)]
+        sandboxes = [
+            (each.directory.name, str(each.state().status), str(each.directory)) for each in list_sandboxes(root)
+        ]
         faults = [(fault.name, fault.case, fault.title) for fault in all_faults().values()]
     Output().write(f"sandboxes in {root}\n{table(sandboxes)}\nfaults\n{table(faults)}")
     return int(ExitCode.OK)

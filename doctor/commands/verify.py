@@ -53,11 +53,6 @@ def verify_command(
     target = open_target(path, configuration)
     require_permission(target, target_name)
     birds = new_canaries(canaries)
-    if target.configuration.chain is not None:
-        output.tell(
-            f"writes {birds.count} messages marked {birds.marker} through {target.configuration.chain.entry} "
-            f"and {'keeps them' if keep else 'removes them again, with what came of them'}"
-        )
     try:
         result = asyncio.run(verify_target(target, birds, deadline=deadline, keep=keep, output=output))
     except VerificationRefusedError as error:
@@ -88,7 +83,7 @@ async def verify_target(
         )
 
     async with target:
-        return await verify(target, canaries, deadline=deadline, keep=keep, progress=show)
+        return await verify(target, canaries, deadline=deadline, keep=keep, progress=show, notice=output.tell)
 
 
 def append_to_last_run(target: Target, verification: Verification) -> None:

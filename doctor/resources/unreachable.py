@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import re
 import socket
 import ssl
 from enum import StrEnum
@@ -127,6 +128,10 @@ _DATABASE_STATES = {
 """SQLSTATE → reason, from PostgreSQL's appendix A."""
 
 
+_ERRNO = re.compile(r"\[Errno -?\d+\] ")
+"""How Python begins the text of an OSError; the words after it say the same."""
+
+
 class ResourceUnreachable(Exception):  # noqa: N818 - states a fact about a system, not a mistake of the caller
     """An outside system cannot be reached. ``resource`` is the parameter name by which checks ask for it."""
 
@@ -136,7 +141,7 @@ class ResourceUnreachable(Exception):  # noqa: N818 - states a fact about a syst
     def __init__(self, reason: Reason, address: str, detail: str = "") -> None:
         self.reason = reason
         self.address = redact(address)
-        self.detail = bounded(redact(" ".join(detail.split())), DETAIL_LIMIT)
+        self.detail = bounded(redact(_ERRNO.sub("", " ".join(detail.split()))), DETAIL_LIMIT)
         said = f" ({self.detail})" if self.detail else ""
         super().__init__(f"{self.title} at {self.address}: {reason.explanation}{said}; {reason.remedy}")
 

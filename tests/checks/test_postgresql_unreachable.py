@@ -16,8 +16,8 @@ from doctor.model import Status
         (r"/[^/]+$", "/no_such_database", "database"),
         (r":\d+/", ":1/", "nothing listens"),
         (r"127\.0\.0\.1", "no-such-host.invalid", "host"),
-        (r"^postgresql:", "mysql:", "address cannot be used"),
-        (r"^.*$", "hunter2-planted", "address cannot be used"),
+        (r"^postgresql:", "mysql:", "the scheme 'mysql' is not PostgreSQL's"),
+        (r"^.*$", "hunter2-planted", "neither a URL such as postgresql://"),
     ],
     ids=["password", "database", "port", "host", "scheme", "no address"],
 )

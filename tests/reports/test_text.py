@@ -148,7 +148,7 @@ def test_the_incident_is_told_from_the_first_root_to_the_next_step():
         "repair move `@broker.task` above `@task_retry_with_dlq` in app/tasks/scoring.py (safe)",
         "2 AGT001 agent-config-missing error · high · latent behind 1",
         "3 MOD001 model-not-available error · high · latent behind 2",
-        "LEFT OVER EMB001 error 237 of 252 vectors",
+        "LEFT OVER EMB001 error 237 of 252 rows",
         "ALSO VEC001 info no index",
         "RULED OUT NATS down (NATS 2.12, round trip 0.2 ms)",
         "NEXT doctor fix --diff",
