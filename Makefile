@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint typecheck bench ci clean
+.PHONY: demo test lint typecheck bench docs ci clean
 .DEFAULT_GOAL := test
 
 $(STAMP): pyproject.toml constraints.txt
@@ -30,6 +30,9 @@ typecheck: $(STAMP)
 
 bench: $(STAMP)  ## Measurements, as ratios within one run
 	$(BIN)/python -m tests.bench
+
+docs: $(STAMP)  ## Write the documents anew that the program writes itself
+	$(BIN)/python -m tests.documents
 
 ci: lint typecheck test demo  ## What CI runs
 

@@ -6,7 +6,7 @@ The same words with and without colour.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -88,10 +88,22 @@ class _Screen:
     def _line(self, text: Text | str = "", *, indent: int = 0, hang: int = 0) -> None:
         """Print one paragraph; what does not fit goes on below, ``hang`` columns further right."""
         text = Text(text) if isinstance(text, str) else text
-        for number, line in enumerate(text.wrap(self.console, self.presentation.width - indent - hang)):
+        first, rest = self._split(text, self.presentation.width - indent)
+        lines = [first, *(rest.wrap(self.console, self.presentation.width - indent - hang) if rest else ())]
+        for number, line in enumerate(lines):
             line.rstrip()
             line.plain = printable(line.plain)
             self.console.print(Text(" " * (indent + (hang if number else 0))) + line, soft_wrap=True)
+
+    def _split(self, text: Text, width: int) -> tuple[Text, Text]:
+        """Return what fits on a first line, and the rest."""
+        lines = text.wrap(self.console, width)
+        if len(lines) < 2:
+            return text, Text()
+        taken = len(lines[0].plain)
+        while text.plain[taken : taken + 1] == " ":
+            taken += 1
+        return lines[0], text[taken:]
 
     def _header(self) -> None:
         run = self.run
@@ -112,8 +124,13 @@ class _Screen:
         for result in self.run.current:
             areas.setdefault(result.area, []).append(result)
         for area in sorted(areas, key=_position):
-            mark, color, words = _area_state(areas[area])
+            mark, color, words = _area_state(areas[area], self._place)
             self._line(Text.assemble(f"{area:<11} ", (f"{mark}  ", color), words), indent=4, hang=15)
+
+    def _place(self, finding: Finding) -> int:
+        """Where the diagnosis names a finding: the first root first."""
+        named = [fingerprint for root in self.run.diagnosis.roots for fingerprint in root.findings]
+        return named.index(finding.fingerprint) if finding.fingerprint in named else len(named)
 
     def _diagnosis(self) -> None:
         roots = self.run.diagnosis.roots
@@ -273,12 +290,12 @@ def _position(area: str) -> int:
     return _AREA_ORDER.index(area) if area in _AREA_ORDER else len(_AREA_ORDER)
 
 
-def _area_state(results: Sequence[CheckResult]) -> tuple[str, str, str]:
+def _area_state(results: Sequence[CheckResult], place: Callable[[Finding], int]) -> tuple[str, str, str]:
     findings = [finding for result in results for finding in result.findings]
     if findings:
         worst = max((finding.severity for finding in findings), key=lambda severity: severity.rank)
         mark = "·" if worst is Severity.INFO else "●"
-        return mark, _COLORS[worst].removeprefix("bold "), _first_symptom(findings)
+        return mark, _COLORS[worst].removeprefix("bold "), _first_symptom(sorted(findings, key=place))
     for status in (Status.UNKNOWN, Status.PASS, Status.SKIP):
         matching = [result for result in results if result.status is status]
         if matching:

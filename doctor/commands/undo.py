@@ -30,7 +30,7 @@ from doctor.verdict import ExitCode
 from doctor.writers import Undo
 
 LASTING = {
-    "published": "{task} was enqueued, and what it did",
+    "published": "what {task} did after it was enqueued",
     "pulled": "model {model} on its server",
     "dropped": "index {name} is dropped; it was invalid",
 }
