@@ -1,8 +1,10 @@
-"""``python -m doctor``."""
+"""``python -m doctor``: the same as the command."""
 
 import sys
 
-from doctor.main import main
-
 if __name__ == "__main__":
+    if not sys.flags.safe_path:
+        del sys.path[0]  # the current folder: the target's own modules would be taken for ours
+    from doctor.main import main
+
     sys.exit(main())

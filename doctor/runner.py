@@ -91,7 +91,7 @@ class _Run:
         yielded = self.yielded[check.code] = list[Yielded]()
         status, reason, blocked_by = Status.PASS, "", None
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(limit) as deadline:
                 await self._collect(check, yielded)
         except NotApplicableError as error:
             status, reason = Status.SKIP, bounded(redact(str(error)), REASON_LIMIT)
@@ -101,8 +101,9 @@ class _Run:
             reason = redact(str(error))
         except CouldNotTellError as error:
             status, reason = Status.UNKNOWN, bounded(redact(str(error)), REASON_LIMIT)
-        except TimeoutError:
-            status, reason = Status.UNKNOWN, f"no answer within {limit:g} s"
+        except TimeoutError as error:
+            own = "" if deadline.expired() else bounded(redact(f"TimeoutError: {error}"), REASON_LIMIT)
+            status, reason = Status.UNKNOWN, own or f"no answer within {limit:g} s"
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a crash of one check is its result, not the run's end
             status, reason = Status.UNKNOWN, bounded(redact(f"{type(error).__name__}: {error}"), REASON_LIMIT)
         if any(isinstance(item, Finding) for item in yielded) and status is not Status.SKIP:

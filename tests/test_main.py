@@ -345,6 +345,14 @@ def test_a_target_that_cannot_be_written_can_be_checked_and_previewed(capsys, si
     assert "Traceback" not in err
 
 
+def test_modules_of_the_target_are_never_taken_for_those_of_doctor(sick: Path):
+    (sick / "click.py").write_text("raise SystemExit('the target was imported')\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "doctor", "check"], cwd=sick, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (1, "")
+
+
 # Reports go where they are sent.
 
 

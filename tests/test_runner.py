@@ -166,6 +166,15 @@ async def test_the_limit_of_the_run_replaces_the_limits_of_the_checks():
     assert result.reason == "no answer within 0.05 s"
 
 
+async def test_a_time_out_of_the_checks_own_is_told_from_the_doctors():
+    async def detect() -> AsyncIterator[Finding]:
+        raise TimeoutError("the server's own limit")
+        yield
+
+    result = (await outcomes(a_check("AAA001", detect)))["AAA001"]
+    assert (result.status, result.reason) == (Status.UNKNOWN, "TimeoutError: the server's own limit")
+
+
 async def test_what_is_not_done_when_the_runs_time_is_over_is_unknown():
     started = time.monotonic()
     results = await outcomes(
