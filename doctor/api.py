@@ -11,6 +11,7 @@ from doctor.chain_progress import (
     stalled_rows,
 )
 from doctor.check import Check, CouldNotTellError, Example, NotApplicableError, check, checks_in
+from doctor.codemod import AGAIN, LINE, difference, parse_source, read_source, transformed
 from doctor.embeddings import (
     EmbeddingCounts,
     EmbeddingText,
@@ -84,7 +85,9 @@ from doctor.source.index import Source
 from doctor.verdict import ExitCode, exit_code, fails_gate, status_sentence, status_word
 
 __all__ = [
+    "AGAIN",
     "JSON",
+    "LINE",
     "AgentRow",
     "AgentTables",
     "Applicability",
@@ -161,6 +164,7 @@ __all__ = [
     "checks_in",
     "column_types",
     "dead_letters",
+    "difference",
     "embedding_counts",
     "embedding_text",
     "exit_code",
@@ -169,12 +173,15 @@ __all__ = [
     "hookimpl",
     "milliseconds",
     "nearest_capable",
+    "parse_source",
     "printable",
     "queue_is_idle",
+    "read_source",
     "recent_rows",
     "same_model",
     "stalled_rows",
     "status_sentence",
     "status_word",
+    "transformed",
     "vector_columns",
 ]

@@ -7,22 +7,29 @@ several repairs of one file follow one another. A worker that still runs the old
 
 from __future__ import annotations
 
-import difflib
-import re
 from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from doctor.api import Fix, FixContext, NothingToDoError, Phase, Plan, RefusedError, Source, Writers
+from doctor.api import (
+    AGAIN,
+    LINE,
+    Fix,
+    FixContext,
+    NothingToDoError,
+    Phase,
+    Plan,
+    RefusedError,
+    Source,
+    Writers,
+    difference,
+    parse_source,
+    read_source,
+)
 
 if TYPE_CHECKING:
     from libcst import BaseExpression, CSTNode, FunctionDef
-
-AGAIN = "run `doctor check` again"
-
-_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +62,11 @@ async def plan(context: FixContext) -> Plan:
     arguments = {key: str(value) for key, value in context.arguments.items()}
     path, function = arguments["path"], arguments["function"]
     file = source.root / path
-    before = _read(file, path)
+    before = read_source(file, path)
     after = swapped(before, function, arguments["registrar"], arguments["above"], int(arguments["line"]))
     return Plan(
         summary=f"move `@{arguments['registrar']}` above `@{arguments['above']}` on `{function}` in {path}",
-        preview=_difference(before, after, path),
+        preview=difference(before, after, path),
         touches=(path,),
         payload=(file, before, after),
     )
@@ -102,7 +109,7 @@ def _moved(content: bytes, function: _Function, registrar: str, above: str) -> b
     lower, upper = function.index_of(registrar), function.index_of(above)
     assert lower is not None
     assert upper is not None
-    lines = _LINE.findall(content)
+    lines = LINE.findall(content)
     start = function.decorators[upper].first - 1
     middle = function.decorators[lower - 1].last  # comments between the decorators move with the one below them
     end = function.decorators[lower].last
@@ -110,15 +117,11 @@ def _moved(content: bytes, function: _Function, registrar: str, above: str) -> b
 
 
 def _definitions(content: bytes, function: str) -> list[_Function]:
-    import libcst  # 180 ms, and only a repair needs it
-    from libcst.metadata import MetadataWrapper, PositionProvider
+    from libcst.metadata import PositionProvider
 
-    try:
-        wrapper = MetadataWrapper(libcst.parse_module(content), unsafe_skip_copy=True)
-        positions = wrapper.resolve(PositionProvider)
-        nodes = [node for name, node in _functions(wrapper.module, "") if name == function]
-    except (libcst.ParserSyntaxError, SyntaxError, UnicodeDecodeError, RecursionError) as error:
-        raise RefusedError(f"the file does not parse any more: {type(error).__name__}; {AGAIN}") from error
+    wrapper = parse_source(content)
+    positions = wrapper.resolve(PositionProvider)
+    nodes = [node for name, node in _functions(wrapper.module, "") if name == function]
     return [
         _Function(
             line=positions[node.name].start.line,
@@ -162,21 +165,6 @@ def _name(expression: BaseExpression) -> str:
     else:
         parts.append("?")
     return ".".join(reversed(parts))
-
-
-def _read(file: Path, path: str) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise RefusedError(f"{path} cannot be read ({error.strerror}); {AGAIN}") from error
-
-
-def _difference(before: bytes, after: bytes, path: str) -> str:
-    old, new = (
-        [line.decode("utf-8", "replace").rstrip("\r\n") for line in _LINE.findall(content)]
-        for content in (before, after)
-    )
-    return "\n".join(difflib.unified_diff(old, new, f"a/{path}", f"b/{path}", lineterm="")) + "\n"
 
 
 SWAP_DECORATORS = Fix(

@@ -5,11 +5,14 @@ Every file that is not a candidate is still parsed once, for nothing but its syn
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from doctor.source.collect import collect
+from doctor.source.collector import Module
+from doctor.source.collectors import collectors
 from doctor.source.discover import python_files
 from doctor.source.facts import Facts, ImportSite, Unparsable, UnparsableKind
 from doctor.source.libraries import LITERALS, LITERALS_WITH
@@ -70,14 +73,29 @@ class _Build:
             unparsable=self._unparsable(),
             searched=len(searched),
             unchecked=self.unchecked,
+            collected=self._by_collector(),
         )
+
+    def _by_collector(self) -> dict[str, tuple[object, ...]]:
+        found: dict[str, list[object]] = {}
+        for _, facts in sorted(self.loaded.items()):
+            for name, fact in facts.collected if facts is not None else ():
+                found.setdefault(name, []).append(fact)
+        return {name: tuple(facts) for name, facts in found.items()}
 
     def load(self, path: str) -> ModuleFacts | None:
         """Return the facts of one file, or None when it cannot be parsed; read at most once."""
         if path not in self.loaded:
             self.loaded[path] = None  # ends a circle of demands
-            self.loaded[path] = self._parsed(path, lambda tree, content: collect(tree, path, lines_of(content)))
+            self.loaded[path] = self._parsed(path, lambda tree, content: self._collected(tree, path, content))
         return self.loaded[path]
+
+    def _collected(self, tree: ast.Module, path: str, content: bytes) -> ModuleFacts:
+        lines = lines_of(content)
+        facts = collect(tree, path, lines)
+        module = Module(path, self.names.name_of(path), tree, lines)
+        more = [(one.name, fact) for one in collectors() if one.wants(content) for fact in one.collect(module)]
+        return replace(facts, collected=tuple(more)) if more else facts
 
     def _parsed(self, path: str, use: Callable[..., ModuleFacts | None]) -> ModuleFacts | None:
         content = self._read(path)
@@ -110,7 +128,8 @@ class _Build:
             return None
         return _Glance(
             size=len(content),
-            has_literal=any(literal in content for literal in LITERALS),
+            has_literal=any(literal in content for literal in LITERALS)
+            or any(one.literals and one.wants(content) for one in collectors()),
             libraries=tuple(library for library in LITERALS_WITH if library in content),
             with_library=tuple(key for key, words in LITERALS_WITH.items() if any(word in content for word in words)),
             has_conflict=conflict_line(content) is not None,

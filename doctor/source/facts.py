@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 MODULE_LEVEL = "<module>"
 """The name of the enclosing function when there is none."""
@@ -197,3 +198,4 @@ class Facts:
     unparsable: tuple[Unparsable, ...] = field(default=())
     searched: int = 0
     unchecked: int = 0
+    collected: dict[str, tuple[Any, ...]] = field(default_factory=dict)

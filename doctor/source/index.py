@@ -8,8 +8,10 @@ import pickle
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from doctor.redaction import redact
+from doctor.source.collector import Collector
 from doctor.source.facts import DecoratedFunction, Enqueue, Facts, Handler, Unparsable
 
 
@@ -58,6 +60,10 @@ class Source:
             for enqueue in self.facts.enqueues
             if (task is None or enqueue.task == task) and (indirect or enqueue.via is None)
         )
+
+    def collected(self, collector: Collector) -> tuple[Any, ...]:
+        """Return what a collector found, in the order of files and lines."""
+        return self.facts.collected.get(collector.name, ())
 
     def unparsable(self) -> tuple[Unparsable, ...]:
         """Return the files that could not be read as Python."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from doctor.source.facts import LogCall, Outcome
 
@@ -165,3 +165,5 @@ class ModuleFacts:
     enqueues: tuple[GuardedCall, ...] = ()
     guarded_calls: tuple[GuardedCall, ...] = ()
     imports: tuple[RawImport, ...] = ()
+    collected: tuple[tuple[str, Any], ...] = ()
+    """(name of the collector, fact), in the order of the file."""

@@ -1,0 +1,113 @@
+"""Writes `{}` for `%s` and `%d` in a message that loguru formats.
+
+Only the literal's placeholders change; every other byte of the file stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from doctor.api import Fix, FixContext, Phase, Plan, Source, Writers, difference, read_source, transformed
+
+if TYPE_CHECKING:
+    import libcst
+
+_PLACEHOLDER = re.compile("%[sd]")
+
+
+async def plan(context: FixContext) -> Plan:
+    """Read the file again and rewrite the one message."""
+    source: Source = context.resources["source"]
+    path, line = str(context.arguments["path"]), int(str(context.arguments["line"]))
+    file = source.root / path
+    before = read_source(file, path)
+    after = rewritten(before, line)
+    return Plan(
+        summary=f"write {{}} in place of % in {path}:{line}",
+        preview=difference(before, after, path),
+        touches=(path,),
+        payload=(file, before, after),
+    )
+
+
+async def apply(context: FixContext, plan: Plan, writers: Writers) -> str:
+    """Write the file."""
+    writers.source.replace(*plan.payload)
+    return plan.summary
+
+
+def rewritten(content: bytes, line: int) -> bytes:
+    """Return the file with the message of the log call that begins on ``line`` in loguru's form.
+
+    Raises:
+        NothingToDoError: there is no such call with plain placeholders and as many arguments.
+        RefusedError: the file does not parse.
+    """
+    import libcst
+    from libcst.metadata import PositionProvider
+
+    class _Rewrite(libcst.CSTTransformer):
+        METADATA_DEPENDENCIES = (PositionProvider,)
+
+        def leave_Call(self, original_node: libcst.Call, updated_node: libcst.Call) -> libcst.Call:  # noqa: N802
+            if self.get_metadata(PositionProvider, original_node).start.line != line or not updated_node.args:
+                return updated_node
+            first, *rest = updated_node.args
+            message = _in_new_form(first.value, len(rest))
+            return (
+                updated_node
+                if message is None
+                else updated_node.with_changes(args=[first.with_changes(value=message), *rest])
+            )
+
+    return transformed(content, _Rewrite)
+
+
+def _in_new_form(message: libcst.BaseExpression, arguments: int) -> libcst.BaseExpression | None:
+    """Return the literal with ``{}``, or None when it is none or its placeholders and arguments do not match."""
+    import libcst
+
+    if isinstance(message, libcst.SimpleString):
+        if "{" in message.value or len(_PLACEHOLDER.findall(message.value)) != arguments or not arguments:
+            return None
+        return message.with_changes(value=_PLACEHOLDER.sub("{}", message.value))
+    if isinstance(message, libcst.ConcatenatedString):
+        return _concatenated(message, arguments)
+    return None
+
+
+def _concatenated(message: libcst.ConcatenatedString, arguments: int) -> libcst.BaseExpression | None:
+    import libcst
+
+    parts: list[libcst.BaseExpression] = []
+    left: libcst.BaseExpression = message
+    while isinstance(left, libcst.ConcatenatedString):
+        parts.append(left.left)
+        left = left.right
+    parts.append(left)
+    simple = [part for part in parts if isinstance(part, libcst.SimpleString)]
+    text = "".join(part.value for part in simple)
+    if len(simple) != len(parts) or "{" in text or len(_PLACEHOLDER.findall(text)) != arguments:
+        return None
+
+    class _Replace(libcst.CSTTransformer):
+        def leave_SimpleString(  # noqa: N802
+            self, original_node: libcst.SimpleString, updated_node: libcst.SimpleString
+        ) -> libcst.SimpleString:
+            return updated_node.with_changes(value=_PLACEHOLDER.sub("{}", original_node.value))
+
+    changed = message.visit(_Replace())
+    return changed if isinstance(changed, libcst.BaseExpression) else None
+
+
+LOGURU_ARGUMENTS = Fix(
+    name="loguru-arguments",
+    title="write {} in place of % in a message that loguru formats",
+    phase=Phase.SOURCE,
+    needs=("source",),
+    reverts=True,
+    plan=plan,
+    apply=apply,
+    page=__doc__ or "",
+)

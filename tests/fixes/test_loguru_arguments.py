@@ -1,0 +1,52 @@
+"""The placeholders of a message change and nothing else."""
+
+import ast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doctor.fix import NothingToDoError, RefusedError
+from doctor.fixes.loguru_arguments import rewritten
+
+BEFORE = b'\xef\xbb\xbffrom loguru import logger\r\n\r\nlogger.info( "no %s after %d" , x, 3)  # y\r\n\tx = "%s"\r\n'
+
+
+def test_only_the_placeholders_of_the_named_call_change() -> None:
+    content = BEFORE.replace(b"\tx", b"x")
+    assert rewritten(content, 3) == content.replace(b"no %s after %d", b"no {} after {}")
+
+
+def test_a_message_in_several_pieces_is_rewritten_piece_by_piece() -> None:
+    content = b'logger.info(\n    "no %s "\n    "after %d",\n    name,\n    3,\n)\n'
+    assert rewritten(content, 1) == b'logger.info(\n    "no {} "\n    "after {}",\n    name,\n    3,\n)\n'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b'logger.info("no {}", name)\n', b'logger.info("no %s")\n', b'logger.info("%s {x}", 1)\n', b"x = 1\n", b""],
+)
+def test_where_nothing_is_to_be_done_nothing_is_done(content: bytes) -> None:
+    with pytest.raises(NothingToDoError):
+        rewritten(content, 1)
+
+
+def test_a_file_that_does_not_parse_is_refused() -> None:
+    with pytest.raises(RefusedError):
+        rewritten(b"def", 1)
+
+
+@given(st.lists(st.sampled_from(["%s", "%d", "text ", "é", "\\n"]), max_size=8))
+def test_a_second_time_changes_nothing(parts: list[str]) -> None:
+    count = sum(part in ("%s", "%d") for part in parts)
+    content = f'log("{"".join(parts)}"{", x" * count})\n'.encode()
+    try:
+        after = rewritten(content, 1)
+    except NothingToDoError:
+        assert not count
+        return
+    ast.parse(after)
+    assert b"%" not in after
+    assert after.count(b"{}") == count
+    with pytest.raises(NothingToDoError):
+        rewritten(after, 1)
