@@ -46,6 +46,7 @@ from doctor.api import (
     Finding,
     FixOption,
     Mechanism,
+    Observation,
     Resource,
     Severity,
     Source,
@@ -190,10 +191,13 @@ GOOD = (
     bad=BAD,
     good=GOOD,
 )
-def task_decorator_order(source: Source) -> Iterator[Finding]:
+def task_decorator_order(source: Source) -> Iterator[Finding | Observation]:
     """Look above the registrar of each task for a decorator that replaces the task object."""
     seen: set[str] = set()
-    for task in source.tasks():
+    tasks, enqueues = source.tasks(), source.enqueues()
+    if tasks:
+        yield Observation(f"{len(tasks)} tasks and {len(enqueues)} enqueues read")
+    for task in tasks:
         opaque = [use for use in task.above_registrar if use.wrapping is Wrapping.OPAQUE]
         if opaque and task.id not in seen:
             seen.add(task.id)

@@ -80,8 +80,18 @@ from doctor.resources.models import (
 )
 from doctor.resources.nats import Nats, NatsUnreachable
 from doctor.resources.unreachable import Reason
-from doctor.source.facts import DecoratedFunction, DecoratorUse, Enqueue, Unparsable, UnparsableKind, Wrapping
+from doctor.source.facts import (
+    DecoratedFunction,
+    DecoratorUse,
+    Enqueue,
+    NonTask,
+    Route,
+    Unparsable,
+    UnparsableKind,
+    Wrapping,
+)
 from doctor.source.index import Source
+from doctor.task_graph import TaskGraph, chain_ends, is_scheduled, never_enqueued, task_graph
 from doctor.verdict import ExitCode, exit_code, fails_gate, status_sentence, status_word
 
 __all__ = [
@@ -126,6 +136,7 @@ __all__ = [
     "Models",
     "Nats",
     "NatsUnreachable",
+    "NonTask",
     "NotApplicableError",
     "NothingToDoError",
     "Observation",
@@ -143,6 +154,7 @@ __all__ = [
     "Resource",
     "Role",
     "Root",
+    "Route",
     "RuledOut",
     "Run",
     "Severity",
@@ -151,6 +163,7 @@ __all__ = [
     "StageResult",
     "Status",
     "Target",
+    "TaskGraph",
     "Unexplained",
     "Unparsable",
     "UnparsableKind",
@@ -159,6 +172,7 @@ __all__ = [
     "Wrapping",
     "Writers",
     "agent_tables",
+    "chain_ends",
     "chain_progress",
     "check",
     "checks_in",
@@ -171,8 +185,10 @@ __all__ = [
     "fails_gate",
     "fixes_in",
     "hookimpl",
+    "is_scheduled",
     "milliseconds",
     "nearest_capable",
+    "never_enqueued",
     "parse_source",
     "printable",
     "queue_is_idle",
@@ -182,6 +198,7 @@ __all__ = [
     "stalled_rows",
     "status_sentence",
     "status_word",
+    "task_graph",
     "transformed",
     "vector_columns",
 ]

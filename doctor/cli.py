@@ -16,6 +16,7 @@ COMMANDS = {
     "undo": "Take a run's repairs back.",
     "verify": "Send canary messages through the chain and prove every stage.",
     "report": "Write the RCA report of the last or a given run.",
+    "graph": "Draw which route enqueues which task, and which task writes which table.",
     "explain": "Show the page of a check.",
     "list": "List checks, fixes, formats and plugins.",
     "sandbox": "Run the example pipeline on real servers, break it, heal it.",

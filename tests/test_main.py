@@ -19,6 +19,7 @@ import pytest
 from doctor.cli import COMMANDS
 from doctor.main import main
 from tests.command_line import DEADLINE, command, environment, install, run
+from tests.example_runs import BUILT_INS
 
 ANSI = re.compile(r"\x1b\[")
 CONFLICT = "LIMIT = 1\n<<<<<<< HEAD\nDELAY = 2\n=======\nDELAY = 3\n>>>>>>> feature\n"
@@ -137,7 +138,7 @@ def test_a_command_that_is_asked_for_help_loads_no_other_command(target: Path):
 
 def test_without_a_command_this_folder_is_checked(capsys, healthy: Path):
     code, out, _ = call(capsys)
-    assert (code, "nothing found; 12 of 15 checks skipped" in out) == (0, True)
+    assert (code, re.search(r"nothing found; \d+ of \d+ checks skipped", out) is not None) == (0, True)
 
 
 def test_an_option_or_a_path_means_check(capsys, sick: Path, tmp_path: Path):
@@ -301,7 +302,9 @@ def test_offline_opens_nothing(capsys, healthy: Path):
     (healthy / ".env").write_text("DATABASE_URL=postgresql://127.0.0.1:1/app\n")
     code, out, _ = call(capsys, "check", "--offline", "--format", "json")
     assert code == 0
-    assert set(json.loads(out)["checks"]) == {"TSK001", "TSK002", "DOC010"}
+    assert set(json.loads(out)["checks"]) == {
+        code for code, check in BUILT_INS.checks.items() if "static" in check.tags
+    }
 
 
 # Writing is never done by accident.

@@ -26,9 +26,16 @@ SYNTAX_BUDGET = 8_000_000
 """Bytes of other files that are parsed only to know that they parse: about half a second."""
 
 
-def build_facts(root: Path, *, syntax_budget: int = SYNTAX_BUDGET) -> Facts:
-    """Read the Python source under ``root``. Raises nothing for what a file holds."""
-    return _Build(root, syntax_budget).facts()
+CALL_STEPS = 3
+"""How many calls above an enqueue the files that use a function are looked for."""
+
+
+def build_facts(root: Path, *, syntax_budget: int = SYNTAX_BUDGET, for_graph: bool = False) -> Facts:
+    """Read the Python source under ``root``, with ``for_graph`` also what only the task graph needs.
+
+    Raises nothing for what a file holds.
+    """
+    return _Build(root, syntax_budget, for_graph=for_graph).facts()
 
 
 @dataclass(slots=True)
@@ -43,7 +50,8 @@ class _Glance:
 
 
 class _Build:
-    def __init__(self, root: Path, syntax_budget: int) -> None:
+    def __init__(self, root: Path, syntax_budget: int, *, for_graph: bool) -> None:
+        self.collectors = tuple(one for one in collectors() if for_graph or not one.for_graph)
         self.root = root
         self.budget = syntax_budget
         self.files = python_files(root)
@@ -62,19 +70,40 @@ class _Build:
             if glance.has_literal or libraries.intersection(glance.with_library)
         }
         resolver = Resolver(self.names, self.load)
-        searched |= self._files_that_use(Linker(resolver, self._modules(searched)).names_elsewhere())
         linker = Linker(resolver, self._modules(searched))
+        known: frozenset[tuple[str, str]] = frozenset()
+        for _ in range(CALL_STEPS):
+            names = linker.names_elsewhere(self._asked_about())
+            more = self._files_that_use(names - known) - searched
+            known |= names
+            if not more:
+                break
+            searched |= more
+            linker = Linker(resolver, self._modules(searched))
         self._check_syntax(glances)
         return Facts(
             root=str(self.root),
             files=tuple(self.files),
             functions=linker.functions,
             enqueues=linker.enqueues(),
+            non_tasks=linker.non_tasks(),
+            routes=linker.routes(),
             unparsable=self._unparsable(),
             searched=len(searched),
             unchecked=self.unchecked,
             collected=self._by_collector(),
+            reached_from=linker.reached_from(self._asked_about()),
         )
+
+    def _asked_about(self) -> set[tuple[str, str]]:
+        """Return the functions whose callers the task graph wants to know."""
+        names = {one.name for one in self.collectors if one.for_graph}
+        return {
+            (path, fact.function)
+            for path, facts in self.loaded.items()
+            for name, fact in (facts.collected if facts is not None else ())
+            if name in names
+        }
 
     def _by_collector(self) -> dict[str, tuple[object, ...]]:
         found: dict[str, list[object]] = {}
@@ -94,7 +123,7 @@ class _Build:
         lines = lines_of(content)
         facts = collect(tree, path, lines)
         module = Module(path, self.names.name_of(path), tree, lines)
-        more = [(one.name, fact) for one in collectors() if one.wants(content) for fact in one.collect(module)]
+        more = [(one.name, fact) for one in self.collectors if one.wants(content) for fact in one.collect(module)]
         return replace(facts, collected=tuple(more)) if more else facts
 
     def _parsed(self, path: str, use: Callable[..., ModuleFacts | None]) -> ModuleFacts | None:
@@ -129,7 +158,7 @@ class _Build:
         return _Glance(
             size=len(content),
             has_literal=any(literal in content for literal in LITERALS)
-            or any(one.literals and one.wants(content) for one in collectors()),
+            or any(one.literals and one.wants(content) for one in self.collectors),
             libraries=tuple(library for library in LITERALS_WITH if library in content),
             with_library=tuple(key for key, words in LITERALS_WITH.items() if any(word in content for word in words)),
             has_conflict=conflict_line(content) is not None,

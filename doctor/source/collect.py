@@ -22,7 +22,7 @@ from doctor.source.module_facts import (
 from doctor.source.routes import route_of
 from doctor.source.scopes import NameWalker, Scope
 
-COLLECTOR_VERSION = 1
+COLLECTOR_VERSION = 2
 """Part of the key under which collected facts may be kept; raised when the same file would give other facts."""
 
 _PLAIN_BASES = frozenset({"object", "Generic", "typing.Generic", "Protocol", "typing.Protocol", "ContextDecorator"})
@@ -238,6 +238,7 @@ class _Collector(NameWalker):
         kind = call_kind(name)
         if kind is CallKind.WRITE:
             self.scope.writes = True
+            self.scope.calls[name] = None  # it may be a function of the target all the same
         elif kind is CallKind.OTHER:
             self.scope.calls[name] = None
             if self.scope.guards and "?" not in name and "(" not in name and not self.is_hidden(name):

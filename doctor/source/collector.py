@@ -21,13 +21,15 @@ from doctor.source.facts import MODULE_LEVEL
 class Collector:
     """One kind of fact. ``literals``: a file that holds none of them is not looked at (empty: every parsed file is).
 
-    ``version`` is raised when the same file would give other facts; kept ones are then collected anew.
+    ``version`` is raised when the same file would give other facts; kept ones are then collected anew. ``for_graph``:
+    only the task graph asks for it, and wants to know from where the ``function`` of each fact is reached.
     """
 
     name: str
     version: int
     literals: tuple[bytes, ...]
     collect: Callable[[Module], Iterable[Any]]
+    for_graph: bool = False
 
     def wants(self, content: bytes) -> bool:
         """Whether the bytes of a file hold what it looks for."""

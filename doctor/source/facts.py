@@ -124,6 +124,7 @@ class Enqueue:
     the qualified name of the enclosing function. ``handler`` is what an exception of the call meets. ``direct`` is
     false for verbs that only build a message (``.s``). ``via`` names the function that enqueues, when the site is a
     call of it. ``routes`` answer success although the enqueue failed: they contain the site, or call its function.
+    ``reached_from`` are the functions (``module.qualname``) that contain the site or lead to it by calls.
     """
 
     path: str
@@ -138,6 +139,7 @@ class Enqueue:
     direct: bool = True
     via: str | None = None
     routes: tuple[Route, ...] = ()
+    reached_from: frozenset[str] = frozenset()
 
     @property
     def function_id(self) -> str:
@@ -148,6 +150,24 @@ class Enqueue:
     def is_swallowed(self) -> bool:
         """Whether a failure of this call leaves nothing behind but a log line."""
         return self.handler is not None and self.handler.outcome is Outcome.LOGS_ONLY
+
+
+@dataclass(frozen=True, slots=True)
+class NonTask:
+    """A call that would send a task, on a function that is registered with no queue.
+
+    ``defined`` is the ``path:line`` of that function, ``as_route`` whether it answers HTTP requests.
+    """
+
+    path: str
+    line: int
+    function: str
+    verb: str
+    target: str
+    text: str
+    identity: str
+    defined: str
+    as_route: bool = False
 
 
 class UnparsableKind(StrEnum):
@@ -189,13 +209,18 @@ class Facts:
 
     ``files`` are all Python files, in order; ``searched`` is the number of those whose tree was walked for facts;
     ``unchecked`` is the number of those that no parser looked at, because the tree is too large for that.
+    ``collected`` has the facts of each collector; ``reached_from`` the callers of functions (path, qualified name) that
+    the task graph asks about.
     """
 
     root: str
     files: tuple[str, ...] = ()
     functions: tuple[DecoratedFunction, ...] = ()
     enqueues: tuple[Enqueue, ...] = ()
+    non_tasks: tuple[NonTask, ...] = ()
+    routes: tuple[Route, ...] = ()
     unparsable: tuple[Unparsable, ...] = field(default=())
     searched: int = 0
     unchecked: int = 0
     collected: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    reached_from: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)

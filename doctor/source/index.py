@@ -12,7 +12,8 @@ from typing import Any
 
 from doctor.redaction import redact
 from doctor.source.collector import Collector
-from doctor.source.facts import DecoratedFunction, Enqueue, Facts, Handler, Unparsable
+from doctor.source.collectors.named_tasks import COLLECTOR as NAMED_TASKS
+from doctor.source.facts import DecoratedFunction, Enqueue, Facts, Handler, NonTask, Route, Unparsable
 
 
 class SourceError(Exception):
@@ -26,11 +27,14 @@ class Source:
         self.facts = _redacted(facts)
 
     @classmethod
-    def read(cls, root: Path) -> Source:
-        """Read the source in this process; :func:`open_source` does it beside a run's probes."""
+    def read(cls, root: Path, *, for_graph: bool = False) -> Source:
+        """Read the source in this process; :func:`open_source` does it beside a run's probes.
+
+        ``for_graph``: with the tables that functions write.
+        """
         from doctor.source.build import build_facts
 
-        return cls(build_facts(root.absolute()))
+        return cls(build_facts(root.absolute(), for_graph=for_graph))
 
     @property
     def root(self) -> Path:
@@ -60,6 +64,22 @@ class Source:
             for enqueue in self.facts.enqueues
             if (task is None or enqueue.task == task) and (indirect or enqueue.via is None)
         )
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the HTTP routes of every file that was searched."""
+        return self.facts.routes
+
+    def non_tasks(self) -> tuple[NonTask, ...]:
+        """Return the calls of a task's verb on functions that are no tasks."""
+        return self.facts.non_tasks
+
+    def reached_from(self, path: str, function: str) -> frozenset[str]:
+        """Return from which functions (``module.qualname``) one is reached; known for what the task graph asks."""
+        return self.facts.reached_from.get((path, function), frozenset())
+
+    def named_tasks(self) -> frozenset[str]:
+        """Return the names, without modules, under which tasks are sent or scheduled as a text."""
+        return frozenset(self.collected(NAMED_TASKS))
 
     def collected(self, collector: Collector) -> tuple[Any, ...]:
         """Return what a collector found, in the order of files and lines."""

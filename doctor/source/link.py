@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from doctor.source.callers import Callers
 from doctor.source.decorators import Decorators
-from doctor.source.facts import DecoratedFunction, Enqueue, Handler, Outcome, Route
+from doctor.source.facts import MODULE_LEVEL, DecoratedFunction, Enqueue, Handler, NonTask, Outcome, Route
 from doctor.source.libraries import LIBRARIES, UNMISTAKABLE
 from doctor.source.module_facts import BindingKind, GuardedCall, ModuleFacts, RawHandler
 from doctor.source.resolve import Resolver, SymbolKind
@@ -22,6 +23,9 @@ _CALL_DEPTH = 3
 
 _REGISTRARS = frozenset({"task", "shared_task", "actor"})
 
+_VERBS_OF_TASKS_ONLY = UNMISTAKABLE | {"delay", "apply_async"}
+"""No plain function of a module has these; ``send`` and ``s`` are names of too many things."""
+
 
 class Linker:
     """Links the facts of ``modules`` (path → facts, in the order of the paths)."""
@@ -34,11 +38,20 @@ class Linker:
             decorators.read(function, module.path) for module in modules.values() for function in module.decorated
         )
         self.decorated = {(function.path, function.qualname): function for function in self.functions}
+        self.callers = Callers(resolver, modules)
         self.direct = [found for module in modules.values() for found in self._enqueues(module)]
 
-    def names_elsewhere(self) -> frozenset[_Key]:
-        """Return path and name of what makes other files matter: functions that enqueue, registrars of one's own."""
-        enqueuing = {(one.path, one.function) for one in self.direct if one.direct and "." not in one.function}
+    def reached_from(self, functions: Iterable[_Key]) -> dict[_Key, frozenset[str]]:
+        """Return for each function the identities of those that lead to it by calls, itself among them."""
+        return {key: frozenset(map(self._identity, self.callers.of(key))) for key in functions}
+
+    def names_elsewhere(self, others: Iterable[_Key] = ()) -> frozenset[_Key]:
+        """Return path and name of what makes other files matter: functions that lead to an enqueue or to one of the
+        ``others``, registrars of one's own."""
+        sites = set(others) | {
+            (one.path, one.function) for one in self.direct if one.direct and one.function != MODULE_LEVEL
+        }
+        enqueuing = {key for site in sites for key in self.callers.of(site) if "." not in key[1]}
         registrars = {(path, name) for path, module in self.modules.items() for name in _registrars(module)}
         return frozenset(enqueuing | registrars)
 
@@ -46,7 +59,56 @@ class Linker:
         """Return the enqueues, then the guarded calls of functions whose enqueue may raise, each with its routes."""
         routes = self._routes()
         found = [*self.direct, *self._indirect()]
-        return tuple(replace(e, routes=tuple(routes.get((e.path, e.function), ()))) for e in found)
+        return tuple(
+            replace(e, routes=tuple(routes.get((e.path, e.function), ())), reached_from=self._reached_from(e))
+            for e in found
+        )
+
+    def _reached_from(self, enqueue: Enqueue) -> frozenset[str]:
+        if enqueue.function == MODULE_LEVEL:
+            return frozenset()
+        return frozenset(map(self._identity, self.callers.of((enqueue.path, enqueue.function))))
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return every HTTP route of the files that were searched."""
+        return tuple(
+            Route(*answer, self._identity((module.path, function.qualname)), module.path, function.line)
+            for module in self.modules.values()
+            for function in module.decorated
+            for raw in function.decorators
+            if (answer := route_of(raw)) is not None
+        )
+
+    def non_tasks(self) -> tuple[NonTask, ...]:
+        """Return the calls of a task's verb on a function of the target that is no task.
+
+        Only functions of a module, without decorators or with those of routes: what another decorator makes of a
+        function is not known here.
+        """
+        return tuple(found for module in self.modules.values() for found in self._non_tasks(module))
+
+    def _non_tasks(self, module: ModuleFacts) -> Iterator[NonTask]:
+        for call in module.enqueues:
+            if call.verb not in _VERBS_OF_TASKS_ONLY:
+                continue
+            symbols = tuple(self.resolver.resolve_all(call.target, module.path, call.function))
+            symbol = symbols[0] if len(symbols) == 1 else None
+            function = self.resolver.function(symbol)
+            if symbol is None or function is None or "." in symbol.name:
+                continue
+            as_route = [route_of(raw) is not None for raw in function.decorators]
+            if all(as_route):
+                yield NonTask(
+                    path=module.path,
+                    line=call.line,
+                    function=call.function,
+                    verb=call.verb,
+                    target=call.target,
+                    text=call.text,
+                    identity=self._identity((symbol.path, symbol.name)),
+                    defined=f"{symbol.path}:{function.line}",
+                    as_route=bool(as_route),
+                )
 
     def _enqueues(self, module: ModuleFacts) -> Iterator[Enqueue]:
         for call in module.enqueues:

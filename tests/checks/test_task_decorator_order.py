@@ -29,7 +29,7 @@ def break_order(root: Path, module: str) -> None:
 
 
 def found(root: Path) -> list[Finding]:
-    return list(task_decorator_order.detect(Source.read(root)))
+    return [item for item in task_decorator_order.detect(Source.read(root)) if isinstance(item, Finding)]
 
 
 def write(root: Path, text: str, name: str = "jobs.py") -> Path:

@@ -37,23 +37,23 @@ def test_everything_is_chosen_by_default(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    "select", [("TSK",), ("tsk",), ("TSK001", "TSK002"), ("TSK001,TSK002",), (" TSK001 , tsk002 ",)]
+    "select", [("EMB", "VEC"), ("emb,vec",), ("EMB001", "VEC001"), ("EMB001,VEC001",), (" EMB001 , vec001 ",)]
 )
 def test_codes_prefixes_and_lists_are_understood(tmp_path: Path, select: tuple[str, ...]):
-    assert chosen(tmp_path, select=select) == ["TSK001", "TSK002"]
+    assert chosen(tmp_path, select=select) == ["EMB001", "VEC001"]
 
 
 def test_what_is_ignored_is_left_out(tmp_path: Path):
-    assert chosen(tmp_path, select=("TSK",), ignore=("TSK002",)) == ["TSK001"]
+    assert chosen(tmp_path, select=("PGS",), ignore=("PGS002",)) == ["PGS001"]
     assert "TSK001" not in chosen(tmp_path, ignore=("TSK",))
     assert chosen(tmp_path, ignore=("ALL",)) == []
 
 
 def test_the_configuration_chooses_and_the_command_line_wins(tmp_path: Path):
-    text = 'select = ["TSK", "EMB"]\nignore = "TSK002"\n'
-    assert chosen(tmp_path, text) == ["EMB001", "TSK001"]
-    assert chosen(tmp_path, text, select=("TSK",)) == ["TSK001", "TSK002"]
-    assert chosen(tmp_path, text, ignore=("EMB",)) == ["TSK001"]
+    text = 'select = ["PGS", "WRK"]\nignore = "PGS002"\n'
+    assert chosen(tmp_path, text) == ["PGS001", "WRK001"]
+    assert chosen(tmp_path, text, select=("PGS",)) == ["PGS001", "PGS002"]
+    assert chosen(tmp_path, text, ignore=("WRK",)) == ["PGS001"]
 
 
 def test_tags_and_offline_narrow_the_choice(tmp_path: Path):
@@ -73,7 +73,7 @@ def test_what_matches_nothing_is_a_mistake(tmp_path: Path, selection: dict):
 def test_a_run_says_when_of_what_and_with_what(tmp_path: Path):
     (tmp_path / "app.py").write_text("LIMIT = 1\n")
     (tmp_path / "doctor.toml").write_text('fail_on = "warning"\n[target]\nname = "backend"\n')
-    run = examine(Target.at(tmp_path), Selection(select=("TSK", "DOC010")), Output())
+    run = examine(Target.at(tmp_path), Selection(select=("TSK001", "TSK002", "DOC010")), Output())
     assert re.fullmatch(r"\d{8}T\d{6}Z-[0-9a-f]{4}", run.id)
     assert abs((datetime.now(UTC) - run.started_at).total_seconds()) < 60
     assert run.version == run.versions["doctor"] == __version__

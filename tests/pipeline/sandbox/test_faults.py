@@ -17,6 +17,7 @@ NAMES = (
     "agent-config-missing",
     "model-not-available",
     "enqueue-error-swallowed",
+    "embedding-not-queued",
     "null-embeddings",
 )
 # Everything that a fault may touch. The history's numbers and times are new each time, its texts are not.

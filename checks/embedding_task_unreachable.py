@@ -1,0 +1,150 @@
+"""The task that embeds rows is enqueued by no task of the chain, so new rows never get a vector.
+
+## What it finds
+A task whose name says that it embeds (`embed_messages_batch_task`), in a target whose tasks enqueue one another, when
+it is reached from no task, and from no HTTP route but those that are there for embedding by hand.
+
+## Why it hurts
+The task works when somebody calls it by hand, so every test of it passes. Every row that the chain stores stays
+without a vector, and search returns nothing, without an error.
+
+## How it is told from its look-alikes
+Calls are followed through functions, methods and files: a task that calls a function that enqueues counts. A scheduled
+task counts as part of the chain. A route that takes documents in and embeds them at once is right, and a target
+whose tasks do not enqueue one another is left alone.
+
+## How to fix
+By hand: enqueue the embedding where the chain ends, after the rows are committed. A failed enqueue must not fail the
+task whose work is already stored; write the failure down instead. The rows of before need a backfill (EMB001).
+
+## False positives
+Rows that are embedded by a listener of the database or by another application.
+"""
+
+import re
+from collections.abc import Iterator
+
+from doctor.api import (
+    DecoratedFunction,
+    Enqueue,
+    Evidence,
+    EvidenceKind,
+    Example,
+    Finding,
+    FixOption,
+    Mechanism,
+    Resource,
+    Route,
+    Severity,
+    Source,
+    chain_ends,
+    check,
+    is_scheduled,
+)
+
+EMBEDS = re.compile(r"embed|vectori[sz]e", re.IGNORECASE)
+BY_HAND = re.compile(r"embed|vectori[sz]e|backfill|reindex", re.IGNORECASE)
+"""Names of routes that exist in order to embed."""
+
+_BROKER = "from taskiq_nats import PullBasedJetStreamBroker\n\nbroker = PullBasedJetStreamBroker()\n"
+_APP = """\
+from fastapi import APIRouter
+
+from app.broker import broker
+
+router = APIRouter()
+
+
+@broker.task
+async def embed_messages(ids: list[int]) -> None:
+    pass
+
+
+@broker.task
+async def score_message(message_id: int) -> None:
+{score}
+
+@broker.task
+async def save_message(text: str) -> None:
+    await score_message.kiq(1)
+
+
+@router.post("/webhook")
+async def receive(text: str) -> None:
+    await save_message.kiq(text)
+
+
+@router.post("/embeddings/{{message_id}}")
+async def embed_one(message_id: int) -> None:
+    await embed_messages.kiq([message_id])
+
+
+async def queue_embedding(message_id: int) -> None:
+    await embed_messages.kiq([message_id])
+"""
+_MANUAL_ONLY = _APP.format(score="    print(message_id)\n")
+_THROUGH_A_FUNCTION = _APP.format(score="    await queue_embedding(message_id)\n")
+
+
+@check(
+    "TSK005",
+    "embedding-task-unreachable",
+    severity=Severity.ERROR,
+    tags=["static"],
+    timeout=20.0,
+    mechanisms=[
+        Mechanism("TSK005", "EMB001", "nothing asks for the vectors of new rows", ("task", "stage")),
+        Mechanism("TSK005", "CHN001", "the stage's task is never enqueued by the chain", ("task",)),
+    ],
+    bad=[Example("only a manual route embeds", {"app/broker.py": _BROKER, "app/tasks.py": _MANUAL_ONLY})],
+    good=[
+        Example("the chain embeds through a function", {"app/broker.py": _BROKER, "app/tasks.py": _THROUGH_A_FUNCTION})
+    ],
+)
+def embedding_task_unreachable(source: Source) -> Iterator[Finding]:
+    """Look at what each embedding task is reached from."""
+    tasks = {task.id: task for task in source.tasks()}
+    embedding = {identity for identity, task in tasks.items() if EMBEDS.search(task.name)}
+    ends = [task for task in chain_ends(source) if task.id not in embedding]
+    if not ends:
+        return
+    for identity in sorted(embedding):
+        sites = source.enqueues(identity)
+        callers = {caller for site in sites for caller in site.reached_from}
+        in_the_chain = (callers & tasks.keys()) - {identity} or is_scheduled(tasks[identity])
+        taken_in = [route for route in source.routes() if route.function in callers and not _by_hand(route)]
+        if not in_the_chain and not taken_in:
+            yield _finding(tasks[identity], sites, ends)
+
+
+def _by_hand(route: Route) -> bool:
+    return bool(BY_HAND.search(route.url) or BY_HAND.search(route.function))
+
+
+def _finding(task: DecoratedFunction, sites: tuple[Enqueue, ...], ends: list[DecoratedFunction]) -> Finding:
+    who = "only a route that is called by hand does" if sites else "nothing does"
+    last = ends[-1]
+    return Finding(
+        code="TSK005",
+        resource=Resource("task", task.id, task.path, task.line),
+        symptom=f"no task of the chain enqueues `{task.name}`; {who}",
+        cause=f"`{last.name}` ends the chain without enqueuing `{task.name}`",
+        severity=Severity.ERROR,
+        impacts=("new rows never get a vector", "search does not find them"),
+        evidence=(
+            *(Evidence(EvidenceKind.CODE, f"{site.path}:{site.line}", site.text) for site in sites[:3]),
+            *(
+                Evidence(EvidenceKind.CODE, f"{end.path}:{end.line}", f"def {end.name}(…):  # ends here")
+                for end in ends[:3]
+            ),
+        ),
+        rule="a task runs only when something enqueues it",
+        fixes=(
+            FixOption.by_hand(
+                f"at the end of `{last.name}` ({last.path}:{last.line}), after its rows are committed: "
+                f"`await {task.name}.kiq(ids)`, in a `try` whose handler writes the failure down",
+                "only you know which rows are new there; the rows of before need `doctor fix EMB001`",
+            ),
+        ),
+        validation="doctor check --select TSK005; then new rows have vectors",
+    )

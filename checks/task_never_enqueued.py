@@ -1,0 +1,109 @@
+"""A task is registered and nothing in the source enqueues it.
+
+## What it finds
+A function registered with TaskIQ, Celery or Dramatiq whose name no enqueue of the target leads to.
+
+## Why it hurts
+Mostly it does not: it is dead code, or work that somebody believes is done. `doctor graph` shows such tasks without an
+arrow that leads to them.
+
+## How it is told from its look-alikes
+Silent where the task is scheduled (`schedule=[…]`, `cron`), or where its name stands as a text somewhere else in the
+target, as in `send_task("app.tasks.clean")` or a beat schedule. Where the task fills embeddings and the chain never
+enqueues it, that is an error of its own (TSK005).
+
+## How to fix
+Enqueue it where its work is needed, or delete it.
+
+## False positives
+A task that another application enqueues by its name.
+"""
+
+from collections.abc import Iterator
+
+from doctor.api import (
+    DecoratedFunction,
+    Evidence,
+    EvidenceKind,
+    Example,
+    Finding,
+    FixOption,
+    Resource,
+    Role,
+    Severity,
+    Source,
+    check,
+    never_enqueued,
+)
+
+_BROKER = "from taskiq_nats import PullBasedJetStreamBroker\n\nbroker = PullBasedJetStreamBroker()\n"
+_FORGOTTEN = """\
+from app.broker import broker
+
+
+@broker.task
+async def remove_old_rows() -> None:
+    pass
+"""
+_ENQUEUED = """\
+from app.broker import broker
+
+
+@broker.task
+async def remove_old_rows() -> None:
+    pass
+
+
+@broker.task(schedule=[{"cron": "0 3 * * *"}])
+async def summarise() -> None:
+    await remove_old_rows.kiq()
+"""
+_BY_NAME = """\
+from celery import Celery, shared_task
+
+app = Celery()
+
+
+@shared_task
+def clean() -> None:
+    pass
+
+
+def start() -> None:
+    app.send_task("jobs.clean")
+"""
+
+
+@check(
+    "TSK004",
+    "task-never-enqueued",
+    severity=Severity.INFO,
+    tags=["static"],
+    timeout=20.0,
+    bad=[Example("nothing enqueues the task", {"app/broker.py": _BROKER, "app/tasks.py": _FORGOTTEN})],
+    good=[
+        Example("a scheduled task enqueues it", {"app/broker.py": _BROKER, "app/tasks.py": _ENQUEUED}),
+        Example("it is sent by its name", {"jobs.py": _BY_NAME}),
+    ],
+)
+def task_never_enqueued(source: Source) -> Iterator[Finding]:
+    """Look for an arrow to each task."""
+    for task in never_enqueued(source):
+        yield _finding(task)
+
+
+def _finding(task: DecoratedFunction) -> Finding:
+    return Finding(
+        code="TSK004",
+        resource=Resource("task", task.id, task.path, task.line),
+        symptom=f"nothing enqueues the task `{task.name}`",
+        cause=f"no enqueue of the target leads to `{task.id}`",
+        severity=Severity.INFO,
+        role=Role.ADVICE,
+        evidence=(
+            Evidence(EvidenceKind.CODE, f"{task.path}:{task.line}", f"def {task.name}(…):"),
+            *(Evidence(EvidenceKind.CODE, f"{task.path}:{use.line}", use.text) for use in task.decorators[:2]),
+        ),
+        fixes=(FixOption.by_hand("enqueue it, or delete it", "only you know whether its work is wanted"),),
+        validation="doctor graph",
+    )

@@ -1,0 +1,117 @@
+"""``doctor graph``: the task graph, as the source shows it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from doctor.commands.options import configuration_option, open_target, path_argument, presentation_options
+from doctor.commands.output import Output, write_file
+from doctor.redaction import printable
+from doctor.source.index import Source
+from doctor.task_graph import Node, NodeKind, TaskGraph, task_graph
+from doctor.verdict import ExitCode
+
+_MERMAID = {
+    NodeKind.ROUTE: '{id}(["{text}"])',
+    NodeKind.SCHEDULE: '{id}{{{{"{text}"}}}}',
+    NodeKind.CODE: '{id}>"{text}"]',
+    NodeKind.TASK: '{id}["{text}"]',
+    NodeKind.TABLE: '{id}[("{text}")]',
+}
+_DOT = {
+    NodeKind.ROUTE: "oval",
+    NodeKind.SCHEDULE: "hexagon",
+    NodeKind.CODE: "cds",
+    NodeKind.TASK: "box",
+    NodeKind.TABLE: "cylinder",
+}
+
+
+@click.command("graph")
+@path_argument
+@click.option(
+    "--format", "form", type=click.Choice(["mermaid", "dot", "json"]), default="mermaid", help="Which one (mermaid)."
+)
+@click.option("-o", "--output", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
+@configuration_option
+@presentation_options
+def graph_command(path: Path, form: str, file: Path | None, configuration: Path | None, output: Output) -> int:
+    """Draw routes and schedules, the tasks that they enqueue, and the tables that tasks write.
+
+    Reads the source and nothing else. A task to which no arrow leads stands alone, marked as never enqueued. Mermaid is
+    shown by GitHub, GitLab and most editors; DOT is for Graphviz.
+
+    \b
+    Exit codes: 0 drawn   3 there are no tasks here
+    """
+    target = open_target(path, configuration)
+    graph = task_graph(Source.read(target.root / target.configuration.target.source, for_graph=True))
+    forms: dict[str, Callable[[TaskGraph], str]] = {"mermaid": mermaid, "dot": dot, "json": as_json}
+    text = forms[form](graph)
+    if file is None:
+        output.write(text)
+    else:
+        write_file(file, text)
+        output.tell(f"wrote {file}")
+    return int(ExitCode.OK if any(node.kind is NodeKind.TASK for node in graph.nodes) else ExitCode.INCOMPLETE)
+
+
+def mermaid(graph: TaskGraph) -> str:
+    """Return a Mermaid flowchart; texts are reduced to what Mermaid cannot misread."""
+    names = _ids(graph)
+    lines = ["flowchart LR"]
+    lines += [f"    {_MERMAID[node.kind].format(id=names[node], text=_plain(_text(node)))}" for node in graph.nodes]
+    lines += [
+        f"    {names[cause]} --> {names[effect]}"
+        for cause, effect in dict.fromkeys((edge.cause, edge.effect) for edge in graph.edges)
+    ]
+    for node in graph.without_cause():
+        lines += [f"    {names[node]} -.- {names[node]}x[/never enqueued/]"]
+    return "\n".join(lines) + "\n"
+
+
+def dot(graph: TaskGraph) -> str:
+    """Return a Graphviz digraph."""
+    names = _ids(graph)
+    alone = set(graph.without_cause())
+    lines = ["digraph tasks {", "    rankdir=LR;"]
+    for node in graph.nodes:
+        style = ', style=dashed, xlabel="never enqueued"' if node in alone else ""
+        lines.append(f'    {names[node]} [label="{_plain(_text(node))}", shape={_DOT[node.kind]}{style}];')
+    lines += [
+        f"    {names[cause]} -> {names[effect]};"
+        for cause, effect in dict.fromkeys((edge.cause, edge.effect) for edge in graph.edges)
+    ]
+    return "\n".join([*lines, "}"]) + "\n"
+
+
+def as_json(graph: TaskGraph) -> str:
+    """Return nodes, edges by the numbers of their nodes, and the tasks that nothing enqueues."""
+    place = {node: number for number, node in enumerate(graph.nodes)}
+    document = {
+        "nodes": [asdict(node) for node in graph.nodes],
+        "edges": [{"from": place[edge.cause], "to": place[edge.effect], "place": edge.place} for edge in graph.edges],
+        "never_enqueued": [node.name for node in graph.without_cause()],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _ids(graph: TaskGraph) -> dict[Node, str]:
+    return {node: f"{node.kind[0]}{number}" for number, node in enumerate(graph.nodes)}
+
+
+def _text(node: Node) -> str:
+    """Return a short name: of a task or function the last two parts, which are its module and its own name."""
+    if node.kind in (NodeKind.TASK, NodeKind.CODE):
+        return ".".join(node.name.split(".")[-2:])
+    return node.name
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^\w .,:;/{}*+=-]", "", printable(text)).replace("{", "(").replace("}", ")")[:90]

@@ -1,0 +1,62 @@
+"""Who calls what, backwards: from the functions that matter to the tasks and routes from which they are reached."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from doctor.source.module_facts import ModuleFacts
+from doctor.source.resolve import Resolver, SymbolKind
+
+FunctionKey = tuple[str, str]
+"""A function: path and qualified name."""
+
+
+class Callers:
+    """The calls among ``modules``. A call is looked up only when somebody asks who calls a function of that name."""
+
+    def __init__(self, resolver: Resolver, modules: Mapping[str, ModuleFacts]) -> None:
+        self._resolver = resolver
+        self._modules = modules
+        self._sites: dict[str, list[tuple[FunctionKey, str]]] = defaultdict(list)
+        for path, module in modules.items():
+            for function in module.functions.values():
+                for call in function.calls:
+                    self._sites[call.rpartition(".")[2]].append(((path, function.qualname), call))
+        self._direct: dict[FunctionKey, frozenset[FunctionKey]] = {}
+
+    def of(self, function: FunctionKey) -> frozenset[FunctionKey]:
+        """Return the function and all from which it is reached, however many calls away."""
+        found, frontier = {function}, [function]
+        while frontier:
+            for caller in self._callers(frontier.pop()):
+                if caller not in found:
+                    found.add(caller)
+                    frontier.append(caller)
+        return frozenset(found)
+
+    def _callers(self, function: FunctionKey) -> frozenset[FunctionKey]:
+        if function not in self._direct:
+            name = function[1].rpartition(".")[2]
+            around = function[1].rpartition(".<locals>.")[0]
+            found = {site for site, call in self._sites.get(name, ()) if self._callee(call, *site) == function}
+            if around:  # a function inside another one runs when that one runs
+                found.add((function[0], around))
+            self._direct[function] = frozenset(found)
+        return self._direct[function]
+
+    def _callee(self, call: str, path: str, scope: str) -> FunctionKey | None:
+        """Return the function of the target that a call as written means, methods of known objects included."""
+        owner, _, name = call.rpartition(".")
+        if owner in ("self", "cls"):
+            method = f"{scope.partition('.<locals>.')[0].rpartition('.')[0]}.{name}"
+            return (path, method) if method in self._modules[path].functions else None
+        for symbol in self._resolver.resolve_all(call, path, scope):
+            if symbol.kind is SymbolKind.FUNCTION:
+                return symbol.path, symbol.name
+            if symbol.kind is SymbolKind.VALUE and symbol.attribute and "." not in symbol.attribute:
+                made_by = self._resolver.resolve(symbol.callee, symbol.path, symbol.scope)
+                owner_class = self._resolver.class_of(made_by)
+                if made_by is not None and owner_class is not None:
+                    return made_by.path, f"{owner_class.qualname}.{symbol.attribute}"
+        return None
