@@ -58,6 +58,7 @@ from doctor.model import (
     Severity,
     StageResult,
     Status,
+    Suppression,
     Target,
     Unexplained,
     Verification,
@@ -91,6 +92,7 @@ from doctor.source.facts import (
     Wrapping,
 )
 from doctor.source.index import Source
+from doctor.suppression import comment_problem
 from doctor.task_graph import TaskGraph, chain_ends, is_scheduled, never_enqueued, task_graph
 from doctor.verdict import ExitCode, exit_code, fails_gate, status_sentence, status_word
 
@@ -162,6 +164,7 @@ __all__ = [
     "Stage",
     "StageResult",
     "Status",
+    "Suppression",
     "Target",
     "TaskGraph",
     "Unexplained",
@@ -177,6 +180,7 @@ __all__ = [
     "check",
     "checks_in",
     "column_types",
+    "comment_problem",
     "dead_letters",
     "difference",
     "embedding_counts",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from typing_extensions import TypeAliasType
@@ -394,6 +394,16 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Suppression:
+    """A finding that was taken out of the results: by what (``path:line`` of a comment), why, and until which day."""
+
+    finding: Finding
+    origin: str
+    reason: str
+    until: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """Everything one run learned and did: the only thing that reports render from."""
 
@@ -412,6 +422,8 @@ class Run:
     fail_on: str = Severity.ERROR.value
     """Lowest severity that fails the gate, or ``never``."""
     schema_version: str = "1"
+    suppressions: tuple[Suppression, ...] = ()
+    """What was left out of the latest results, and why."""
 
     def finding(self, fingerprint: str) -> Finding:
         """Return the finding with this fingerprint, the state before repairs first.

@@ -8,7 +8,7 @@ from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from typing import Any
 
-from doctor.api import Finding, Presentation, Report, Run, Severity, Status, exit_code, status_word
+from doctor.api import Finding, Presentation, Report, Run, Severity, Status, Suppression, exit_code, status_word
 
 
 def render(run: Run, presentation: Presentation) -> str:
@@ -44,7 +44,16 @@ def document(run: Run) -> dict[str, Any]:
         "diagnosis": asdict(run.diagnosis),
         "repairs": [asdict(repair) for repair in run.repairs],
         "verification": None if run.verification is None else asdict(run.verification),
-        "suppressions": [],
+        "suppressions": [_suppression(each) for each in run.suppressions],
+    }
+
+
+def _suppression(suppression: Suppression) -> dict[str, Any]:
+    return {
+        "finding": _finding(suppression.finding),
+        "origin": suppression.origin,
+        "reason": suppression.reason,
+        "until": None if suppression.until is None else suppression.until.isoformat(),
     }
 
 

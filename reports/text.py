@@ -83,6 +83,7 @@ class _Screen:
         self._repairs()
         if self.run.after is not None:
             self._still_there()
+        self._ignored()
         self._next()
 
     def _line(self, text: Text | str = "", *, indent: int = 0, hang: int = 0) -> None:
@@ -194,6 +195,15 @@ class _Screen:
         if diagnosis.ruled_out and not self.presentation.quiet:
             ruled_out = " · ".join(f"{item.hypothesis} ({item.evidence})" for item in diagnosis.ruled_out)
             self._heading("RULED OUT", ruled_out)
+
+    def _ignored(self) -> None:
+        if self.presentation.quiet:
+            return
+        label = "IGNORED"
+        for each in self.run.suppressions:
+            until = f", until {each.until}" if each.until else ""
+            self._heading(label, f"{each.finding.code}  {each.finding.symptom} ({each.origin}: {each.reason}{until})")
+            label = ""
 
     def _unknown(self) -> None:
         for result in self.run.current:

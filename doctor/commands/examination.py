@@ -19,7 +19,11 @@ from doctor.diagnosis import diagnose
 from doctor.model import CheckResult, Mechanism, Run, Status
 from doctor.record import new_run_id
 from doctor.runner import Progress, run_checks
-from doctor.target import Target
+from doctor.source.collectors.ignore_comments import COLLECTOR as IGNORE_COMMENTS
+from doctor.source.collectors.ignore_comments import IgnoreComment
+from doctor.source.index import Source, SourceError
+from doctor.suppression import COMMENTS, suppress
+from doctor.target import NotConfiguredError, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,7 @@ async def examine_open(
         total_timeout=total_timeout or configuration.total_timeout,
         progress=progress,
     )
+    results, suppressions = suppress(results, await _ignore_comments(target, results), started_at.date())
     results += plugin_problems()
     return Run(
         id=new_run_id(started_at, secrets.token_hex(2)),
@@ -115,7 +120,21 @@ async def examine_open(
         versions={"doctor": __version__, "python": platform.python_version(), **target.versions()},
         configuration_fingerprint=target.loaded.fingerprint,
         fail_on=fail_on or configuration.fail_on,
+        suppressions=suppressions,
     )
+
+
+async def _ignore_comments(target: Target, results: Sequence[CheckResult]) -> tuple[IgnoreComment, ...]:
+    """Return the comments that silence findings; none where no check has read the source."""
+    asked = any(result.code == COMMENTS and result.status in (Status.PASS, Status.FAIL) for result in results)
+    located = any(finding.resource.path for result in results for finding in result.findings)
+    if not asked and not located:
+        return ()
+    try:
+        source: Source = await target.provide("source")
+    except (NotConfiguredError, SourceError):
+        return ()
+    return source.collected(IGNORE_COMMENTS)
 
 
 def mechanisms() -> list[Mechanism]:

@@ -172,7 +172,7 @@ async def repair_target(
         store.save(run)
         target.forget("source")
         again = await examine_open(target, chosen, timeout=timeout, total_timeout=total_timeout)
-    return with_after(run, again.before)
+    return replace(with_after(run, again.before), suppressions=again.suppressions)
 
 
 def with_after(run: Run, after: tuple[CheckResult, ...]) -> Run:

@@ -43,7 +43,7 @@ class Module:
         self.path = path
         self.name = name
         self.tree = tree
-        self._lines = lines
+        self.lines = lines
 
     @cached_property
     def nodes(self) -> tuple[ast.AST, ...]:
@@ -81,7 +81,7 @@ class Module:
 
     def line(self, number: int) -> str:
         """Return one line of the file, counted from 1, without the space around it."""
-        return self._lines[number - 1].strip() if 0 < number <= len(self._lines) else ""
+        return self.lines[number - 1].strip() if 0 < number <= len(self.lines) else ""
 
     def enclosing(self, line: int) -> str:
         """Return the qualified name of the innermost function around a line, or ``<module>``."""
