@@ -1,0 +1,118 @@
+"""Gives a TaskIQ broker a setting that it lacks: a queue group, a time-out of pulling, or a longer ack_wait.
+
+One keyword is added to one call; everything else in the file stays as it is. A stream or consumer that exists on the
+server keeps its old settings until it is changed or deleted there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from doctor.api import Fix, FixContext, Phase, Plan, RefusedError, Source, Writers, difference, read_source, transformed
+
+if TYPE_CHECKING:
+    import libcst
+
+SETTINGS = ("ack_wait", "pull_consume_timeout", "queue")
+DURABLE = "taskiq_durable"
+"""The name under which taskiq-nats 0.7 makes its consumer unless told otherwise; a consumer's configuration must carry
+the same."""
+
+
+async def plan(context: FixContext) -> Plan:
+    """Read the file again and add the keyword."""
+    source: Source = context.resources["source"]
+    arguments = {key: str(value) for key, value in context.arguments.items()}
+    path = arguments["path"]
+    file = source.root / path
+    before = read_source(file, path)
+    after = with_setting(before, int(arguments["line"]), arguments["setting"], arguments["value"])
+    return Plan(
+        summary=f"set {arguments['setting']} = {arguments['value']} on the broker in {path}",
+        preview=difference(before, after, path),
+        touches=(path,),
+        payload=(file, before, after),
+    )
+
+
+async def apply(context: FixContext, plan: Plan, writers: Writers) -> str:
+    """Write the file."""
+    writers.source.replace(*plan.payload)
+    return plan.summary
+
+
+def with_setting(content: bytes, line: int, setting: str, value: str) -> bytes:
+    """Return the file with ``setting`` given to the broker that is made on ``line``.
+
+    Raises:
+        NothingToDoError: no broker without it is made there.
+        RefusedError: the file does not parse, or the setting is none that this fix knows.
+    """
+    if setting not in SETTINGS:
+        raise RefusedError(f"{setting} is to be set by hand")
+    import libcst
+    from libcst.codemod import CodemodContext
+    from libcst.codemod.visitors import AddImportsVisitor
+    from libcst.metadata import PositionProvider
+
+    keyword = "consumer_config" if setting == "ack_wait" else setting
+
+    class _Add(libcst.CSTTransformer):
+        METADATA_DEPENDENCIES = (PositionProvider,)
+
+        def leave_Call(self, original_node: libcst.Call, updated_node: libcst.Call) -> libcst.Call:  # noqa: N802
+            position = self.get_metadata(PositionProvider, original_node).start
+            name = libcst.Module([]).code_for_node(original_node.func).rpartition(".")[2]
+            given = {argument.keyword.value for argument in original_node.args if argument.keyword is not None}
+            if position.line != line or not name.endswith("Broker") or keyword in given:
+                return updated_node
+            return _with_argument(updated_node, keyword, _value(setting, value, updated_node))
+
+    changed = transformed(content, _Add)
+    if setting != "ack_wait":
+        return changed
+    module = libcst.parse_module(changed)
+    context = CodemodContext()
+    AddImportsVisitor.add_needed_import(context, "nats.js.api", "ConsumerConfig")
+    return module.visit(AddImportsVisitor(context)).bytes
+
+
+def _value(setting: str, value: str, call: libcst.Call) -> libcst.BaseExpression:
+    import libcst
+
+    if setting != "ack_wait":
+        return libcst.parse_expression(value)
+    durable = next((a.value for a in call.args if a.keyword is not None and a.keyword.value == "durable"), None)
+    name = f'"{DURABLE}"' if durable is None else libcst.Module([]).code_for_node(durable)
+    return libcst.parse_expression(f"ConsumerConfig(durable_name={name}, ack_wait={value})")
+
+
+def _with_argument(call: libcst.Call, keyword: str, value: libcst.BaseExpression) -> libcst.Call:
+    """Add a keyword behind the last argument, in its style: on a line of its own where the others are."""
+    import libcst
+
+    tight = libcst.AssignEqual(
+        whitespace_before=libcst.SimpleWhitespace(""), whitespace_after=libcst.SimpleWhitespace("")
+    )
+    added = libcst.Arg(keyword=libcst.Name(keyword), value=value, equal=tight)
+    if not call.args:
+        return call.with_changes(args=[added])
+    *before, last = call.args
+    if not isinstance(last.comma, libcst.MaybeSentinel):  # a comma behind the last: one argument a line
+        space = before[-1].comma.whitespace_after if before and isinstance(before[-1].comma, libcst.Comma) else None
+        comma = libcst.Comma(whitespace_after=space or call.whitespace_before_args)
+        return call.with_changes(args=[*before, last.with_changes(comma=comma), added.with_changes(comma=last.comma)])
+    comma = libcst.Comma(whitespace_after=libcst.SimpleWhitespace(" "))
+    return call.with_changes(args=[*before, last.with_changes(comma=comma), added])
+
+
+BROKER_SETTINGS = Fix(
+    name="broker-settings",
+    title="give a broker the setting that it lacks",
+    phase=Phase.SOURCE,
+    needs=("source",),
+    reverts=True,
+    plan=plan,
+    apply=apply,
+    page=__doc__ or "",
+)

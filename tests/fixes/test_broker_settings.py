@@ -1,0 +1,72 @@
+"""One keyword is added to one call; the check is silent about it afterwards; a second time changes nothing."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from doctor.api import Finding, Source
+from doctor.checks.broker_settings import broker_settings
+from doctor.fix import NothingToDoError, RefusedError
+from doctor.fixes.broker_settings import with_setting
+
+ONE_LINE = b'from taskiq_nats import NatsBroker\r\n\r\nbroker = NatsBroker("nats://localhost")  # ours\r\n'
+SEVERAL = b"""\
+# The queue.
+from taskiq_nats import PullBasedJetStreamBroker
+
+broker = PullBasedJetStreamBroker(
+    "nats://localhost",
+    durable="ours",  # kept
+)
+"""
+
+
+def subjects(content: bytes, folder: Path) -> set[str]:
+    (folder / "broker.py").write_bytes(content)
+    found = broker_settings.detect(Source.read(folder))
+    return {item.subject.rpartition(" ")[2] for item in found if isinstance(item, Finding)}
+
+
+def test_a_queue_group_is_added_behind_the_address(tmp_path: Path) -> None:
+    after = with_setting(ONE_LINE, 3, "queue", '"workers"')
+    assert after == ONE_LINE.replace(b'"nats://localhost"', b'"nats://localhost", queue="workers"')
+    assert subjects(ONE_LINE, tmp_path) == {"queue"}
+    assert subjects(after, tmp_path) == set()
+
+
+def test_a_time_out_gets_a_line_of_its_own_where_the_others_have_one(tmp_path: Path) -> None:
+    after = with_setting(SEVERAL, 4, "pull_consume_timeout", "1")
+    assert after == SEVERAL.replace(
+        b'    durable="ours",  # kept\n', b'    durable="ours",\n    pull_consume_timeout=1,  # kept\n'
+    )
+    assert "pull_consume_timeout" not in subjects(after, tmp_path)
+
+
+def test_a_longer_wait_brings_its_import_and_the_consumers_own_name(tmp_path: Path) -> None:
+    after = with_setting(SEVERAL, 4, "ack_wait", "600")
+    assert b"from nats.js.api import ConsumerConfig\n" in after
+    assert b'consumer_config=ConsumerConfig(durable_name="ours", ack_wait=600)' in after
+    ast.parse(after)
+    assert "ack_wait" not in subjects(after, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("queue", '"workers"'), ("pull_consume_timeout", "1"), ("ack_wait", "600")]
+)
+def test_a_second_time_changes_nothing(setting: str, value: str) -> None:
+    after = with_setting(SEVERAL, 4, setting, value)
+    line = next(number for number, text in enumerate(after.splitlines(), 1) if b"= PullBased" in text)
+    with pytest.raises(NothingToDoError):
+        with_setting(after, line, setting, value)
+
+
+def test_another_line_and_another_setting_are_refused() -> None:
+    with pytest.raises(NothingToDoError):
+        with_setting(ONE_LINE, 1, "queue", '"workers"')
+    with pytest.raises(RefusedError):
+        with_setting(ONE_LINE, 3, "stream_config", "None")
+    with pytest.raises(RefusedError):
+        with_setting(b"def", 1, "queue", '"workers"')
