@@ -69,6 +69,14 @@ def _leaves(value: Any) -> Iterable[str]:
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """How many tasks were withdrawn, and how many of those somebody had taken and not finished."""
+
+    withdrawn: int
+    taken: int
+
+
+@dataclass(frozen=True, slots=True)
 class TaskQueue:
     """The target's queue from one message on: what was there before the canaries is not looked at."""
 
@@ -88,8 +96,11 @@ class TaskQueue:
         last = next((stream.last_sequence for stream in await nats.streams() if stream.name == name), 0)
         return cls(nats, name, subject, last + 1)
 
-    async def settle(self, traces: Callable[[], Awaitable[Traces]]) -> int:
-        """Wait until no task of the canaries is left; withdraw those that nobody works on, and return how many.
+    async def settle(self, traces: Callable[[], Awaitable[Traces]]) -> Settled:
+        """Wait until no task of the canaries is left; withdraw those that nobody works on.
+
+        Tasks that a worker has taken are waited for longer, and withdrawn too in the end, so that they are not
+        delivered again; what the worker then still does is not known.
 
         Raises:
             NatsError: see `doctor.resources.nats`.
@@ -102,12 +113,23 @@ class TaskQueue:
             sequences = {message.sequence for message in waiting}
             if sequences != seen:
                 seen, changed = sequences, now
-            if now > end or now - changed > STANDSTILL:
+            taken = await self._taken(sequences) if now - changed > STANDSTILL else set()
+            if now > end or (now - changed > STANDSTILL and not taken):
                 for message in waiting:
                     await self.nats.delete_message(message)
-                return len(waiting)
+                return Settled(len(waiting), len(taken))
             await asyncio.sleep(POLL)
-        return 0
+        return Settled(0, 0)
+
+    async def _taken(self, sequences: set[int]) -> set[int]:
+        """Return those that were delivered to somebody who has not acknowledged them."""
+        consumers = await self.nats.consumers(self.stream)
+        return {
+            sequence
+            for sequence in sequences
+            for consumer in consumers
+            if consumer.num_ack_pending and consumer.ack_floor_sequence < sequence <= consumer.delivered_sequence
+        }
 
     async def _tasks(self, traces: Traces) -> list[StoredMessage]:
         found = []

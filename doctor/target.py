@@ -170,7 +170,7 @@ class Target:
         remote = (instance for instance in self._instances.values() if not instance.is_loopback)
         found = [instance.endpoint for instance in remote]
         api = self.variable(self.configuration.target.api_env)
-        if api is not None and not is_loopback(urlsplit(api.value).hostname or ""):
+        if api is not None and not is_loopback(_host_of(api.value)):
             found.append(Endpoint("api", redact(api.value), api.origin))
         return tuple(found)
 
@@ -186,3 +186,10 @@ class Target:
 
 async def _awaited(open_it: Callable[[], Awaitable[Any]]) -> Any:
     return await open_it()
+
+
+def _host_of(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or "localhost"
+    except ValueError:
+        return "localhost"  # nothing can be sent to what is no address; who wants to send refuses it

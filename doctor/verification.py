@@ -17,14 +17,16 @@ import httpx
 from psycopg import sql
 
 from doctor.canary import Canaries, recognises
-from doctor.canary_rows import CanaryRows
+from doctor.canary_cleanup import clean_up, records_of
+from doctor.canary_record import CanaryRecord
 from doctor.canary_tasks import TaskQueue
 from doctor.chain import Chain, Stage
-from doctor.chain_progress import stalled_rows
 from doctor.model import StageResult, Verification
+from doctor.proof_conditions import require_conditions
 from doctor.redaction import bounded, redact
 from doctor.resources.database import Database
-from doctor.resources.nats import NatsError
+from doctor.resources.http_answer import NoAnswerError, ask
+from doctor.resources.nats import JetStreamDisabled, NatsError, StreamNotFound
 from doctor.resources.unreachable import ResourceUnreachable
 from doctor.target import NotConfiguredError, Target
 from doctor.writers import identifier
@@ -33,10 +35,6 @@ POLL = 0.1
 HTTP_TIMEOUT = 10.0
 FOUND_BEST = 5
 """A canary counts as found when its text is among so many best hits for its own words."""
-
-
-class VerificationRefusedError(Exception):
-    """The verification would not be safe or not be possible; the message says why and what to do."""
 
 
 @dataclass(slots=True)
@@ -78,27 +76,40 @@ async def verify(
         entry. ResourceUnreachable, NotConfiguredError: the database is not there.
     """
     started_at = datetime.now(UTC)
-    walk = await _prepare(target, canaries, deadline, progress)
-    afterwards = "keeps them" if keep else "removes them again, with what came of them"
-    notice(f"writes {canaries.count} messages marked {canaries.marker} through {walk.chain.entry} and {afterwards}")
-    since = await walk.database.scalar("SELECT now()")
-    queue = None if keep else await _queue(target, walk.chain)
-    cleaned = ""
+    chain = target.chain()
+    database: Database = await target.provide("database")
+    base = await require_conditions(target, chain, canaries, database)
+    walk = _Walk(target, chain, database, base, canaries, deadline, progress)
+    records = records_of(target)
     try:
+        queue = await _queue(target, chain)
+    except (ResourceUnreachable, NatsError) as error:
+        walk.add(_result(walk, "received", 0, canaries.count, False, redact(f"nothing was sent: {error}")))
+        return _verification(walk, started_at, "", keep=keep)
+    afterwards = "keeps them" if keep else "removes them again, with what came of them"
+    notice(f"writes {canaries.count} messages marked {canaries.marker} through {chain.entry} and {afterwards}")
+    record = CanaryRecord(canaries, await database.scalar("SELECT now()"))
+    if keep:
         await _follow(walk)
-    except asyncio.CancelledError:
-        notice("interrupted: " + ("the canaries stay" if keep else await _clean_up(walk, queue, since)))
-        raise
-    except BaseException:
-        if not keep:
-            await _clean_up(walk, queue, since)
-        raise
-    if not keep:
-        cleaned = "; " + await _clean_up(walk, queue, since)
+        return _verification(walk, started_at, "", keep=True)
+    with records.under_way(record):
+        try:
+            await _follow(walk)
+        except asyncio.CancelledError:
+            notice(f"interrupted: {await clean_up(database, chain, records, record, queue)}")
+            raise
+        except BaseException:
+            await clean_up(database, chain, records, record, queue)
+            raise
+        cleaned = await clean_up(database, chain, records, record, queue)
+    return _verification(walk, started_at, f"; {cleaned}", keep=False)
+
+
+def _verification(walk: _Walk, started_at: datetime, cleaned: str, *, keep: bool) -> Verification:
     failed = next((stage for stage in walk.stages if not stage.passed), None)
     return Verification(
-        marker=canaries.marker,
-        canaries=canaries.count,
+        marker=walk.canaries.marker,
+        canaries=walk.canaries.count,
         stages=tuple(walk.stages),
         passed=failed is None,
         stopped_at=None if failed is None else failed.name,
@@ -109,48 +120,15 @@ async def verify(
 
 
 async def _queue(target: Target, chain: Chain) -> TaskQueue | None:
-    """Remember the end of the queue before the first canary; None where the queue is not known or does not answer."""
+    """Remember the end of the queue before the first canary; None where no stream keeps the tasks.
+
+    Raises:
+        ResourceUnreachable, NatsError: the queue does not answer, so that canaries could not be withdrawn from it.
+    """
     try:
         return await TaskQueue.from_now_on(await target.provide("nats"), chain.queue_subject)
-    except (NotConfiguredError, ResourceUnreachable, NatsError):
+    except (NotConfiguredError, StreamNotFound, JetStreamDisabled):
         return None
-
-
-async def _clean_up(walk: _Walk, queue: TaskQueue | None, since: datetime) -> str:
-    """Withdraw the canaries' tasks that nobody works on, then remove their rows; say what was done."""
-    withdrawn, warning = 0, ""
-    async with CanaryRows.of(walk.database, walk.chain, walk.canaries, since) as rows:
-        try:
-            withdrawn = 0 if queue is None else await queue.settle(rows.traces)
-        except NatsError as error:
-            warning = f"; the queue could not be searched for tasks of the canaries ({error})"
-        removed = await rows.remove()
-    parts = [f"{count} {table}" for table, count in removed.items() if count]
-    parts += [f"{withdrawn} tasks nobody took"] if withdrawn else []
-    return f"removed {', '.join(parts) or 'nothing'}{warning}"
-
-
-async def _prepare(
-    target: Target, canaries: Canaries, deadline: float, progress: Callable[[StageResult], None]
-) -> _Walk:
-    chain = target.chain()
-    database: Database = await target.provide("database")
-    base = target.variable(target.configuration.target.api_env)
-    if base is None:
-        raise VerificationRefusedError("no API_URL in .env or the environment: where should the canaries be sent?")
-    if chain.isolated_by is None:
-        threshold = next((stage for stage in chain.stages if stage.threshold), None)
-        waiting = await stalled_rows(database, chain, threshold) if threshold else ()
-        raise VerificationRefusedError(
-            "canaries could share an extraction with other messages"
-            + (f" ({len(waiting)} wait now)" if waiting else "")
-            + ": name the column that keeps them apart as `isolated_by` in [chain]"
-        )
-    if canaries.count < chain.message_threshold:
-        raise VerificationRefusedError(
-            f"{canaries.count} canaries never reach the threshold of {chain.message_threshold}"
-        )
-    return _Walk(target, chain, database, base.value.rstrip("/"), canaries, deadline, progress)
 
 
 async def _follow(walk: _Walk) -> None:
@@ -174,17 +152,18 @@ async def _received(walk: _Walk) -> StageResult:
         if secret:
             headers[walk.chain.secret_header] = secret.reveal()
     accepted, complaint = 0, ""
+    end = time.monotonic() + walk.deadline
     async with httpx.AsyncClient(base_url=walk.base_url, timeout=HTTP_TIMEOUT, headers=headers) as client:
         for update in walk.canaries.updates(int(time.time())):
             try:
-                response = await client.request(method, path, json=update)
-            except httpx.HTTPError as error:
-                complaint = f"{type(error).__name__}: {error}"
+                answer = await ask(client, method, path, update, max(end - time.monotonic(), 0.001))
+            except NoAnswerError as error:
+                complaint = str(error)
                 break
-            if response.is_success:
+            if answer.is_success:
                 accepted += 1
             else:
-                complaint = f"{response.status_code} {bounded(response.text, 200)}"
+                complaint = f"{answer.status} {bounded(answer.text, 200)}"
     expected = walk.canaries.count
     detail = redact(complaint) or f"{walk.chain.entry} answered 2xx"
     return _result(walk, "received", accepted, expected, accepted == expected, detail)
@@ -254,13 +233,14 @@ async def _found(walk: _Walk) -> StageResult:
         embedded=sql.Identifier(embedded or walk.chain.content),
     )
     text = await walk.database.scalar(query)
+    question = {"query": text, "limit": FOUND_BEST, "threshold": 0.0}
     async with httpx.AsyncClient(base_url=walk.base_url, timeout=HTTP_TIMEOUT) as client:
         try:
-            response = await client.request(method, path, json={"query": text, "limit": FOUND_BEST, "threshold": 0.0})
-        except httpx.HTTPError as error:
-            return _result(walk, "found", 0, 1, False, redact(f"{type(error).__name__}: {error}"))
-    hit = response.is_success and walk.canaries.marker in response.text
-    detail = f"{walk.chain.search}" if hit else f"{response.status_code} {bounded(redact(response.text), 200)}"
+            answer = await ask(client, method, path, question, min(walk.deadline, HTTP_TIMEOUT))
+        except NoAnswerError as error:
+            return _result(walk, "found", 0, 1, False, redact(str(error)))
+    hit = answer.is_success and walk.canaries.marker in answer.text
+    detail = f"{walk.chain.search}" if hit else f"{answer.status} {bounded(redact(answer.text), 200)}"
     return _result(walk, "found", int(hit), 1, hit, detail)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import psycopg
 
+from doctor.canary_cleanup import sweep
 from doctor.commands.options import (
     configuration_option,
     open_target,
@@ -52,7 +53,7 @@ def undo_command(
     """Take back what `doctor fix` wrote in RUN (default: the last run that wrote anything).
 
     Files return byte for byte, rows column by column. What somebody changed since is left alone and named; the rest
-    is taken back.
+    is taken back. Canaries of a `doctor verify` that was killed are removed too.
 
     \b
     Exit codes: 0 all taken back, or nothing to do   1 something was left alone   2 no such run
@@ -60,9 +61,11 @@ def undo_command(
     target = open_target(path, configuration)
     require_permission(target, target_name)
     store = RunStore(target.root)
+    swept = asyncio.run(_sweep(open_target(path, configuration), output)) if run_id is None else 0
     run_id = run_id or last_with_journal(store)
     if run_id is None:
-        output.write("nothing to undo: no run here has written anything\n")
+        if not swept:
+            output.write("nothing to undo: no run here has written anything\n")
         return int(ExitCode.OK)
     journal = Journal(store.folder / run_id / "journal.jsonl")
     if not journal.path.exists():
@@ -84,6 +87,18 @@ class Standing:
     left_alone: int = 0
     sent: Counter[str] = field(default_factory=Counter)
     repairs: set[str | None] = field(default_factory=set)
+
+
+async def _sweep(target: Target, output: Output) -> int:
+    """Remove what proofs that were killed have left, and return how many there were."""
+    async with target:
+        try:
+            lines = await sweep(target)
+        except (ResourceUnreachable, NotConfiguredError) as error:
+            lines = [f"canaries of an interrupted proof stay: {error}"]
+    for line in lines:
+        output.write(f"swept       {line}\n")
+    return len(lines)
 
 
 def last_with_journal(store: RunStore) -> str | None:

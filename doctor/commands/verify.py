@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import signal
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from doctor.canary import Canaries
+from doctor.canary_cleanup import sweep
 from doctor.commands.options import (
     configuration_option,
     open_target,
@@ -20,11 +22,12 @@ from doctor.commands.options import (
 )
 from doctor.commands.output import Output
 from doctor.model import StageResult, Verification
+from doctor.proof_conditions import VerificationRefusedError
 from doctor.record import RecordError, RunStore
 from doctor.resources.unreachable import ResourceUnreachable
 from doctor.target import NotConfiguredError, Target
 from doctor.verdict import ExitCode
-from doctor.verification import VerificationRefusedError, verify
+from doctor.verification import verify
 
 
 @click.command("verify")
@@ -57,7 +60,9 @@ def verify_command(
         result = asyncio.run(verify_target(target, birds, deadline=deadline, keep=keep, output=output))
     except VerificationRefusedError as error:
         raise click.UsageError(f"refused: {error}") from error
-    except (ResourceUnreachable, NotConfiguredError) as error:
+    except asyncio.CancelledError as error:
+        raise click.Abort from error
+    except (ResourceUnreachable, NotConfiguredError, OSError) as error:
         output.write(f"cannot verify: {error}\n")
         return int(ExitCode.INCOMPLETE)
     append_to_last_run(target, result)
@@ -74,7 +79,16 @@ def new_canaries(count: int) -> Canaries:
 async def verify_target(
     target: Target, canaries: Canaries, *, deadline: float, keep: bool, output: Output
 ) -> Verification:
-    """Verify and show each stage as it is proved."""
+    """Verify and show each stage as it is proved; first sweep what an interrupted proof has left.
+
+    SIGTERM, by which CI and `timeout` end a command, ends it as Ctrl-C does: the canaries are removed.
+
+    Raises:
+        asyncio.CancelledError: it was interrupted; the canaries have been removed.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
     def show(stage: StageResult) -> None:
         mark = "✓" if stage.passed else "✗"
@@ -83,6 +97,8 @@ async def verify_target(
         )
 
     async with target:
+        for line in await sweep(target):
+            output.tell(line)
         return await verify(target, canaries, deadline=deadline, keep=keep, progress=show, notice=output.tell)
 
 

@@ -16,9 +16,9 @@ KINDS = ("NatsBroker", "PullBasedJetStreamBroker", "PushBasedJetStreamBroker")
 class BrokerCall:
     """One construction, assigned to ``name`` (empty: to none).
 
-    ``settings`` are the keywords given; ``ack_wait`` is in seconds, None where it cannot be read. ``limits``: the stream
-    has a limit or drops what is acknowledged. ``unknown``: keywords come from a dictionary, so that what is absent may
-    be given all the same.
+    ``settings`` are the keywords given; ``ack_wait`` is in seconds, None where it cannot be read. ``limits``: the
+    stream has a limit or drops what is acknowledged. ``unknown``: keywords come from a dictionary, so that what is
+    absent may be given all the same.
     """
 
     path: str
