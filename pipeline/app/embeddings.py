@@ -35,7 +35,7 @@ SELECT_TEXTS = sql.SQL("""
 """)
 # A row that was embedded or edited meanwhile keeps what it has.
 WRITE_VECTORS = sql.SQL("""
-    UPDATE {table} AS t SET embedding = v.embedding
+    UPDATE {table} AS t SET embedding = v.embedding, embedding_model = %(model)s
     FROM unnest(%(ids)b::bigint[], %(vectors)b::vector[], %(texts)b::text[]) AS v (id, embedding, text)
     WHERE t.id = v.id AND t.embedding IS NULL AND {text} = v.text
 """)
@@ -51,6 +51,11 @@ SELECT_KNOWN_IDS = sql.SQL("SELECT id FROM {table} WHERE id = ANY(%(ids)s) ORDER
 class _Row:
     id: int
     text: str
+
+
+def embedding_model() -> str:
+    """Return the configured model as rows name it: ``:latest`` is the tag that Ollama adds, so it says nothing."""
+    return get_settings().ollama_embedding_model.removesuffix(":latest")
 
 
 async def embed_rows(entity: Entity, ids: Sequence[int]) -> int:
@@ -112,6 +117,7 @@ async def _write(entity: Entity, usable: Sequence[tuple[_Row, Vector]]) -> int:
         "ids": [row.id for row, _ in usable],
         "vectors": [vector for _, vector in usable],
         "texts": [row.text for row, _ in usable],
+        "model": embedding_model(),
     }
     async with connection() as database:
         return (await database.execute(_for(WRITE_VECTORS, entity), values)).rowcount

@@ -15,7 +15,8 @@ SAVE_MESSAGE = """
     VALUES (%(external_id)s, %(chat_id)s, %(sender)s, %(content)s, %(sent_at)s, %(revised_at)s)
     ON CONFLICT (external_id) DO UPDATE
     SET content = excluded.content, revised_at = excluded.revised_at, importance_score = NULL, noise_class = NULL,
-        topic_id = NULL, extraction_id = NULL, claimed_at = NULL, embedding = NULL
+        topic_id = NULL, extraction_id = NULL, claimed_at = NULL, embedding = NULL,
+        embedding_model = NULL
     WHERE messages.content <> excluded.content
       AND (messages.revised_at IS NULL OR excluded.revised_at >= messages.revised_at)
 """

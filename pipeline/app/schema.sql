@@ -83,6 +83,8 @@ CREATE TABLE IF NOT EXISTS messages (
     claimed_at       timestamptz,
     embedding        vector({dimensions})
 );
+-- Which model the vector is from; NULL where something else wrote it. Vectors of two models cannot be compared.
+ALTER TABLE messages ADD COLUMN IF NOT EXISTS embedding_model text;
 CREATE INDEX IF NOT EXISTS messages_waiting ON messages (chat_id, created_at)
     WHERE importance_score IS NOT NULL AND topic_id IS NULL AND extraction_id IS NULL;
 CREATE INDEX IF NOT EXISTS messages_extraction ON messages (extraction_id);
@@ -103,6 +105,7 @@ CREATE TABLE IF NOT EXISTS atoms (
     embedding     vector({dimensions}),
     created_at    timestamptz NOT NULL DEFAULT now()
 );
+ALTER TABLE atoms ADD COLUMN IF NOT EXISTS embedding_model text;
 CREATE INDEX IF NOT EXISTS atoms_extraction ON atoms (extraction_id);
 CREATE INDEX IF NOT EXISTS atoms_topic ON atoms (topic_id);
 CREATE INDEX IF NOT EXISTS atoms_without_embedding ON atoms (id) WHERE embedding IS NULL;

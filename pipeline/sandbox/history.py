@@ -46,9 +46,9 @@ INSERT_ATOMS = """
     JOIN topics ON topics.chat_id = %(chat_id)s AND lower(topics.name) = lower(made.name)
     WHERE NOT EXISTS (SELECT FROM atoms WHERE atoms.chat_id = %(chat_id)s AND atoms.title = made.title)
 """
-FORGET_VECTORS = (
-    "UPDATE messages SET embedding = NULL WHERE chat_id = %(chat_id)s AND embedding IS NOT NULL",
-    "UPDATE atoms SET embedding = NULL WHERE chat_id = %(chat_id)s AND embedding IS NOT NULL",
+FORGET_VECTORS = tuple(
+    f"UPDATE {table} SET embedding = NULL, embedding_model = NULL WHERE chat_id = %(chat_id)s AND embedding IS NOT NULL"
+    for table in ("messages", "atoms")
 )
 REMOVE_UNEMBEDDED = (
     "DELETE FROM messages WHERE chat_id = %(chat_id)s AND embedding IS NULL",

@@ -10,6 +10,8 @@ import pytest
 
 from doctor.pipeline.app.embeddings import Entity, embed_rows
 from doctor.pipeline.app.language_models import ModelMissingError, ModelUnavailableError
+from doctor.pipeline.app.schema import apply_schema
+from doctor.pipeline.app.settings import get_settings
 from doctor.pipeline.app.tasks.embedding import embed_atoms_batch_task, embed_messages_batch_task
 from doctor.pipeline.app.vectors import VectorError, ZeroVectorError
 
@@ -129,3 +131,22 @@ async def test_requests_that_make_no_sense_are_refused(
     pipeline: Any, path: str, body: dict[str, Any] | None, status: int
 ) -> None:
     assert (await pipeline.http.post(f"/api/v1/embeddings/{path}", json=body)).status_code == status
+
+
+async def test_every_row_says_which_model_its_vector_is_from(pipeline: Any, settings: Callable[..., None]) -> None:
+    messages, atoms = await pipeline.add_messages(2), await add_atoms(pipeline, ("Slow search", "It takes a second"))
+    await embed_rows(Entity.MESSAGES, messages[:1])
+    settings(ollama_embedding_model="chat:latest")
+    await embed_rows(Entity.MESSAGES, messages)
+    await embed_rows(Entity.ATOMS, atoms)
+    found = await pipeline.rows("SELECT embedding_model FROM messages ORDER BY id")
+    assert [row["embedding_model"] for row in found] == ["nomic-embed-text", "chat"]
+    assert await pipeline.value("SELECT embedding_model FROM atoms") == "chat"
+
+
+async def test_tables_from_before_are_completed(pipeline: Any) -> None:
+    (message,) = await pipeline.add_messages(1)
+    await pipeline.database.execute("ALTER TABLE messages DROP COLUMN embedding_model")
+    await apply_schema(get_settings())
+    assert await pipeline.value("SELECT embedding_model FROM messages WHERE id = %s", message) is None
+    assert await embed_rows(Entity.MESSAGES, [message]) == 1
