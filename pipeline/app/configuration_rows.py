@@ -10,7 +10,9 @@ from psycopg.rows import DictRow
 
 from .database import connection
 
-LIST_ROWS = sql.SQL("SELECT * FROM {table} ORDER BY name")
+LIST_ROWS = sql.SQL("""
+    SELECT * FROM {table} WHERE %(after)s::text IS NULL OR name > %(after)s ORDER BY name LIMIT %(limit)s
+""")
 GET_ROW = sql.SQL("SELECT * FROM {table} WHERE id = %(id)s")
 CREATE_ROW = sql.SQL("INSERT INTO {table} ({columns}) VALUES ({values}) RETURNING *")
 UPDATE_ROW = sql.SQL("UPDATE {table} SET {changes}, {stamp} = now() WHERE id = %(id)s RETURNING *")
@@ -20,10 +22,11 @@ class ConflictError(Exception):
     """The row cannot be written beside those that exist: its name is taken, or it points at a missing row."""
 
 
-async def list_rows(table: sql.Identifier) -> list[DictRow]:
-    """Return all rows by name."""
+async def list_rows(table: sql.Identifier, after: str | None, limit: int) -> list[DictRow]:
+    """Return up to ``limit`` rows by name, those behind the name ``after``."""
     async with connection() as database:
-        return await (await database.execute(LIST_ROWS.format(table=table))).fetchall()
+        values = {"after": after, "limit": limit}
+        return await (await database.execute(LIST_ROWS.format(table=table), values)).fetchall()
 
 
 async def get_row(table: sql.Identifier, row_id: UUID) -> DictRow | None:

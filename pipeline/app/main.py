@@ -20,7 +20,17 @@ from .database import close_pool, open_pool
 from .errors import describe
 from .language_models import ModelError
 from .logs import configure_logging
-from .routes import agent_configs, embeddings, health, knowledge, providers, semantic_search, webhook
+from .routes import (
+    agent_configs,
+    dead_letters,
+    embeddings,
+    health,
+    knowledge,
+    providers,
+    semantic_search,
+    task_executions,
+    webhook,
+)
 from .routes.access import token_holders_only
 from .vectors import VectorError, ZeroVectorError
 
@@ -95,7 +105,15 @@ def create_app() -> FastAPI:
     application.include_router(webhook.router)
     application.include_router(health.router)
     protected = APIRouter(dependencies=[Depends(token_holders_only)])
-    for module in (knowledge, embeddings, semantic_search, providers, agent_configs):
+    for module in (
+        knowledge,
+        embeddings,
+        semantic_search,
+        providers,
+        agent_configs,
+        task_executions,
+        dead_letters,
+    ):
         protected.include_router(module.router)
     application.include_router(health.router, prefix="/api/v1")
     application.include_router(protected, prefix="/api/v1")

@@ -56,9 +56,15 @@ def seed(api_url: str, model: str = CHAT_MODEL) -> None:
 
 
 def _find(client: httpx.Client, path: str, name: str) -> dict[str, Any] | None:
-    answer = client.get(path)
-    answer.raise_for_status()
-    return next((row for row in answer.json() if row["name"] == name), None)
+    query: dict[str, str] = {}
+    while True:
+        answer = client.get(path, params=query)
+        answer.raise_for_status()
+        page = answer.json()
+        found: dict[str, Any] | None = next((row for row in page["items"] if row["name"] == name), None)
+        if found is not None or page["next"] is None:
+            return found
+        query = {"after": page["next"]}
 
 
 def _post(client: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from ..configuration_rows import create_row, list_rows, update_row
 from .bodies import UNCHANGED, Body, Name, Text
+from .paging import DEFAULT_PAGE_SIZE, AfterName, Page, PageSize
 
 router = APIRouter(prefix="/agent_configs", tags=["configuration"])
 
@@ -62,9 +63,10 @@ class AgentConfigRow(BaseModel):
 
 
 @router.get("")
-async def list_agent_configs() -> list[AgentConfigRow]:
-    """List all agent configurations by name."""
-    return [AgentConfigRow.model_validate(row) for row in await list_rows(TABLE)]
+async def list_agent_configs(limit: PageSize = DEFAULT_PAGE_SIZE, after: AfterName = None) -> Page[AgentConfigRow, str]:
+    """List agent configurations by name."""
+    rows = [AgentConfigRow.model_validate(row) for row in await list_rows(TABLE, after, limit + 1)]
+    return Page[AgentConfigRow, str].of(rows, limit, lambda row: row.name)
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)

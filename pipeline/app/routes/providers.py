@@ -14,6 +14,7 @@ from ..configuration_rows import create_row, get_row, list_rows, update_row
 from ..errors import describe
 from ..language_models import ModelError, Provider, list_models
 from .bodies import UNCHANGED, Body, Name
+from .paging import DEFAULT_PAGE_SIZE, AfterName, Page, PageSize
 
 router = APIRouter(prefix="/providers", tags=["configuration"])
 
@@ -65,9 +66,10 @@ class Validation(BaseModel):
 
 
 @router.get("")
-async def list_providers() -> list[ProviderRow]:
-    """List all providers by name."""
-    return [ProviderRow.model_validate(row) for row in await list_rows(TABLE)]
+async def list_providers(limit: PageSize = DEFAULT_PAGE_SIZE, after: AfterName = None) -> Page[ProviderRow, str]:
+    """List providers by name."""
+    rows = [ProviderRow.model_validate(row) for row in await list_rows(TABLE, after, limit + 1)]
+    return Page[ProviderRow, str].of(rows, limit, lambda row: row.name)
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)

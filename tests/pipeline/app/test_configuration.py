@@ -23,7 +23,7 @@ async def test_a_provider_is_created_changed_and_switched(pipeline: Any) -> None
     assert (await pipeline.http.patch(one, json={})).json()["base_url"].startswith(pipeline.models.url)
     assert (await pipeline.http.post(f"{one}/deactivate")).json()["is_active"] is False
     assert (await pipeline.http.post(f"{one}/activate")).json()["is_active"] is True
-    assert [row["name"] for row in (await pipeline.http.get(PROVIDERS)).json()] == ["local"]
+    assert [row["name"] for row in (await pipeline.http.get(PROVIDERS)).json()["items"]] == ["local"]
 
 
 async def test_a_provider_is_validated_by_asking_it(pipeline: Any) -> None:
@@ -43,7 +43,7 @@ async def test_a_provider_is_validated_by_asking_it(pipeline: Any) -> None:
 
 async def test_an_agent_is_created_changed_and_switched(pipeline: Any) -> None:
     await pipeline.agent()
-    (agent,) = (await pipeline.http.get(AGENTS)).json()
+    (agent,) = (await pipeline.http.get(AGENTS)).json()["items"]
     assert (agent["temperature"], agent["max_tokens"], agent["is_active"]) == (0.3, 4000, True)
     one = f"{AGENTS}/{agent['id']}"
     changed = (await pipeline.http.patch(one, json={"model_name": "spare", "fallback_model": "chat"})).json()
