@@ -22,16 +22,20 @@ from .language_models import ModelError
 from .logs import configure_logging
 from .routes import (
     agent_configs,
+    atoms,
     dead_letters,
     embeddings,
     health,
     knowledge,
+    messages,
     providers,
     semantic_search,
     task_executions,
+    topics,
     webhook,
 )
 from .routes.access import token_holders_only
+from .search import NoVectorError, UnknownRowError
 from .vectors import VectorError, ZeroVectorError
 
 
@@ -88,6 +92,10 @@ async def _no_direction(_: Request, error: Exception) -> JSONResponse:
     return _answer(status.HTTP_422_UNPROCESSABLE_CONTENT, f"nothing can be similar to this text: {describe(error)}")
 
 
+async def _not_found(_: Request, error: Exception) -> JSONResponse:
+    return _answer(status.HTTP_404_NOT_FOUND, str(error))
+
+
 async def _conflict(_: Request, error: Exception) -> JSONResponse:
     return _answer(status.HTTP_409_CONFLICT, str(error))
 
@@ -102,10 +110,15 @@ def create_app() -> FastAPI:
     application.add_exception_handler(VectorError, _model_failed)
     application.add_exception_handler(ZeroVectorError, _no_direction)
     application.add_exception_handler(ConflictError, _conflict)
+    application.add_exception_handler(NoVectorError, _conflict)
+    application.add_exception_handler(UnknownRowError, _not_found)
     application.include_router(webhook.router)
     application.include_router(health.router)
     protected = APIRouter(dependencies=[Depends(token_holders_only)])
     for module in (
+        messages,
+        topics,
+        atoms,
         knowledge,
         embeddings,
         semantic_search,

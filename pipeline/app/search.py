@@ -1,44 +1,64 @@
-"""Semantic search by cosine distance.
+"""Search by meaning: what is near a text, and what is near a row that is stored already.
 
-Similarity is ``1 - distance / 2``, from 0 (opposite) to 1 (same direction); unrelated texts score about 0.5.
+Similarity is ``1 - distance / 2`` with the cosine distance, from 0 (opposite) to 1 (same direction); unrelated texts
+score about 0.5.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar, TypeVar
 
+from pgvector import Vector
 from psycopg import sql
 from pydantic import BaseModel
 
 from .database import connection
-from .embeddings import Entity
+from .embeddings import Entity, embedding_model
 from .language_models import embed_texts
 from .settings import get_settings
 from .vectors import usable_vector
 
-# The filter is on the distance: NaN (a zero vector in a row) is never <= a number. Written as
-# `1 - distance / 2 >= threshold` it would be, because PostgreSQL sorts NaN above every number.
-SEARCH_MESSAGES = """
-    SELECT id, chat_id, sender, content, topic_id, created_at, 1 - (embedding <=> %(query)s) / 2 AS similarity
-    FROM messages
-    WHERE (embedding <=> %(query)s) <= 2 * (1 - %(threshold)s::double precision)
-    ORDER BY embedding <=> %(query)s
-    LIMIT %(limit)s
-"""
-SEARCH_ATOMS = """
-    SELECT id, type, title, content, topic_id, created_at, 1 - (embedding <=> %(query)s) / 2 AS similarity
-    FROM atoms
-    WHERE (embedding <=> %(query)s) <= 2 * (1 - %(threshold)s::double precision)
-    ORDER BY embedding <=> %(query)s
-    LIMIT %(limit)s
-"""
-# An HNSW index gives at most ef_search rows (40 by default), whatever LIMIT says.
-SET_CANDIDATES = sql.SQL("SET LOCAL hnsw.ef_search = {candidates}")
+# The nearest rows first, then the threshold: the distance is computed once for each row, and an index that gives rows
+# in order of distance never walks on in search of more. NaN (a zero vector in a row) is the largest number to
+# PostgreSQL, so it comes last and is never <= a number; `1 - distance / 2 >= threshold` would let it pass.
+# Vectors of another model lie in another space, where near and far mean nothing; NULL is a model that nobody noted.
+NEAREST = sql.SQL("""
+    SELECT {columns}, 1 - distance / 2 AS similarity
+    FROM (
+        SELECT {columns}, embedding <=> %(vector)s AS distance
+        FROM {table}
+        WHERE embedding IS NOT NULL AND id IS DISTINCT FROM %(but)s::bigint
+          AND (embedding_model IS NULL OR %(model)s::text IS NULL OR embedding_model = %(model)s)
+        ORDER BY embedding <=> %(vector)s
+        LIMIT %(limit)s
+    ) AS nearest
+    WHERE distance <= 2 * (1 - %(threshold)s::double precision)
+    ORDER BY distance
+""")
+VECTOR_OF_ROW = sql.SQL("SELECT embedding, embedding_model FROM {table} WHERE id = %(id)s")
+# An HNSW index gives at most ef_search rows (40 by default), whatever LIMIT says; one more is the row itself.
 LARGEST_LIMIT = 100
+SET_CANDIDATES = sql.SQL("SET LOCAL hnsw.ef_search = {candidates}").format(candidates=sql.Literal(LARGEST_LIMIT + 1))
+
+DEFAULT_SIMILARITY = 0.7
+# A cosine of 0.9: the same said in other words, with common embedding models.
+DUPLICATE_SIMILARITY = 0.95
+
+
+class UnknownRowError(Exception):
+    """There is no row of that id."""
+
+
+class NoVectorError(Exception):
+    """The row has no vector yet, so nothing can be near it."""
 
 
 class FoundMessage(BaseModel):
     """A message near the query."""
+
+    entity: ClassVar[Entity] = Entity.MESSAGES
 
     id: int
     chat_id: int
@@ -52,6 +72,8 @@ class FoundMessage(BaseModel):
 class FoundAtom(BaseModel):
     """An atom near the query."""
 
+    entity: ClassVar[Entity] = Entity.ATOMS
+
     id: int
     type: str
     title: str
@@ -61,34 +83,53 @@ class FoundAtom(BaseModel):
     similarity: float
 
 
-async def search_messages(query: str, limit: int, threshold: float) -> list[FoundMessage]:
-    """Return the messages most similar to the text, at least ``threshold`` (0…1), best first.
+Found = TypeVar("Found", FoundMessage, FoundAtom)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where to look: around a vector of a model (None: not known), leaving out the row ``but``."""
+
+    vector: Vector
+    model: str | None
+    but: int | None = None
+
+
+async def search(kind: type[Found], query: str, limit: int, threshold: float) -> list[Found]:
+    """Return the rows most similar to the text, at least ``threshold`` (0…1), best first.
 
     Raises:
         ModelError: the query could not be embedded.
         VectorError: its vector is unusable.
         psycopg.Error: the database failed.
     """
-    rows = await _search(SEARCH_MESSAGES, query, limit, threshold)
-    return [FoundMessage.model_validate(row) for row in rows]
-
-
-async def search_atoms(query: str, limit: int, threshold: float) -> list[FoundAtom]:
-    """Return the atoms most similar to the text; as :func:`search_messages`."""
-    rows = await _search(SEARCH_ATOMS, query, limit, threshold)
-    return [FoundAtom.model_validate(row) for row in rows]
-
-
-async def _search(statement: str, query: str, limit: int, threshold: float) -> list[dict[str, object]]:
     (values,) = await embed_texts([query])
     vector = usable_vector(values, get_settings().embedding_dimensions)
+    return await _nearest(kind, _Place(vector, embedding_model()), limit, threshold)
+
+
+async def similar(kind: type[Found], row_id: int, limit: int, threshold: float) -> list[Found]:
+    """Return the other rows most similar to a stored one, at least ``threshold`` (0…1), best first.
+
+    Raises:
+        UnknownRowError, NoVectorError: there is no such row, or it has no vector.
+        psycopg.Error: the database failed.
+    """
+    statement = VECTOR_OF_ROW.format(table=sql.Identifier(kind.entity.value))
+    async with connection() as database:
+        row = await (await database.execute(statement, {"id": row_id})).fetchone()
+    if row is None:
+        raise UnknownRowError(f"there is no row {row_id} in {kind.entity}")
+    if row["embedding"] is None:
+        raise NoVectorError(f"row {row_id} in {kind.entity} has no vector yet")
+    return await _nearest(kind, _Place(row["embedding"], row["embedding_model"], but=row_id), limit, threshold)
+
+
+async def _nearest(kind: type[Found], place: _Place, limit: int, threshold: float) -> list[Found]:
+    columns = sql.SQL(", ").join(sql.Identifier(name) for name in kind.model_fields if name != "similarity")
+    statement = NEAREST.format(columns=columns, table=sql.Identifier(kind.entity.value))
+    values = {"vector": place.vector, "model": place.model, "but": place.but, "limit": limit, "threshold": threshold}
     async with connection() as database, database.transaction():
-        await database.execute(SET_CANDIDATES.format(candidates=sql.Literal(LARGEST_LIMIT)))
-        cursor = await database.execute(
-            statement,
-            {"query": vector, "threshold": threshold, "limit": limit},
-        )
-        return list(await cursor.fetchall())
-
-
-__all__ = ["LARGEST_LIMIT", "Entity", "FoundAtom", "FoundMessage", "search_atoms", "search_messages"]
+        await database.execute(SET_CANDIDATES)
+        rows = await (await database.execute(statement, values)).fetchall()
+    return [kind.model_validate(row) for row in rows]

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, Field, StringConstraints
 
-from ..search import LARGEST_LIMIT, FoundAtom, FoundMessage, search_atoms, search_messages
+from ..search import DEFAULT_SIMILARITY, LARGEST_LIMIT, FoundAtom, FoundMessage, search
 from .bodies import Body, Text
 
 router = APIRouter(prefix="/semantic_search", tags=["search"])
@@ -18,7 +18,7 @@ class SearchRequest(Body):
 
     query: Annotated[Text, StringConstraints(min_length=1, max_length=10_000)]
     limit: Annotated[int, Field(ge=1, le=LARGEST_LIMIT)] = 10
-    threshold: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.7
+    threshold: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = DEFAULT_SIMILARITY
 
 
 class FoundMessages(BaseModel):
@@ -38,12 +38,12 @@ class FoundAtoms(BaseModel):
 @router.post("/messages")
 async def find_messages(request: SearchRequest) -> FoundMessages:
     """Search messages."""
-    results = await search_messages(request.query, request.limit, request.threshold)
+    results = await search(FoundMessage, request.query, request.limit, request.threshold)
     return FoundMessages(results=results, total=len(results))
 
 
 @router.post("/atoms")
 async def find_atoms(request: SearchRequest) -> FoundAtoms:
     """Search atoms."""
-    results = await search_atoms(request.query, request.limit, request.threshold)
+    results = await search(FoundAtom, request.query, request.limit, request.threshold)
     return FoundAtoms(results=results, total=len(results))

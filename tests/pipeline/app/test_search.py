@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from doctor.pipeline.app.tasks.embedding import embed_atoms_batch_task, embed_messages_batch_task
+from doctor.pipeline.app.tasks.extraction import extract_knowledge_from_messages_task
+from doctor.pipeline.app.tasks.scoring import claim_batch
 
 MESSAGES = "/api/v1/semantic_search/messages"
 
@@ -100,3 +102,85 @@ async def test_a_search_that_makes_no_sense_is_refused(pipeline: Any, body: byte
     answer = await pipeline.http.post(MESSAGES, content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 422
     assert answer.json()["detail"]
+
+
+async def stored_atoms(pipeline: Any, *texts: str) -> list[int]:
+    """Save and embed atoms with these texts."""
+    statement = "INSERT INTO atoms (type, title, content) VALUES ('insight', 'Note', %s) RETURNING id"
+    ids = [await pipeline.value(statement, text) for text in texts]
+    await embed_atoms_batch_task(ids)
+    return ids
+
+
+async def test_rows_near_a_row_are_found_best_first_without_the_row_itself(pipeline: Any) -> None:
+    texts = ("alpha beta gamma", "alpha beta gamma delta", "alpha beta", "omega psi chi")
+    await stored(pipeline, *texts)
+    await stored_atoms(pipeline, *texts)
+    for table in ("messages", "atoms"):
+        answer = (await pipeline.http.get(f"/api/v1/{table}/1/similar", params={"threshold": 0.8})).json()
+        assert [found["id"] for found in answer["results"]] == [2, 3]
+        assert answer["total"] == 2
+        one = (await pipeline.http.get(f"/api/v1/{table}/1/similar", params={"limit": 1})).json()
+        assert [found["id"] for found in one["results"]] == [2]
+
+
+async def test_duplicates_are_what_is_at_least_95_percent_similar(pipeline: Any) -> None:
+    words = "one two three four five six seven eight nine ten"
+    texts = (words, f"{words} eleven", words.removesuffix(" nine ten"), "alpha beta")
+    await stored(pipeline, *texts)
+    await stored_atoms(pipeline, *texts)
+    for table in ("messages", "atoms"):
+        found = (await pipeline.http.get(f"/api/v1/{table}/1/duplicates")).json()["results"]
+        near = (await pipeline.http.get(f"/api/v1/{table}/1/similar", params={"threshold": 0})).json()["results"]
+        assert {row["id"] for row in near} == {2, 3, 4}
+        assert [row["id"] for row in found] == [row["id"] for row in near if row["similarity"] >= 0.95]
+        assert 2 in {row["id"] for row in found}
+        assert 4 not in {row["id"] for row in found}
+
+
+async def test_only_vectors_of_one_model_are_compared(pipeline: Any) -> None:
+    await stored(pipeline, "alpha", "alpha", "alpha", "alpha")
+    await pipeline.database.execute("UPDATE messages SET embedding_model = 'other' WHERE id IN (2, 3)")
+    await pipeline.database.execute("UPDATE messages SET embedding_model = NULL WHERE id = 4")  # nobody noted it
+    for row, near in ((1, {4}), (2, {3, 4}), (4, {1, 2, 3})):
+        found = (await pipeline.http.get(f"/api/v1/messages/{row}/similar")).json()["results"]
+        assert {each["id"] for each in found} == near
+    found = (await pipeline.http.post(MESSAGES, json={"query": "alpha"})).json()["results"]
+    assert {each["id"] for each in found} == {1, 4}
+
+
+async def test_a_row_that_is_unknown_or_without_vector_is_near_nothing(pipeline: Any) -> None:
+    await pipeline.add_messages(1)
+    await stored_atoms(pipeline, "alpha")
+    await pipeline.database.execute("UPDATE atoms SET embedding = array_fill(0, ARRAY[64])::vector")
+    for path, status, detail in (
+        ("messages/1/similar", 409, "row 1 in messages has no vector yet"),
+        ("messages/2/duplicates", 404, "there is no row 2 in messages"),
+        ("atoms/7/similar", 404, "there is no row 7 in atoms"),
+    ):
+        answer = await pipeline.http.get(f"/api/v1/{path}")
+        assert (answer.status_code, answer.json()) == (status, {"detail": detail})
+    assert (await pipeline.http.get("/api/v1/atoms/1/similar")).json() == {"results": [], "total": 0}
+    for path in ("messages/0/similar", f"atoms/{2**63}/similar", "messages/1/similar?threshold=nan"):
+        assert (await pipeline.http.get(f"/api/v1/{path}")).status_code == 422
+
+
+async def test_what_is_stored_is_listed_newest_first(pipeline: Any) -> None:
+    await pipeline.agent()
+    await pipeline.add_messages(12)
+    await pipeline.add_messages(1, chat_id=8)
+    claim = await claim_batch(7)
+    assert claim is not None
+    await extract_knowledge_from_messages_task(str(claim.extraction_id))
+    await pipeline.work()
+    topics = (await pipeline.http.get("/api/v1/topics", params={"chat_id": 7})).json()["items"]
+    assert [topic["name"] for topic in topics] == ["Releases", "Indexes"]
+    of_topic = {"topic_id": topics[1]["id"]}
+    messages = (await pipeline.http.get("/api/v1/messages", params=of_topic)).json()["items"]
+    assert [message["id"] for message in messages] == [6, 5, 4, 3, 2, 1]
+    assert {message["embedding_model"] for message in messages} == {"nomic-embed-text"}
+    newest = (await pipeline.http.get("/api/v1/messages", params={"limit": 1})).json()
+    assert (newest["items"][0]["chat_id"], newest["next"]) == (8, 13)
+    atoms = (await pipeline.http.get("/api/v1/atoms", params=of_topic | {"type": "solution"})).json()["items"]
+    assert [(atom["type"], atom["message_ids"]) for atom in atoms] == [("solution", [1])]
+    assert (await pipeline.http.get("/api/v1/topics", params={"chat_id": 8})).json() == {"items": [], "next": None}
