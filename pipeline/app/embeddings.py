@@ -1,4 +1,4 @@
-"""Vectors of messages and atoms: which text is embedded, and how vectors reach their rows."""
+"""Vectors of messages, atoms and, if switched on, topics: which text is embedded, and how vectors reach their rows."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ class Entity(StrEnum):
 
     MESSAGES = "messages"
     ATOMS = "atoms"
+    TOPICS = "topics"
 
 
-# The text of an atom is title, blank line, content.
+# The text of an atom is title, blank line, content; that of a topic its name and, where there is one, its description.
 TEXT_OF = {
     Entity.MESSAGES: sql.SQL("content"),
     Entity.ATOMS: sql.SQL("title || E'\\n\\n' || content"),
+    Entity.TOPICS: sql.SQL("concat_ws(E'\\n\\n', name, nullif(description, ''))"),
 }
 SELECT_TEXTS = sql.SQL("""
     SELECT id, {text} AS text FROM {table}
@@ -51,6 +53,27 @@ SELECT_KNOWN_IDS = sql.SQL("SELECT id FROM {table} WHERE id = ANY(%(ids)s) ORDER
 class _Row:
     id: int
     text: str
+
+
+class NotEmbeddedError(Exception):
+    """Rows of this kind have no vectors here."""
+
+
+def embedded_entities() -> list[Entity]:
+    """Return what is embedded: topics only with ``EMBED_TOPICS``."""
+    return [entity for entity in Entity if entity is not Entity.TOPICS or get_settings().embed_topics]
+
+
+def require_embedded(entity: Entity) -> None:
+    """See that rows of this kind have vectors.
+
+    Raises:
+        NotEmbeddedError: they have none, and why.
+    """
+    if entity not in embedded_entities():
+        raise NotEmbeddedError(
+            f"{entity} are not embedded: set EMBED_TOPICS and apply the schema (python -m app.schema)"
+        )
 
 
 def embedding_model() -> str:

@@ -55,6 +55,12 @@ COMPLETE_EXTRACTION = """
     WHERE id = %(extraction_id)s
 """
 ATOMS_WITHOUT_VECTOR = "SELECT id FROM atoms WHERE extraction_id = %(extraction_id)s AND embedding IS NULL ORDER BY id"
+TOPICS_OF_EXTRACTION = """
+    SELECT topic_id AS id FROM messages WHERE extraction_id = %(extraction_id)s AND topic_id IS NOT NULL
+    UNION
+    SELECT topic_id FROM atoms WHERE extraction_id = %(extraction_id)s AND topic_id IS NOT NULL
+    ORDER BY id
+"""
 MESSAGES_WITHOUT_VECTOR = """
     SELECT id FROM messages WHERE extraction_id = %(extraction_id)s AND embedding IS NULL ORDER BY id
 """
@@ -145,6 +151,17 @@ async def rows_without_vector(extraction_id: UUID) -> Unembedded:
         atoms = await (await database.execute(ATOMS_WITHOUT_VECTOR, values)).fetchall()
         messages = await (await database.execute(MESSAGES_WITHOUT_VECTOR, values)).fetchall()
     return Unembedded([row["id"] for row in atoms], [row["id"] for row in messages])
+
+
+async def topics_of(extraction_id: UUID) -> list[int]:
+    """Return the topics that the extraction has put messages or atoms into, new ones and known ones.
+
+    Raises:
+        psycopg.Error: the database cannot answer.
+    """
+    async with connection() as database:
+        rows = await (await database.execute(TOPICS_OF_EXTRACTION, {"extraction_id": extraction_id})).fetchall()
+    return [row["id"] for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

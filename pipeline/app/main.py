@@ -12,11 +12,13 @@ from fastapi.responses import JSONResponse
 from loguru import logger
 from nats.errors import Error as NatsError
 from psycopg import OperationalError
+from psycopg.errors import UndefinedColumn, UndefinedTable
 from taskiq import SendTaskError
 
 from .broker import broker, connect_broker
 from .configuration_rows import ConflictError
 from .database import close_pool, open_pool
+from .embeddings import NotEmbeddedError
 from .errors import describe
 from .language_models import ModelError
 from .logs import configure_logging
@@ -83,6 +85,12 @@ async def _service_away(request: Request, error: Exception) -> JSONResponse:
     return _answer(status.HTTP_503_SERVICE_UNAVAILABLE, f"{what} cannot be reached; try again later")
 
 
+async def _schema_behind(request: Request, error: Exception) -> JSONResponse:
+    logger.error("{} {}: {}", request.method, request.url.path, describe(error))
+    detail = "the database has not the tables of this version: apply the schema (python -m app.schema)"
+    return _answer(status.HTTP_503_SERVICE_UNAVAILABLE, detail)
+
+
 async def _model_failed(request: Request, error: Exception) -> JSONResponse:
     logger.error("{} {}: {}", request.method, request.url.path, describe(error))
     return _answer(status.HTTP_503_SERVICE_UNAVAILABLE, describe(error))
@@ -111,6 +119,9 @@ def create_app() -> FastAPI:
     application.add_exception_handler(ZeroVectorError, _no_direction)
     application.add_exception_handler(ConflictError, _conflict)
     application.add_exception_handler(NoVectorError, _conflict)
+    application.add_exception_handler(NotEmbeddedError, _conflict)
+    application.add_exception_handler(UndefinedColumn, _schema_behind)
+    application.add_exception_handler(UndefinedTable, _schema_behind)
     application.add_exception_handler(UnknownRowError, _not_found)
     application.include_router(webhook.router)
     application.include_router(health.router)

@@ -12,6 +12,7 @@ from .logs import configure_logging
 from .settings import Settings, get_settings
 
 SCHEMA_FILE = Path(__file__).with_name("schema.sql")
+TOPIC_VECTORS_FILE = Path(__file__).with_name("topic_vectors.sql")
 
 # Two processes that apply the schema at once would collide inside CREATE ... IF NOT EXISTS.
 LOCK_SCHEMA = "SELECT pg_advisory_xact_lock(hashtextextended('knowledge_schema', 0))"
@@ -21,7 +22,7 @@ DIMENSIONS_FOUND = """
     SELECT c.relname, a.atttypmod
     FROM pg_attribute AS a
     JOIN pg_class AS c ON c.oid = a.attrelid
-    WHERE a.attrelid IN ('messages'::regclass, 'atoms'::regclass) AND a.attname = 'embedding'
+    WHERE a.attrelid IN ('messages'::regclass, 'atoms'::regclass, 'topics'::regclass) AND a.attname = 'embedding'
     ORDER BY c.relname
 """
 
@@ -32,15 +33,18 @@ async def apply_schema(settings: Settings) -> None:
     Raises:
         psycopg.Error: the server cannot be reached, or refuses (``CREATE EXTENSION`` needs the right to do so).
     """
-    statements = sql.SQL(SCHEMA_FILE.read_text(encoding="utf-8")).format(
-        dimensions=sql.Literal(settings.embedding_dimensions)
-    )
+    files = (SCHEMA_FILE, TOPIC_VECTORS_FILE) if settings.embed_topics else (SCHEMA_FILE,)
+    statements = [
+        sql.SQL(file.read_text(encoding="utf-8")).format(dimensions=sql.Literal(settings.embedding_dimensions))
+        for file in files
+    ]
     async with await AsyncConnection.connect(
         settings.database_url.get_secret_value(), connect_timeout=10, application_name="knowledge-pipeline-schema"
     ) as connection:
         await connection.execute("SET LOCAL statement_timeout = '60s'")
         await connection.execute(LOCK_SCHEMA)
-        await connection.execute(statements)
+        for part in statements:
+            await connection.execute(part)
         for table, dimensions in await (await connection.execute(DIMENSIONS_FOUND)).fetchall():
             if dimensions != settings.embedding_dimensions:
                 logger.error(

@@ -15,7 +15,7 @@ from psycopg import sql
 from pydantic import BaseModel
 
 from .database import connection
-from .embeddings import Entity, embedding_model
+from .embeddings import Entity, embedding_model, require_embedded
 from .language_models import embed_texts
 from .settings import get_settings
 from .vectors import usable_vector
@@ -83,7 +83,20 @@ class FoundAtom(BaseModel):
     similarity: float
 
 
-Found = TypeVar("Found", FoundMessage, FoundAtom)
+class FoundTopic(BaseModel):
+    """A topic near the query."""
+
+    entity: ClassVar[Entity] = Entity.TOPICS
+
+    id: int
+    chat_id: int
+    name: str
+    description: str
+    created_at: datetime
+    similarity: float
+
+
+Found = TypeVar("Found", FoundMessage, FoundAtom, FoundTopic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +112,12 @@ async def search(kind: type[Found], query: str, limit: int, threshold: float) ->
     """Return the rows most similar to the text, at least ``threshold`` (0…1), best first.
 
     Raises:
+        NotEmbeddedError: rows of this kind have no vectors here.
         ModelError: the query could not be embedded.
         VectorError: its vector is unusable.
         psycopg.Error: the database failed.
     """
+    require_embedded(kind.entity)
     (values,) = await embed_texts([query])
     vector = usable_vector(values, get_settings().embedding_dimensions)
     return await _nearest(kind, _Place(vector, embedding_model()), limit, threshold)

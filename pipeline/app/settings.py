@@ -26,6 +26,8 @@ class Settings(BaseSettings):
     ollama_embedding_model: str = "nomic-embed-text"
     # 16,000 is the most that pgvector's type can hold; an HNSW index on `vector` holds 2,000.
     embedding_dimensions: int = Field(default=768, ge=1, le=16_000)
+    # Topics have a vector column only when this was on as the schema was applied.
+    embed_topics: bool = False
     embedding_request_size: int = Field(default=32, ge=1, le=1_000)
     model_timeout_seconds: float = Field(default=180.0, gt=0)
 

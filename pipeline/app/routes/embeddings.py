@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Path, status
 from pydantic import BaseModel, Field
 
-from ..embeddings import Entity, ids_without_vector, known_ids
-from ..tasks.embedding import embed_atoms_batch_task, embed_messages_batch_task
+from ..embeddings import Entity, embedded_entities, ids_without_vector, known_ids, require_embedded
+from ..tasks.embedding import embed_atoms_batch_task, embed_messages_batch_task, embed_topics_batch_task
 from .bodies import Body, RowId
 
 router = APIRouter(prefix="/embeddings", tags=["embeddings"])
@@ -24,7 +24,7 @@ class BatchRequest(Body):
 class BackfillRequest(Body):
     """Which tables to fill, and how many rows go into one task."""
 
-    entity_types: Annotated[list[Entity], Field(min_length=1, default_factory=lambda: list(Entity))]
+    entity_types: Annotated[list[Entity], Field(min_length=1, default_factory=embedded_entities)]
     batch_size: Annotated[int, Field(ge=1, le=1_000)] = 100
 
 
@@ -46,6 +46,8 @@ class BackfillAnswer(BaseModel):
 async def backfill(request: BackfillRequest) -> BackfillAnswer:
     """Queue every row that has text and no vector, in batches; safe to ask for twice."""
     queued: dict[Entity, int] = {}
+    for entity in request.entity_types:
+        require_embedded(entity)
     for entity in dict.fromkeys(request.entity_types):
         queued[entity] = 0
         after = 0
@@ -58,7 +60,8 @@ async def backfill(request: BackfillRequest) -> BackfillAnswer:
 
 @router.post("/{entity}/batch", status_code=status.HTTP_202_ACCEPTED)
 async def embed_batch(entity: Entity, request: BatchRequest) -> Queued:
-    """Queue rows by id; ids that do not exist are named in the answer."""
+    """Queue rows by id; ids that do not exist are named in the answer. 409 for topics without ``EMBED_TOPICS``."""
+    require_embedded(entity)
     known = await known_ids(entity, request.ids)
     if known:
         await _queue(entity, known)
@@ -68,6 +71,7 @@ async def embed_batch(entity: Entity, request: BatchRequest) -> Queued:
 @router.post("/{entity}/{row_id}", status_code=status.HTTP_202_ACCEPTED)
 async def embed_one(entity: Entity, row_id: Annotated[int, Path(ge=1, le=2**63 - 1)]) -> Queued:
     """Queue one row."""
+    require_embedded(entity)
     if not await known_ids(entity, [row_id]):
         raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no row {row_id} in {entity}")
     await _queue(entity, [row_id])
@@ -77,5 +81,7 @@ async def embed_one(entity: Entity, row_id: Annotated[int, Path(ge=1, le=2**63 -
 async def _queue(entity: Entity, ids: Sequence[int]) -> None:
     if entity is Entity.MESSAGES:
         await embed_messages_batch_task.kiq(list(ids))
-    else:
+    elif entity is Entity.ATOMS:
         await embed_atoms_batch_task.kiq(list(ids))
+    else:
+        await embed_topics_batch_task.kiq(list(ids))

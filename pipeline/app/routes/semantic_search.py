@@ -1,4 +1,4 @@
-"""``/semantic_search``: find messages and atoms by meaning."""
+"""``/semantic_search``: find messages, atoms and, where they are embedded, topics by meaning."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, Field, StringConstraints
 
-from ..search import DEFAULT_SIMILARITY, LARGEST_LIMIT, FoundAtom, FoundMessage, search
+from ..search import DEFAULT_SIMILARITY, LARGEST_LIMIT, FoundAtom, FoundMessage, FoundTopic, search
 from .bodies import Body, Text
 
 router = APIRouter(prefix="/semantic_search", tags=["search"])
@@ -35,6 +35,13 @@ class FoundAtoms(BaseModel):
     total: int
 
 
+class FoundTopics(BaseModel):
+    """Topics, most similar first."""
+
+    results: list[FoundTopic]
+    total: int
+
+
 @router.post("/messages")
 async def find_messages(request: SearchRequest) -> FoundMessages:
     """Search messages."""
@@ -47,3 +54,10 @@ async def find_atoms(request: SearchRequest) -> FoundAtoms:
     """Search atoms."""
     results = await search(FoundAtom, request.query, request.limit, request.threshold)
     return FoundAtoms(results=results, total=len(results))
+
+
+@router.post("/topics")
+async def find_topics(request: SearchRequest) -> FoundTopics:
+    """Search topics; 409 without ``EMBED_TOPICS``."""
+    results = await search(FoundTopic, request.query, request.limit, request.threshold)
+    return FoundTopics(results=results, total=len(results))

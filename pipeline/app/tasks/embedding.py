@@ -1,4 +1,4 @@
-"""Last tasks of the chain: give messages and atoms their vectors."""
+"""Last tasks of the chain: give messages and atoms, and topics where that is switched on, their vectors."""
 
 from __future__ import annotations
 
@@ -29,3 +29,13 @@ async def embed_atoms_batch_task(ids: list[int]) -> None:
     written = await embed_rows(Entity.ATOMS, ids)
     note_model(get_settings().ollama_embedding_model, fallback=False)
     logger.info("Batch atom embedding completed: {} of {} atoms embedded", written, len(ids))
+
+
+@broker.task
+@task_retry_with_dlq(max_attempts=3)
+async def embed_topics_batch_task(ids: list[int]) -> None:
+    """Embed topics by id; those whose text has not changed since keep their vector."""
+    logger.info("Starting batch topic embedding task: {} topics", len(ids))
+    written = await embed_rows(Entity.TOPICS, ids)
+    note_model(get_settings().ollama_embedding_model, fallback=False)
+    logger.info("Batch topic embedding completed: {} of {} topics embedded", written, len(ids))

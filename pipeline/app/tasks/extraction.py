@@ -14,9 +14,10 @@ from ..dead_letters import clear_failed_extractions, record_failed_enqueue
 from ..errors import PermanentError, describe
 from ..executions import note_model, when_given_up
 from ..extractor import extract
-from ..knowledge_store import begin_extraction, rows_without_vector, store_extraction
+from ..knowledge_store import begin_extraction, rows_without_vector, store_extraction, topics_of
 from ..retry import task_retry_with_dlq
-from .embedding import embed_atoms_batch_task, embed_messages_batch_task
+from ..settings import get_settings
+from .embedding import embed_atoms_batch_task, embed_messages_batch_task, embed_topics_batch_task
 
 EXTRACTION_AGENT = "knowledge_extractor"
 
@@ -37,6 +38,8 @@ async def extract_knowledge_from_messages_task(extraction_id: str) -> None:
     await _extract(extraction)
     await clear_failed_extractions(extract_knowledge_from_messages_task.task_name, extraction)
     await queue_embeddings(extraction)
+    if get_settings().embed_topics:
+        await queue_topic_embeddings(extraction)
 
 
 async def _extract(extraction: UUID) -> None:
@@ -101,3 +104,15 @@ async def queue_embeddings(extraction: UUID) -> None:
         except Exception as error:  # noqa: BLE001 - whatever the queue raises, the extraction stands
             logger.warning("Failed to queue embedding task: {}", describe(error))
             await record_failed_enqueue(embed_messages_batch_task.task_name, {"ids": rows.message_ids}, error)
+
+
+async def queue_topic_embeddings(extraction: UUID) -> None:
+    """Enqueue the embedding of the extraction's topics; as with atoms, a failed enqueue leaves a failed-task row."""
+    topic_ids = await topics_of(extraction)
+    if topic_ids:
+        logger.info("Queueing embedding generation for {} topics", len(topic_ids))
+        try:
+            await embed_topics_batch_task.kiq(topic_ids)
+        except Exception as error:  # noqa: BLE001 - whatever the queue raises, the extraction stands
+            logger.warning("Failed to queue embedding task: {}", describe(error))
+            await record_failed_enqueue(embed_topics_batch_task.task_name, {"ids": topic_ids}, error)

@@ -11,7 +11,7 @@ import contextlib
 import inspect
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +151,18 @@ class Pipeline:
         from doctor.pipeline.app.broker import broker
 
         return (await broker.js.stream_info(broker.stream_name)).state.messages
+
+    @contextlib.asynccontextmanager
+    async def refusing_tasks(self) -> AsyncIterator[None]:
+        """Have the queue take no tasks for the length of a block, as when its stream is gone."""
+        from doctor.pipeline.app.broker import broker
+
+        stream = (await broker.js.stream_info(broker.stream_name)).config
+        await broker.js.update_stream(replace(stream, subjects=["elsewhere"]))
+        try:
+            yield
+        finally:
+            await broker.js.update_stream(stream)
 
     async def work(self, limit: int = 1_000) -> list[str]:
         """Run queued tasks one after another until none is left; return their names."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
-from doctor.pipeline.app.broker import broker
 from doctor.pipeline.app.dead_letters import record_failure
 from doctor.pipeline.app.language_models import ModelMissingError
 from doctor.pipeline.app.tasks.embedding import embed_messages_batch_task
@@ -142,14 +140,10 @@ async def test_many_are_replayed_at_once_and_what_cannot_run_is_named(pipeline: 
 
 async def test_without_the_queue_a_dead_letter_stays(pipeline: Any, settings: Any) -> None:
     await failed_embedding(pipeline, settings)
-    stream = (await broker.js.stream_info(broker.stream_name)).config
-    await broker.js.update_stream(replace(stream, subjects=["elsewhere"]))  # nobody takes tasks any more
-    try:
+    async with pipeline.refusing_tasks():
         answer = await pipeline.http.post(f"{LETTERS}/replay", json={})
         assert (answer.status_code, answer.json()["detail"][:14]) == (503, "the task queue")
         assert len((await pipeline.http.get(LETTERS)).json()["items"]) == 1
-    finally:
-        await broker.js.update_stream(stream)
 
 
 @pytest.mark.parametrize(

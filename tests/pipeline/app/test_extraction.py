@@ -212,6 +212,25 @@ async def test_a_failed_embedding_enqueue_never_fails_the_extraction(
     assert await pipeline.work() == ["embed_messages_batch_task"]
 
 
+async def test_when_the_queue_refuses_the_embeddings_the_extraction_stands_and_a_replay_makes_up_for_it(
+    pipeline: Any,
+) -> None:
+    await pipeline.agent()
+    extraction = await claimed(pipeline)
+    async with pipeline.refusing_tasks():
+        await extract_knowledge_from_messages_task(extraction)
+    assert await pipeline.rows(EFFECTS) == [GOOD]
+    assert await pipeline.value("SELECT status FROM task_executions") == "succeeded"
+    failed = await pipeline.rows("SELECT task, error FROM failed_tasks ORDER BY task")
+    assert [row["task"].rpartition(":")[2] for row in failed] == ["embed_atoms_batch_task", "embed_messages_batch_task"]
+    assert all("Cannot send task to the queue" in row["error"] for row in failed)
+    assert (await pipeline.http.post("/api/v1/dead_letters/replay", json={})).json()["queued"] == 2
+    await pipeline.work()
+    assert await pipeline.value("SELECT count(*) FROM failed_tasks") == 0
+    for table in ("messages", "atoms"):
+        assert await pipeline.value(f"SELECT count(*) FROM {table} WHERE embedding IS NULL") == 0
+
+
 async def test_an_openai_type_provider_is_asked_with_its_key(pipeline: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXAMPLE_API_KEY", "key-of-the-test")
     base_url = pipeline.models.url + "/v1"
