@@ -102,6 +102,7 @@ def test_the_wrapper_keeps_the_name_and_the_parameters_of_the_task() -> None:
         "extract_knowledge_from_messages_task",
         "embed_messages_batch_task",
         "embed_atoms_batch_task",
+        "embed_topics_batch_task",
     }
 
 
