@@ -13,6 +13,7 @@ from loguru import logger
 from nats.errors import Error as NatsError
 from psycopg import OperationalError
 from psycopg.errors import UndefinedColumn, UndefinedTable
+from starlette.routing import Match
 from taskiq import SendTaskError
 
 from .broker import broker, connect_broker
@@ -37,6 +38,7 @@ from .routes import (
     webhook,
 )
 from .routes.access import token_holders_only
+from .routes.problems import problems
 from .search import NoVectorError, UnknownRowError
 from .vectors import VectorError, ZeroVectorError
 
@@ -79,6 +81,16 @@ def _printable(part: object) -> object:
     return part.encode("utf-8", "replace").decode("utf-8") if isinstance(part, str) else part
 
 
+async def _wrong_method(request: Request, _: Exception) -> JSONResponse:
+    """Name every method of the path: several routes may share it, and Starlette asks only the first."""
+    scopes = {method: {**request.scope, "method": method} for method in ("DELETE", "GET", "PATCH", "POST", "PUT")}
+    routes = request.app.routes
+    allowed = [name for name, scope in scopes.items() if any(r.matches(scope)[0] is Match.FULL for r in routes)]
+    answer = _answer(status.HTTP_405_METHOD_NOT_ALLOWED, f"{request.method} is not a method of this path")
+    answer.headers["Allow"] = ", ".join(allowed)
+    return answer
+
+
 async def _service_away(request: Request, error: Exception) -> JSONResponse:
     logger.error("{} {}: {}", request.method, request.url.path, describe(error))
     what = "the task queue" if isinstance(error, SendTaskError) else "the database"
@@ -112,6 +124,7 @@ def create_app() -> FastAPI:
     """Build the application with its routes and error answers."""
     application = FastAPI(title="Knowledge pipeline", lifespan=_lifespan)
     application.add_exception_handler(RequestValidationError, _invalid)
+    application.add_exception_handler(status.HTTP_405_METHOD_NOT_ALLOWED, _wrong_method)
     application.add_exception_handler(OperationalError, _service_away)
     application.add_exception_handler(SendTaskError, _service_away)
     application.add_exception_handler(ModelError, _model_failed)
@@ -125,7 +138,7 @@ def create_app() -> FastAPI:
     application.add_exception_handler(UnknownRowError, _not_found)
     application.include_router(webhook.router)
     application.include_router(health.router)
-    protected = APIRouter(dependencies=[Depends(token_holders_only)])
+    protected = APIRouter(dependencies=[Depends(token_holders_only)], responses=problems(400, 401, 422, 503))
     for module in (
         messages,
         topics,

@@ -5,12 +5,21 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-# Telegram's identifiers have at most 52 significant bits; the columns hold 64.
-Identifier = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
+
+def _whole(value: object) -> object:
+    """Take 7.0 for 7: JSON has one kind of number."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+# Comes last among the annotations: bounds that follow a function would be missing from the OpenAPI document.
+WholeNumber = BeforeValidator(_whole)
+
+# Telegram's identifiers have at most 52 significant bits: what every reader of JSON holds exactly. The columns hold 64.
+Identifier = Annotated[int, Field(ge=-(2**53 - 1), le=2**53 - 1), WholeNumber]
 # Seconds since 1970, up to the year 9999.
-UnixTime = Annotated[int, Field(ge=0, le=253_402_300_799)]
+UnixTime = Annotated[int, Field(ge=0, le=253_402_300_799), WholeNumber]
 # Telegram allows 4,096 characters. This bound keeps every accepted task below the 1 MiB that NATS takes.
 LONGEST_TEXT = 65_536
 

@@ -7,19 +7,20 @@ from uuid import UUID
 
 from fastapi import APIRouter, HTTPException, status
 from psycopg import sql
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, Strict
 
 from ..configuration_rows import create_row, list_rows, update_row
-from .bodies import UNCHANGED, Body, Name, Text
+from ..telegram import WholeNumber
+from .bodies import UNCHANGED, Body, Name, Switch, Text
 from .paging import DEFAULT_PAGE_SIZE, AfterName, Page, PageSize
+from .problems import problems
 
 router = APIRouter(prefix="/agent_configs", tags=["configuration"])
 
 TABLE = sql.Identifier("agent_configs")
 
-SystemPrompt = Annotated[Text, StringConstraints(min_length=1)]
-Temperature = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)]
-MaxTokens = Annotated[int, Field(ge=1, le=1_000_000)]
+Temperature = Annotated[float, Strict(), Field(ge=0, le=2, allow_inf_nan=False)]
+MaxTokens = Annotated[int, Strict(), Field(ge=1, le=1_000_000), WholeNumber]
 
 
 class NewAgentConfig(Body):
@@ -29,10 +30,10 @@ class NewAgentConfig(Body):
     provider_id: UUID
     model_name: Name
     fallback_model: Name | None = None
-    system_prompt: SystemPrompt
+    system_prompt: Text
     temperature: Temperature = 0.3
     max_tokens: MaxTokens = 4_000
-    is_active: bool = True
+    is_active: Switch = True
 
 
 class AgentConfigChange(Body):
@@ -42,10 +43,10 @@ class AgentConfigChange(Body):
     provider_id: UUID = UNCHANGED
     model_name: Name = UNCHANGED
     fallback_model: Name | None = UNCHANGED
-    system_prompt: SystemPrompt = UNCHANGED
+    system_prompt: Text = UNCHANGED
     temperature: Temperature = UNCHANGED
     max_tokens: MaxTokens = UNCHANGED
-    is_active: bool = UNCHANGED
+    is_active: Switch = UNCHANGED
 
 
 class AgentConfigRow(BaseModel):
@@ -69,25 +70,25 @@ async def list_agent_configs(limit: PageSize = DEFAULT_PAGE_SIZE, after: AfterNa
     return Page[AgentConfigRow, str].of(rows, limit, lambda row: row.name)
 
 
-@router.post("", status_code=status.HTTP_201_CREATED)
+@router.post("", status_code=status.HTTP_201_CREATED, responses=problems(409))
 async def create_agent_config(config: NewAgentConfig) -> AgentConfigRow:
     """Create an agent configuration; 409 when the name is taken or the provider does not exist."""
     return AgentConfigRow.model_validate(await create_row(TABLE, config.model_dump()))
 
 
-@router.patch("/{config_id}")
+@router.patch("/{config_id}", responses=problems(404, 409))
 async def change_agent_config(config_id: UUID, change: AgentConfigChange) -> AgentConfigRow:
     """Change an agent configuration; 404 when there is none."""
     return await _update(config_id, change.model_dump(exclude_unset=True))
 
 
-@router.post("/{config_id}/activate")
+@router.post("/{config_id}/activate", responses=problems(404))
 async def activate_agent_config(config_id: UUID) -> AgentConfigRow:
     """Switch an agent on."""
     return await _update(config_id, {"is_active": True})
 
 
-@router.post("/{config_id}/deactivate")
+@router.post("/{config_id}/deactivate", responses=problems(404))
 async def deactivate_agent_config(config_id: UUID) -> AgentConfigRow:
     """Switch an agent off; its tasks then leave their messages waiting."""
     return await _update(config_id, {"is_active": False})

@@ -13,6 +13,7 @@ from ..search import DEFAULT_SIMILARITY, DUPLICATE_SIMILARITY, FoundAtom, simila
 from ..telegram import Identifier
 from .bodies import Name, RowId
 from .paging import DEFAULT_PAGE_SIZE, AfterId, Page, PageSize
+from .problems import problems
 from .semantic_search import FoundAtoms
 from .similarity import DEFAULT_LIMIT, Limit, Threshold
 
@@ -50,7 +51,7 @@ async def list_atoms(
     return Page[AtomRow, int].of(rows, limit, lambda row: row.id)
 
 
-@router.get("/{row_id}/similar")
+@router.get("/{row_id}/similar", responses=problems(404, 409))
 async def find_similar_atoms(
     row_id: RowId, limit: Limit = DEFAULT_LIMIT, threshold: Threshold = DEFAULT_SIMILARITY
 ) -> FoundAtoms:
@@ -59,7 +60,7 @@ async def find_similar_atoms(
     return FoundAtoms(results=results, total=len(results))
 
 
-@router.get("/{row_id}/duplicates")
+@router.get("/{row_id}/duplicates", responses=problems(404, 409))
 async def find_duplicate_atoms(
     row_id: RowId, limit: Limit = DEFAULT_LIMIT, threshold: Threshold = DUPLICATE_SIMILARITY
 ) -> FoundAtoms:

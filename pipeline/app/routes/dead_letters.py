@@ -6,12 +6,14 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, status
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, Strict
 
 from ..listing import newest_rows
 from ..replay import ReplayError, replay
-from .bodies import Body, Name, RowId
+from ..telegram import WholeNumber
+from .bodies import Body, BodyRowId, Name, RowId
 from .paging import DEFAULT_PAGE_SIZE, AfterId, Page, PageSize
+from .problems import problems
 
 router = APIRouter(prefix="/dead_letters", tags=["tasks"])
 
@@ -34,8 +36,8 @@ class ReplayRequest(Body):
     """Which dead letters: those of one task, or all; the newest first, at most ``limit``, older than ``after``."""
 
     task: Name | None = None
-    limit: Annotated[int, Field(ge=1, le=LARGEST_REPLAY)] = 100
-    after: RowId | None = None
+    limit: Annotated[int, Strict(), Field(ge=1, le=LARGEST_REPLAY), WholeNumber] = 100
+    after: BodyRowId | None = None
 
 
 class Refused(BaseModel):
@@ -76,7 +78,7 @@ async def replay_dead_letters(request: ReplayRequest) -> Replayed:
     return answer
 
 
-@router.post("/{letter_id}/replay", status_code=status.HTTP_202_ACCEPTED)
+@router.post("/{letter_id}/replay", status_code=status.HTTP_202_ACCEPTED, responses=problems(404, 409))
 async def replay_dead_letter(letter_id: RowId) -> Replayed:
     """Queue one again; 404 when there is none (its work may be done), 409 when this application cannot run it."""
     page = await _page(1, None, id=letter_id)

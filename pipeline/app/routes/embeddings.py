@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Path, status
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, HTTPException, status
+from pydantic import BaseModel, Field, Strict
 
 from ..embeddings import Entity, embedded_entities, ids_without_vector, known_ids, require_embedded
 from ..tasks.embedding import embed_atoms_batch_task, embed_messages_batch_task, embed_topics_batch_task
-from .bodies import Body, RowId
+from ..telegram import WholeNumber
+from .bodies import Body, BodyRowId, RowId
+from .problems import problems
 
 router = APIRouter(prefix="/embeddings", tags=["embeddings"])
 
@@ -18,14 +20,14 @@ router = APIRouter(prefix="/embeddings", tags=["embeddings"])
 class BatchRequest(Body):
     """Rows to embed."""
 
-    ids: Annotated[list[RowId], Field(min_length=1, max_length=1_000)]
+    ids: Annotated[list[BodyRowId], Field(min_length=1, max_length=1_000)]
 
 
 class BackfillRequest(Body):
     """Which tables to fill, and how many rows go into one task."""
 
     entity_types: Annotated[list[Entity], Field(min_length=1, default_factory=embedded_entities)]
-    batch_size: Annotated[int, Field(ge=1, le=1_000)] = 100
+    batch_size: Annotated[int, Strict(), Field(ge=1, le=1_000), WholeNumber] = 100
 
 
 class Queued(BaseModel):
@@ -42,7 +44,7 @@ class BackfillAnswer(BaseModel):
     total: int
 
 
-@router.post("/backfill", status_code=status.HTTP_202_ACCEPTED)
+@router.post("/backfill", status_code=status.HTTP_202_ACCEPTED, responses=problems(409))
 async def backfill(request: BackfillRequest) -> BackfillAnswer:
     """Queue every row that has text and no vector, in batches; safe to ask for twice."""
     queued: dict[Entity, int] = {}
@@ -58,7 +60,7 @@ async def backfill(request: BackfillRequest) -> BackfillAnswer:
     return BackfillAnswer(queued=queued, total=sum(queued.values()))
 
 
-@router.post("/{entity}/batch", status_code=status.HTTP_202_ACCEPTED)
+@router.post("/{entity}/batch", status_code=status.HTTP_202_ACCEPTED, responses=problems(409))
 async def embed_batch(entity: Entity, request: BatchRequest) -> Queued:
     """Queue rows by id; ids that do not exist are named in the answer. 409 for topics without ``EMBED_TOPICS``."""
     require_embedded(entity)
@@ -68,8 +70,8 @@ async def embed_batch(entity: Entity, request: BatchRequest) -> Queued:
     return Queued(queued=len(known), unknown=sorted(set(request.ids) - set(known)))
 
 
-@router.post("/{entity}/{row_id}", status_code=status.HTTP_202_ACCEPTED)
-async def embed_one(entity: Entity, row_id: Annotated[int, Path(ge=1, le=2**63 - 1)]) -> Queued:
+@router.post("/{entity}/{row_id}", status_code=status.HTTP_202_ACCEPTED, responses=problems(404, 409))
+async def embed_one(entity: Entity, row_id: RowId) -> Queued:
     """Queue one row."""
     require_embedded(entity)
     if not await known_ids(entity, [row_id]):

@@ -39,7 +39,7 @@ class Health(BaseModel):
     models: Component
 
 
-@router.get("/health")
+@router.get("/health", responses={503: {"model": Health, "description": "Messages cannot be taken in."}})
 async def health(response: Response) -> Health:
     """Ask every service at once; 503 when messages cannot be taken in."""
     database, queue, models = await asyncio.gather(_probe(_database), _probe(_queue), _probe(_models))

@@ -17,7 +17,8 @@ from ..database import connection
 from ..requested_extraction import claim_requested, free_messages, free_messages_between
 from ..tasks.extraction import EXTRACTION_AGENT
 from ..tasks.scoring import queue_extraction
-from .bodies import Body, RowId
+from .bodies import Body, BodyRowId
+from .problems import problems
 
 router = APIRouter(prefix="/knowledge", tags=["knowledge"])
 
@@ -37,7 +38,7 @@ LENGTHS = {Period.LAST_24H: timedelta(hours=24), Period.LAST_7D: timedelta(days=
 class ExtractionRequest(Body):
     """Either ``message_ids`` or ``period``; ``start`` and ``end`` (with time zone) go with ``custom`` only."""
 
-    message_ids: Annotated[list[RowId], Field(min_length=1, max_length=100)] | None = None
+    message_ids: Annotated[list[BodyRowId], Field(min_length=1, max_length=100)] | None = None
     period: Period | None = None
     start: AwareDatetime | None = None
     end: AwareDatetime | None = None
@@ -75,7 +76,7 @@ class ExtractionAnswer(BaseModel):
     skipped: list[int]
 
 
-@router.post("/extract", status_code=status.HTTP_202_ACCEPTED)
+@router.post("/extract", status_code=status.HTTP_202_ACCEPTED, responses=problems(409))
 async def extract_knowledge(request: ExtractionRequest) -> ExtractionAnswer:
     """Claim and queue what is free; 409 when no agent is active."""
     async with connection() as database:

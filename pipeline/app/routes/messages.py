@@ -14,6 +14,7 @@ from ..search import DEFAULT_SIMILARITY, DUPLICATE_SIMILARITY, FoundMessage, sim
 from ..telegram import Identifier
 from .bodies import RowId
 from .paging import DEFAULT_PAGE_SIZE, AfterId, Page, PageSize
+from .problems import problems
 from .semantic_search import FoundMessages
 from .similarity import DEFAULT_LIMIT, Limit, Threshold
 
@@ -51,7 +52,7 @@ async def list_messages(
     return Page[MessageRow, int].of(rows, limit, lambda row: row.id)
 
 
-@router.get("/{row_id}/similar")
+@router.get("/{row_id}/similar", responses=problems(404, 409))
 async def find_similar_messages(
     row_id: RowId, limit: Limit = DEFAULT_LIMIT, threshold: Threshold = DEFAULT_SIMILARITY
 ) -> FoundMessages:
@@ -60,7 +61,7 @@ async def find_similar_messages(
     return FoundMessages(results=results, total=len(results))
 
 
-@router.get("/{row_id}/duplicates")
+@router.get("/{row_id}/duplicates", responses=problems(404, 409))
 async def find_duplicate_messages(
     row_id: RowId, limit: Limit = DEFAULT_LIMIT, threshold: Threshold = DUPLICATE_SIMILARITY
 ) -> FoundMessages:

@@ -13,8 +13,9 @@ from pydantic import BaseModel, HttpUrl, StringConstraints
 from ..configuration_rows import create_row, get_row, list_rows, update_row
 from ..errors import describe
 from ..language_models import ModelError, Provider, list_models
-from .bodies import UNCHANGED, Body, Name
+from .bodies import UNCHANGED, Body, Name, Switch
 from .paging import DEFAULT_PAGE_SIZE, AfterName, Page, PageSize
+from .problems import problems
 
 router = APIRouter(prefix="/providers", tags=["configuration"])
 
@@ -32,7 +33,7 @@ class NewProvider(Body):
     type: Literal["ollama", "openai"]
     base_url: HttpUrl | None = None
     api_key_env: KeyVariable | None = None
-    is_active: bool = True
+    is_active: Switch = True
 
 
 class ProviderChange(Body):
@@ -41,7 +42,7 @@ class ProviderChange(Body):
     name: Name = UNCHANGED
     base_url: HttpUrl | None = UNCHANGED
     api_key_env: KeyVariable | None = UNCHANGED
-    is_active: bool = UNCHANGED
+    is_active: Switch = UNCHANGED
 
 
 class ProviderRow(BaseModel):
@@ -72,31 +73,31 @@ async def list_providers(limit: PageSize = DEFAULT_PAGE_SIZE, after: AfterName =
     return Page[ProviderRow, str].of(rows, limit, lambda row: row.name)
 
 
-@router.post("", status_code=status.HTTP_201_CREATED)
+@router.post("", status_code=status.HTTP_201_CREATED, responses=problems(409))
 async def create_provider(provider: NewProvider) -> ProviderRow:
     """Create a provider; 409 when the name is taken."""
     return ProviderRow.model_validate(await create_row(TABLE, provider.model_dump(mode="json")))
 
 
-@router.patch("/{provider_id}")
+@router.patch("/{provider_id}", responses=problems(404, 409))
 async def change_provider(provider_id: UUID, change: ProviderChange) -> ProviderRow:
     """Change a provider; 404 when there is none."""
     return await _update(provider_id, change.model_dump(mode="json", exclude_unset=True))
 
 
-@router.post("/{provider_id}/activate")
+@router.post("/{provider_id}/activate", responses=problems(404))
 async def activate_provider(provider_id: UUID) -> ProviderRow:
     """Switch a provider on."""
     return await _update(provider_id, {"is_active": True})
 
 
-@router.post("/{provider_id}/deactivate")
+@router.post("/{provider_id}/deactivate", responses=problems(404))
 async def deactivate_provider(provider_id: UUID) -> ProviderRow:
     """Switch a provider off; agents that use it stop working."""
     return await _update(provider_id, {"is_active": False})
 
 
-@router.post("/{provider_id}/validate")
+@router.post("/{provider_id}/validate", responses=problems(404))
 async def validate_provider(provider_id: UUID) -> Validation:
     """Ask the provider for its models and remember whether it answered."""
     row = await get_row(TABLE, provider_id)

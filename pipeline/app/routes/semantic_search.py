@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, Strict
 
 from ..search import DEFAULT_SIMILARITY, LARGEST_LIMIT, FoundAtom, FoundMessage, FoundTopic, search
+from ..telegram import WholeNumber
 from .bodies import Body, Text
+from .problems import problems
 
 router = APIRouter(prefix="/semantic_search", tags=["search"])
 
@@ -16,9 +18,9 @@ router = APIRouter(prefix="/semantic_search", tags=["search"])
 class SearchRequest(Body):
     """What to look for. ``threshold`` is a similarity of 0…1; unrelated texts have about 0.5."""
 
-    query: Annotated[Text, StringConstraints(min_length=1, max_length=10_000)]
-    limit: Annotated[int, Field(ge=1, le=LARGEST_LIMIT)] = 10
-    threshold: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = DEFAULT_SIMILARITY
+    query: Annotated[Text, Field(max_length=10_000)]
+    limit: Annotated[int, Strict(), Field(ge=1, le=LARGEST_LIMIT), WholeNumber] = 10
+    threshold: Annotated[float, Strict(), Field(ge=0, le=1, allow_inf_nan=False)] = DEFAULT_SIMILARITY
 
 
 class FoundMessages(BaseModel):
@@ -56,7 +58,7 @@ async def find_atoms(request: SearchRequest) -> FoundAtoms:
     return FoundAtoms(results=results, total=len(results))
 
 
-@router.post("/topics")
+@router.post("/topics", responses=problems(409))
 async def find_topics(request: SearchRequest) -> FoundTopics:
     """Search topics; 409 without ``EMBED_TOPICS``."""
     results = await search(FoundTopic, request.query, request.limit, request.threshold)

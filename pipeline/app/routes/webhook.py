@@ -17,6 +17,7 @@ from ..settings import get_settings
 from ..tasks.ingestion import save_telegram_message
 from ..telegram import IncomingMessage, Update, message_of
 from .access import telegram_only
+from .problems import problems
 
 router = APIRouter(tags=["webhook"])
 
@@ -31,7 +32,20 @@ class Accepted(BaseModel):
     queued: bool
 
 
-@router.post("/webhook/telegram", dependencies=[Depends(telegram_only)])
+# The body is read by hand, so that its length is bounded while it arrives; so it is declared by hand too, with its
+# parts where they stand in the document.
+UPDATE_SCHEMA = Update.model_json_schema(
+    ref_template="#/paths/~1webhook~1telegram/post/requestBody/content/application~1json/schema/$defs/{model}"
+)
+UPDATE_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": UPDATE_SCHEMA}}}}
+
+
+@router.post(
+    "/webhook/telegram",
+    dependencies=[Depends(telegram_only)],
+    responses=problems(400, 401, 403, 408, 413, 422, 503),
+    openapi_extra=UPDATE_BODY,
+)
 async def receive_update(request: Request) -> Accepted:
     """Accept one update. 200 means that it is stored in the queue; everything else that it is not."""
     update = _parse(await _bounded_body(request))

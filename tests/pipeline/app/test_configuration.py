@@ -142,3 +142,9 @@ async def test_an_extraction_that_is_asked_for_takes_over_what_nobody_worked_on(
 )
 async def test_an_extraction_that_makes_no_sense_is_refused(pipeline: Any, body: dict[str, Any]) -> None:
     assert (await pipeline.http.post("/api/v1/knowledge/extract", json=body)).status_code == 422
+
+
+async def test_another_method_is_told_which_ones_there_are(pipeline: Any) -> None:
+    answer = await pipeline.http.put(PROVIDERS, json={})
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, POST")
+    assert answer.json() == {"detail": "PUT is not a method of this path"}
