@@ -34,9 +34,10 @@ async def is_ready(url: str) -> bool:
     try:
         async with asyncio.timeout(PROBE_SECONDS):
             reader, writer = await asyncio.open_connection(parts.hostname, parts.port or 4222)
-            greeting = await reader.readline()
-            writer.close()
-            await writer.wait_closed()
+            try:
+                greeting = await reader.readline()
+            finally:
+                writer.close()
     except (OSError, TimeoutError):
         return False
     # https://docs.nats.io/reference/reference-protocols/nats-protocol: the server speaks first, `INFO {json}`.
