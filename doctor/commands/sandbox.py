@@ -59,7 +59,16 @@ def sandbox_errors() -> Iterator[None]:
 def _at(root: Path, name: str) -> Sandbox:
     from doctor.pipeline.sandbox.sandbox import Sandbox
 
-    return Sandbox.open(root / name)
+    sandbox = Sandbox.open(root / name)
+    _clear(sandbox)
+    return sandbox
+
+
+def _clear(sandbox: Sandbox) -> None:
+    """End what a sandbox that was killed has left running, whichever command comes next."""
+    ended = sandbox.clear_remains()
+    if ended:
+        Output().tell(f"sandbox {sandbox.name} was killed: ended {ended} processes that it left")
 
 
 @click.group("sandbox")
@@ -82,7 +91,7 @@ def up(name: str, root: Path) -> int:
         from doctor.pipeline.sandbox.sandbox import Sandbox
 
         try:
-            sandbox = Sandbox.open(root / name)
+            sandbox = _at(root, name)
         except NotASandboxError:
             sandbox = Sandbox.create(root / name, name=name)
         sandbox.up(deadline=UP_DEADLINE, progress=output.tell)
@@ -130,9 +139,10 @@ def list_command(root: Path) -> int:
         from doctor.pipeline.sandbox.fault import all_faults
         from doctor.pipeline.sandbox.sandbox import list_sandboxes
 
-        sandboxes = [
-            (each.directory.name, str(each.state().status), str(each.directory)) for each in list_sandboxes(root)
-        ]
+        found = list_sandboxes(root)
+        for each in found:
+            _clear(each)
+        sandboxes = [(each.directory.name, str(each.state().status), str(each.directory)) for each in found]
         faults = [(fault.name, fault.case, fault.title) for fault in all_faults().values()]
     Output().write(f"sandboxes in {root}\n{table(sandboxes)}\nfaults\n{table(faults)}")
     return int(ExitCode.OK)

@@ -14,6 +14,9 @@ from pathlib import Path
 
 from doctor.pipeline.sandbox.files import read_json, replace_text
 
+#: The line by which whoever started a supervisor, and holds its standard input, lets it outlive the end of that.
+RELEASE = b"stay\n"
+
 
 class Wanted(StrEnum):
     """What a service is to do."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from doctor.pipeline.sandbox import processes
+from doctor.pipeline.sandbox.control import RELEASE
 from doctor.pipeline.sandbox.errors import DeadlineError, StartError
 from doctor.pipeline.sandbox.files import tail
 from doctor.pipeline.sandbox.layout import Layout
@@ -24,18 +26,20 @@ STOP_PATIENCE_SECONDS = 12.0
 _started: dict[Path, subprocess.Popen[bytes]] = {}
 
 
-def launch(layout: Layout, *, with_parent: bool) -> subprocess.Popen[bytes]:
-    """Start the supervisor in a session of its own, so that Ctrl-C reaches it only through us."""
+def launch(layout: Layout) -> subprocess.Popen[bytes]:
+    """Start the supervisor in a session of its own, so that Ctrl-C reaches it only through us.
+
+    It ends with this process until it is released: what is only half made must not outlive whoever makes it.
+    """
     # -P: nothing in the folder from which we were called may pass for a module of ours.
-    command = [sys.executable, "-P", "-m", "doctor.pipeline.sandbox.supervisor", str(layout.directory)]
-    if with_parent:
-        command.append("--with-parent")
+    module = "doctor.pipeline.sandbox.supervisor"
+    command = [sys.executable, "-P", "-m", module, str(layout.directory), "--with-parent"]
     layout.logs.mkdir(parents=True, exist_ok=True)
     with layout.log("supervisor").open("ab") as log:
         process = subprocess.Popen(
             command,
             cwd=layout.directory,
-            stdin=subprocess.PIPE if with_parent else subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -43,6 +47,15 @@ def launch(layout: Layout, *, with_parent: bool) -> subprocess.Popen[bytes]:
         )
     _started[layout.directory] = process
     return process
+
+
+def release(layout: Layout) -> None:
+    """Let the supervisor that this process has started outlive it."""
+    own = _started.get(layout.directory)
+    if own is not None and own.stdin is not None:
+        with contextlib.suppress(BrokenPipeError):  # it has ended; its state says why
+            own.stdin.write(RELEASE)
+            own.stdin.close()
 
 
 def await_ready(

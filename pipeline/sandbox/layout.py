@@ -69,6 +69,11 @@ class Layout:
         return self.directory / "data" / "supervisor.lock"
 
     @property
+    def start_lock_file(self) -> Path:
+        """Held by the command that starts the sandbox, so that two of them do not undo one another's work."""
+        return self.directory / "data" / "start.lock"
+
+    @property
     def faults(self) -> Path:
         """What faults changed, so that they can be healed."""
         return self.directory / "data" / "faults"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -12,11 +11,11 @@ from pathlib import Path
 import psycopg
 from dotenv import dotenv_values
 
-from doctor import pipeline
 from doctor.pipeline.sandbox import history, launching, processes
 from doctor.pipeline.sandbox.binaries import require_packages
 from doctor.pipeline.sandbox.code_watch import code_digest
 from doctor.pipeline.sandbox.control import Control, Wanted, read_control, write_control
+from doctor.pipeline.sandbox.copying import copy_application
 from doctor.pipeline.sandbox.errors import (
     DeadlineError,
     NotASandboxError,
@@ -27,6 +26,7 @@ from doctor.pipeline.sandbox.errors import (
 from doctor.pipeline.sandbox.fault import Fault, find_fault
 from doctor.pipeline.sandbox.history import HistoryAdded
 from doctor.pipeline.sandbox.layout import CODE_SERVICES, SERVICES, Layout
+from doctor.pipeline.sandbox.locking import alone
 from doctor.pipeline.sandbox.plan import make_plan, read_plan, write_plan
 from doctor.pipeline.sandbox.removal import remove
 from doctor.pipeline.sandbox.seeding import seed
@@ -62,11 +62,17 @@ class Sandbox:
         layout = Layout(directory.resolve())
         if layout.plan_file.exists():
             raise NotASandboxError(f"{layout.directory} is a sandbox already: open it, or choose another folder")
-        if layout.directory.exists() and any(entry.name != ".doctor" for entry in layout.directory.iterdir()):
+        # The lock without a plan is ours: somebody is making the sandbox, or was killed while making it.
+        begun = layout.start_lock_file.exists()
+        if not begun and layout.directory.exists() and any(e.name != ".doctor" for e in layout.directory.iterdir()):
             raise NotASandboxError(f"{layout.directory} is not empty: choose a new folder, nothing in it was touched")
-        layout.data.mkdir(parents=True)
-        write_plan(layout.plan_file, make_plan(name, os.environ if environment is None else environment))
-        _copy_application(layout)
+        layout.data.mkdir(parents=True, exist_ok=True)
+        with alone(layout.start_lock_file) as only:
+            if not only:
+                raise NotASandboxError(f"{layout.directory} is being made by another command: wait for it")
+            copy_application(layout)
+            # Last, for it makes the folder a sandbox.
+            write_plan(layout.plan_file, make_plan(name, os.environ if environment is None else environment))
         return cls(layout, name)
 
     @classmethod
@@ -127,16 +133,24 @@ class Sandbox:
             StartError, DeadlineError: it did not come up; the end of the log is in the message.
             BinaryMissingError: packages or server programs are not installed.
         """
-        if self.state().status in {Status.READY, Status.DEGRADED}:
-            progress("already up")
-            return self.state()
-        if self.state().status is Status.STARTING:
-            raise StartError(f"{self.directory} is being started by another command: wait for it, or stop it first")
+        with alone(self.layout.start_lock_file) as only:
+            if not only:
+                raise StartError(f"{self.directory} is being started by another command: wait for it, or stop it first")
+            if self.state().status in {Status.READY, Status.DEGRADED}:
+                progress("already up")
+            else:
+                self._start_all(deadline, progress)
+                if not with_parent:
+                    launching.release(self.layout)
+        return self.state()
+
+    def _start_all(self, deadline: float, progress: Callable[[str], None]) -> None:
         require_packages()
         started = time.monotonic()
+        # What a start that was killed has left may be on its way down, or still on its way up.
         launching.stop(self.layout)
         write_control(self.layout.control_file, Control(read_control(self.layout.control_file).generation))
-        process = launching.launch(self.layout, with_parent=with_parent)
+        process = launching.launch(self.layout)
         try:
             launching.await_ready(self.layout, process, deadline, progress)
             seed(self.environment()["API_URL"])
@@ -145,7 +159,10 @@ class Sandbox:
             launching.stop(self.layout)
             raise
         progress(f"up after {time.monotonic() - started:.1f} s")
-        return self.state()
+
+    def clear_remains(self) -> int:
+        """End the processes that a killed supervisor has left, and return how many there were; none when it lives."""
+        return launching.clear_leftovers(self.layout) if self.state().status is Status.DEAD else 0
 
     def down(self, *, keep_data: bool) -> None:
         """Stop everything; without ``keep_data`` also remove what the sandbox made, its folder too if it is then empty.
@@ -287,10 +304,3 @@ def list_sandboxes(root: Path) -> list[Sandbox]:
     """Return the sandboxes in the folders right below ``root``, and in ``root`` itself, by folder."""
     candidates = [root, *sorted(root.iterdir())] if root.is_dir() else []
     return [Sandbox.open(path) for path in candidates if Layout(path.resolve()).plan_file.is_file()]
-
-
-def _copy_application(layout: Layout) -> None:
-    """Give the sandbox its own copy of the application and of the chain's description."""
-    source = Path(pipeline.__file__).resolve().parent
-    shutil.copytree(source / "app", layout.app, ignore=shutil.ignore_patterns("__pycache__", "tests", "*.pyc"))
-    shutil.copyfile(source / "doctor.toml", layout.doctor_toml)

@@ -2,7 +2,8 @@
 
 It starts them in parallel as far as one does not need another, restarts what dies, restarts API and worker when the
 code in the sandbox changes, carries out requests (see ``control``), and stops everything on SIGTERM, on SIGINT and,
-with ``--with-parent``, at the end of its standard input. ``sandbox.json`` says at every moment how things are.
+with ``--with-parent``, at the end of its standard input, unless that says first that we are to stay. ``sandbox.json``
+says at every moment how things are.
 """
 
 from __future__ import annotations
@@ -10,29 +11,28 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import fcntl
 import json
 import logging
 import os
 import signal
 import sys
-import time
 import uuid
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from doctor.pipeline.sandbox import bringing_up, processes
 from doctor.pipeline.sandbox.addresses import Addresses
 from doctor.pipeline.sandbox.child import Child, Surroundings
 from doctor.pipeline.sandbox.code_watch import code_digest
-from doctor.pipeline.sandbox.control import Wanted, read_control
+from doctor.pipeline.sandbox.control import RELEASE, Wanted, read_control
 from doctor.pipeline.sandbox.errors import SandboxError
 from doctor.pipeline.sandbox.files import replace_text
 from doctor.pipeline.sandbox.layout import CODE_SERVICES, Layout
+from doctor.pipeline.sandbox.locking import alone
 from doctor.pipeline.sandbox.plan import read_plan
 from doctor.pipeline.sandbox.services import build_services
 from doctor.pipeline.sandbox.state import SandboxState, ServiceStatus, Status, read_state
@@ -41,6 +41,7 @@ CONTROL_POLL_SECONDS = 0.1
 CODE_POLL_SECONDS = 0.3
 #: A file that is being written looks changed twice; the second look comes after this time.
 CODE_SETTLE_SECONDS = 0.1
+#: One that has just written its last state may need a moment to end.
 LOCK_PATIENCE_SECONDS = 1.0
 
 log = logging.getLogger("supervisor")
@@ -225,42 +226,18 @@ async def supervise(layout: Layout, *, with_parent: bool) -> int:
 
 
 async def _await_end_of_input(stop: asyncio.Event) -> None:
-    """Stop when our parent has ended: only it holds the other end of our standard input."""
+    """Stop when our parent has ended, unless it has released us: only it holds the other end of our standard input."""
     reader = asyncio.StreamReader()
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
     )
     try:
-        while await reader.read(1024):
-            pass
+        if await reader.readline() == RELEASE:
+            return
         log.info("the parent is gone")
         stop.set()
     finally:
         transport.close()
-
-
-@contextlib.contextmanager
-def _alone(lock_file: Path) -> Iterator[bool]:
-    """Hold the folder's lock; false when another supervisor does. A lock ends with its process.
-
-    One that has just written its last state may need a moment to end.
-    """
-    until = time.monotonic() + LOCK_PATIENCE_SECONDS
-    with lock_file.open("w") as file:
-        while not _locked(file):
-            if time.monotonic() > until:
-                yield False
-                return
-            time.sleep(0.02)
-        yield True
-
-
-def _locked(file: IO[str]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -273,8 +250,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("nats").setLevel(logging.CRITICAL)
     layout = Layout(options.directory.resolve())
     try:
-        with _alone(layout.lock_file) as alone:
-            if not alone:
+        with alone(layout.lock_file, patience=LOCK_PATIENCE_SECONDS) as only:
+            if not only:
                 log.error("another supervisor runs this sandbox")
                 return 3
             return asyncio.run(supervise(layout, with_parent=options.with_parent))
