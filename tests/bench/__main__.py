@@ -18,6 +18,7 @@ from doctor.commands.output import registry
 from doctor.model import Run
 from doctor.pipeline.sandbox.sandbox import Sandbox
 from doctor.target import Target
+from tests.bench.search import measure_search
 
 STARTS = 15
 CHECKS = 7
@@ -33,6 +34,7 @@ def main() -> None:
         line("sandbox up", seconds(lambda: sandbox.up(with_parent=True)), "s", "the servers, the API and the worker")
         try:
             healthy_check(sandbox)
+            measure_search(sandbox, line)
             one_slow_system(sandbox)
         finally:
             sandbox.down(keep_data=False)
