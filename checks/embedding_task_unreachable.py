@@ -105,7 +105,7 @@ def embedding_task_unreachable(source: Source) -> Iterator[Finding]:
     """Look at what each embedding task is reached from."""
     tasks = {task.id: task for task in source.tasks()}
     embedding = {identity for identity, task in tasks.items() if EMBEDS.search(task.name)}
-    ends = [task for task in chain_ends(source) if task.id not in embedding]
+    ends = chain_ends(source, leaving_out=embedding)
     if not ends:
         return
     for identity in sorted(embedding):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -71,12 +71,17 @@ def never_enqueued(source: Source) -> list[DecoratedFunction]:
     ]
 
 
-def chain_ends(source: Source) -> list[DecoratedFunction]:
-    """Return the tasks at which a chain of tasks ends: enqueued by another task, and enqueuing none themselves."""
-    tasks = {task.id: task for task in source.tasks()}
+def chain_ends(source: Source, leaving_out: Collection[str] = ()) -> list[DecoratedFunction]:
+    """Return the tasks at which a chain of tasks ends: enqueued by another task, and enqueuing none themselves.
+
+    The tasks ``leaving_out`` are taken not to be there.
+    """
+    tasks = {task.id: task for task in source.tasks() if task.id not in leaving_out}
     enqueuing: set[str] = set()
     enqueued: set[str | None] = set()
     for enqueue in source.enqueues():
+        if enqueue.task in leaving_out:
+            continue
         causes = {caller for caller in enqueue.reached_from if caller in tasks and caller != enqueue.task}
         enqueuing |= causes
         if causes:

@@ -97,8 +97,8 @@ def test_it_tells_the_whole_story_and_leaves_nothing_running(told: Told) -> None
         "+@broker.task",
         "UPDATE public.agent_configs SET is_active = true",
         "UPDATE public.agent_configs SET model_name = ",
-        "237 of 252 vectors",
-        "125 of 125 vectors",
+        "237 of 252 rows",
+        "125 of 125 rows",
         "| before | after |",
         "## Success criteria",
     ):
