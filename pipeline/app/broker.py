@@ -10,10 +10,9 @@ from loguru import logger
 from nats.errors import Error as NatsError
 from nats.js.api import ConsumerConfig, DiscardPolicy, RetentionPolicy, StreamConfig
 from taskiq import TaskiqEvents, TaskiqState
-from taskiq_nats import PullBasedJetStreamBroker
 
-from .acknowledgement import KeepUnfinished
 from .database import close_pool, open_pool
+from .delivery import KeepUnfinished, WorkQueue
 from .errors import describe
 from .executions import remove_old_executions
 from .logs import configure_logging
@@ -24,7 +23,7 @@ async def _report_connection_error(error: Exception) -> None:
     logger.warning("NATS connection: {}", describe(error) or type(error).__name__)
 
 
-broker = PullBasedJetStreamBroker(
+broker = WorkQueue(
     servers=get_settings().nats_url,
     subject="taskiq_tasks",
     stream_name="taskiq_jetstream",
@@ -38,7 +37,7 @@ broker = PullBasedJetStreamBroker(
         max_bytes=256 * 1024 * 1024,
         discard=DiscardPolicy.NEW,
     ),
-    # A task that runs longer than ack_wait is delivered again and runs twice in parallel (the default is 30 s).
+    # A worker that is silent for so long has lost its tasks to another one; see delivery.py.
     consumer_config=ConsumerConfig(
         durable_name="taskiq_durable",
         ack_wait=get_settings().task_ack_wait_seconds,

@@ -1,13 +1,31 @@
-"""Failures that no retry can cure, and how a failure is put into one line."""
+"""Which failures no retry can cure, which ones pass with an outage, and how a failure is put into one line."""
 
 from __future__ import annotations
 
 import psycopg
+from nats.errors import Error as NatsError
 from pydantic import ValidationError
+from taskiq import SendTaskError
 
 
 class PermanentError(Exception):
     """Trying again cannot help: the cause is in the data, the configuration or the code."""
+
+
+class OutageError(Exception):
+    """A server that the work needs is away; the work itself is right, and can be done later."""
+
+
+class UnfinishedError(Exception):
+    """A task ends without its work being done or written down; its message must not be acknowledged."""
+
+
+class FailureNotRecordedError(UnfinishedError):
+    """A task failed for good, and the database could not take the dead letter."""
+
+
+class StoppedByOutageError(UnfinishedError):
+    """A server is away; the task is given back to the queue and tried again later."""
 
 
 # Mistakes in the code, in the arguments or in the schema: the same call fails the same way a second later.
@@ -26,6 +44,14 @@ _NEVER_CURED = (
 def is_permanent(error: BaseException) -> bool:
     """Tell whether trying again is pointless."""
     return isinstance(error, _NEVER_CURED)
+
+
+_OUTAGES = (OutageError, psycopg.OperationalError, SendTaskError, NatsError, ConnectionError)
+
+
+def is_outage(error: BaseException) -> bool:
+    """Tell whether a server is away, so that the same work can succeed when it is back."""
+    return isinstance(error, _OUTAGES) and not is_permanent(error)
 
 
 def describe(error: BaseException) -> str:

@@ -15,7 +15,7 @@ import httpx
 from ollama import AsyncClient, ResponseError
 from pydantic import BaseModel, ValidationError
 
-from .errors import PermanentError
+from .errors import OutageError, PermanentError
 from .settings import get_settings
 
 # Ollama loads a model anew when the context size changes, so sizes are rounded up to a few steps.
@@ -29,7 +29,7 @@ class ModelError(Exception):
     """A model call failed."""
 
 
-class ModelUnavailableError(ModelError):
+class ModelUnavailableError(ModelError, OutageError):
     """The server cannot be reached, is overloaded or failed; trying again later can help."""
 
 

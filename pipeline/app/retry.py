@@ -20,9 +20,9 @@ from typing import Any, ParamSpec, TypeVar
 from loguru import logger
 from psycopg import Error as DatabaseError
 
-from .acknowledgement import FailureNotRecordedError
 from .dead_letters import clear_failure, is_recorded, record_failure
-from .errors import describe, is_permanent
+from .delivery import current_delivery
+from .errors import FailureNotRecordedError, StoppedByOutageError, describe, is_outage, is_permanent
 from .executions import Execution, current_execution, record_execution
 from .settings import get_settings
 
@@ -38,9 +38,10 @@ def task_retry_with_dlq(
 ) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Coroutine[Any, Any, R]]]:
     """Run a task up to ``max_attempts`` times, then write it to ``failed_tasks`` and raise its last error.
 
-    All attempts together end before the queue would deliver the message again (``ack_wait``). An error that no
-    retry can cure ends them at once. ``functools.wraps`` keeps the task's name and parameters: without it two tasks
-    would share the name of the wrapper, and arguments would no longer be converted.
+    All attempts together end within ``TASK_TIMEOUT_SECONDS``. An error that no retry can cure ends them at once. When a
+    server is away, the task goes back to the queue instead, until ``TASK_OUTAGE_PATIENCE_SECONDS`` have passed.
+    ``functools.wraps`` keeps the task's name and parameters: without it two tasks would share the name of the wrapper,
+    and arguments would no longer be converted.
     """
 
     def decorate(function: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
@@ -69,7 +70,7 @@ def task_retry_with_dlq(
 
 async def _attempt(execution: Execution, max_attempts: int, call: Callable[[], Awaitable[R]]) -> R:
     """Try until it works, the attempts are used up, the error is permanent, or the deadline has passed."""
-    seconds = get_settings().task_deadline_seconds
+    seconds = get_settings().task_timeout_seconds
     try:
         async with asyncio.timeout(seconds) as deadline:
             while True:
@@ -109,12 +110,18 @@ def delay_before(attempt: int, randomness: Callable[[], float] = random.random) 
 
 
 async def _give_up(execution: Execution, arguments: Mapping[str, object], error: Exception) -> None:
-    """Clean up, write the dead letter and the log row.
+    """Clean up, write the dead letter and the log row; or leave it all as it is, when an outage will pass.
 
     Raises:
+        StoppedByOutageError: the task is given back to the queue, and keeps what it has claimed.
         FailureNotRecordedError: the database is away; the message stays unacknowledged and will be delivered again.
     """
     text = describe(error)
+    delivery = current_delivery.get()
+    patience = get_settings().task_outage_patience_seconds
+    if delivery is not None and is_outage(error) and delivery.age_seconds < patience:
+        logger.warning("Task {} is stopped by an outage and goes back to the queue: {}", execution.task, text)
+        raise StoppedByOutageError(text) from error
     logger.error("Task {} failed after {} attempts: {}", execution.task, execution.attempts, text)
     try:
         if execution.when_given_up is not None:

@@ -11,8 +11,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """Every setting is the environment variable of the same name in capitals; times are in seconds.
 
-    ``task_ack_wait_seconds`` is the JetStream ``ack_wait``: a task that runs longer would run a second time in
-    parallel, so the retry decorator gives up at 90 % of it.
+    ``task_ack_wait_seconds`` is the JetStream ``ack_wait``: after so long without a sign of life from the worker, a
+    task is delivered to another one. ``task_timeout_seconds`` is what a task may take with all its attempts.
+    ``task_outage_patience_seconds`` is for how long a task that an outage stops is tried again before it becomes a
+    dead letter.
     """
 
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
@@ -40,7 +42,9 @@ class Settings(BaseSettings):
     ai_knowledge_extraction_lookback_hours: float = Field(default=24.0, gt=0)
     ai_knowledge_extraction_batch_size: int = Field(default=50, ge=1, le=1_000)
 
-    task_ack_wait_seconds: float = Field(default=600.0, gt=0)
+    task_ack_wait_seconds: float = Field(default=30.0, ge=1)
+    task_timeout_seconds: float = Field(default=540.0, gt=0)
+    task_outage_patience_seconds: float = Field(default=3_600.0, ge=0)
     task_retry_delay_seconds: float = Field(default=1.0, ge=0)
     task_execution_retention_days: int = Field(default=30, ge=1)
     log_level: str = "INFO"
@@ -53,14 +57,9 @@ class Settings(BaseSettings):
         return SecretStr(scheme.partition("+")[0] + separator + rest)
 
     @property
-    def task_deadline_seconds(self) -> float:
-        """How long a task may take with all its attempts; the rest of ``ack_wait`` is for writing its failure down."""
-        return 0.9 * self.task_ack_wait_seconds
-
-    @property
     def claim_lease_seconds(self) -> float:
         """How long a claim on messages holds without progress: longer than one redelivery and one run."""
-        return 2 * self.task_ack_wait_seconds
+        return 2 * (self.task_timeout_seconds + self.task_ack_wait_seconds)
 
 
 @lru_cache(maxsize=1)

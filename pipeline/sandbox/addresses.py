@@ -68,6 +68,8 @@ class Addresses:
             "TELEGRAM_WEBHOOK_SECRET": self.plan.webhook_secret,
             "AI_KNOWLEDGE_EXTRACTION_MESSAGE_THRESHOLD": "10",
             "AI_KNOWLEDGE_EXTRACTION_LOOKBACK_HOURS": "24",
+            # What a killed worker had in hand is delivered again while somebody still looks.
+            "TASK_ACK_WAIT_SECONDS": "3",
         }
 
     def without_secrets(self) -> dict[str, str]:

@@ -31,7 +31,7 @@ INITDB_DEADLINE_SECONDS = 60
 
 #: Not safe for data that matters. A process that is killed loses nothing, because the operating system has what was
 #: written; only a machine that goes down could leave such a cluster damaged, and then the sandbox is made anew.
-SPEED_OVER_DURABILITY = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+SPEED_OVER_DURABILITY = ("fsync=off", "full_page_writes=off")
 
 #: Small, alone on loopback, no socket file (its path would be too long in deep folders).
 SERVER_SETTINGS = (

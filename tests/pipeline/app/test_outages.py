@@ -11,8 +11,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from doctor.pipeline.app.acknowledgement import FailureNotRecordedError
 from doctor.pipeline.app.broker import broker
+from doctor.pipeline.app.errors import FailureNotRecordedError
 from doctor.pipeline.app.tasks.scoring import score_message_task
 
 UPDATE = {"update_id": 1, "message": {"message_id": 1, "chat": {"id": 7}, "date": 1_760_000_000, "text": "hello"}}
