@@ -19,6 +19,7 @@ from doctor.model import Run
 from doctor.pipeline.sandbox.sandbox import Sandbox
 from doctor.target import Target
 from tests.bench.search import measure_search
+from tests.bench.soak import measure_load
 
 STARTS = 15
 CHECKS = 7
@@ -35,6 +36,7 @@ def main() -> None:
         try:
             healthy_check(sandbox)
             measure_search(sandbox, line)
+            measure_load(sandbox, line)
             one_slow_system(sandbox)
         finally:
             sandbox.down(keep_data=False)

@@ -70,9 +70,7 @@ async def test_what_no_retry_cures_is_tried_once(pipeline: Any, error: Exception
     assert [row["attempts"] for row in await pipeline.rows(FAILED)] == [1]
 
 
-async def test_all_attempts_together_end_before_the_queue_delivers_again(
-    pipeline: Any, settings: Callable[..., None]
-) -> None:
+async def test_all_attempts_together_end_within_the_tasks_time(pipeline: Any, settings: Callable[..., None]) -> None:
     settings(task_timeout_seconds=0.45)
 
     @task_retry_with_dlq(max_attempts=3)

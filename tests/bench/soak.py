@@ -1,0 +1,110 @@
+"""The pipeline under load: throughput beside a task that does nothing, the webhook's latency, and a soak with faults."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+from doctor.pipeline.sandbox.sandbox import Sandbox
+from tests.load import Sent, account, queued, send, settle
+
+BURST = 300
+"""Messages, and tasks that do nothing, whose throughput is compared."""
+
+SOAK_SECONDS = 60.0
+SOAK_RATE = 20.0
+PATIENCE = 120.0
+
+Line = Callable[[str, float, str, str], None]
+
+NOOP = """
+import asyncio, sys
+from app.broker import broker
+
+@broker.task(task_name="bench:noop")
+async def noop() -> None: ...
+
+async def main() -> None:
+    await broker.startup()
+    await asyncio.gather(*(noop.kiq() for _ in range(int(sys.argv[1]))))
+    await broker.shutdown()
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+def measure_load(sandbox: Sandbox, line: Line) -> None:
+    """Print throughput, latency and the account of a soak."""
+    scored = asyncio.run(_throughput(sandbox))
+    nothing = asyncio.run(_noop(sandbox))
+    line("webhook to scored", scored, "/s", f"one worker process; {scored / nothing:.2f} x a task that does nothing")
+    sent = asyncio.run(send(sandbox, 50, 10, first=10_000))
+    milliseconds = sorted(1000 * each for each in sent.seconds)
+    p50, p95 = statistics.median(milliseconds), milliseconds[int(0.95 * len(milliseconds))]
+    line("webhook at 50 requests/s, p95", p95, "ms", f"p50 {p50:.1f} ms; {len(sent.accepted)} accepted")
+    asyncio.run(settle(sandbox, sent.accepted, PATIENCE))
+    asyncio.run(_soak(sandbox, line))
+
+
+async def _throughput(sandbox: Sandbox) -> float:
+    """Return messages per second from the first call of the webhook to the last score."""
+    started = time.perf_counter()
+    sent = await send(sandbox, 10_000, BURST / 10_000, first=5_000)
+    with sandbox.connect() as connection:
+        while True:
+            rows = connection.execute("SELECT count(importance_score) FROM messages").fetchall()
+            if int(str(rows[0][0])) >= len(sent.accepted):
+                break
+            await asyncio.sleep(0.01)
+    took = time.perf_counter() - started
+    await settle(sandbox, sent.accepted, PATIENCE)
+    return len(sent.accepted) / took
+
+
+async def _noop(sandbox: Sandbox) -> float:
+    """Return tasks per second of a task that does nothing, over the same broker, with a worker of its own code."""
+    module = sandbox.layout.app / "tasks" / "bench_noop.py"
+    module.write_text(NOOP, encoding="utf-8")
+    try:
+        sandbox.await_code_restart()
+        started = time.perf_counter()
+        command = [sys.executable, "-m", "app.tasks.bench_noop", str(BURST)]
+        process = await asyncio.to_thread(subprocess.run, command, cwd=sandbox.directory, check=True)
+        assert process.returncode == 0
+        while await queued(sandbox):
+            await asyncio.sleep(0.01)
+        return BURST / (time.perf_counter() - started)
+    finally:
+        module.unlink()
+        sandbox.await_code_restart()
+
+
+async def _soak(sandbox: Sandbox, line: Line) -> None:
+    """Send for a minute while each server is stopped, killed or frozen in turn."""
+
+    async def faults() -> None:
+        for number, service in enumerate(("postgres", "nats", "models", "worker", "postgres", "nats", "worker")):
+            await asyncio.sleep(5)
+            way = (sandbox.stop, sandbox.kill, sandbox.pause)[number % 3]
+            await asyncio.to_thread(way, service)
+            await asyncio.sleep(2)
+            await asyncio.to_thread(sandbox.start, service)
+
+    async with asyncio.TaskGroup() as together:
+        sending = together.create_task(send(sandbox, SOAK_RATE, SOAK_SECONDS, first=20_000))
+        together.create_task(faults())
+    sent: Sent = sending.result()
+    started = time.perf_counter()
+    await settle(sandbox, sent.accepted, PATIENCE)
+    last = await account(sandbox, sent.accepted)
+    note = (
+        f"of {last.accepted} accepted; lost {len(last.lost)}, twice {len(last.twice)}, in the queue {last.queued}, "
+        f"dead letters {len(last.letters)}; refused {sent.refused}, broken off {sent.broken}; "
+        f"settled {time.perf_counter() - started:.0f} s after the last message"
+    )
+    line("soak of 60 s at 20/s with faults, final", last.final, "", note)
