@@ -180,7 +180,7 @@ def _option(broker: BrokerCall, problem: _Problem) -> FixOption:
     if not problem.title or (problem is _SHORT and has_consumer):
         return FixOption.by_hand(f"correct `{problem.setting}` in {place}", "it depends on how long the tasks may take")
     return FixOption(
-        fix="broker-settings",
+        fix="set-broker-setting",
         title=f"{problem.title} in {place}",
         applicability=Applicability.UNSAFE,
         reason="the queue behaves differently from the next start of the worker on",

@@ -54,9 +54,11 @@ class DoctorGroup(click.Group):
         """Name the nearest command in the error for an unknown word."""
         word = args[0]
         if word not in COMMANDS and not word.startswith("-"):
+            from doctor.redaction import bounded
+
             near = get_close_matches(word, COMMANDS, n=1)
             hint = f"did you mean {near[0]!r}?" if near else "`doctor --help` lists the commands."
-            raise click.UsageError(f"no command and no path {word!r}; {hint}", ctx)
+            raise click.UsageError(f"no command and no path {bounded(word, 200)!r}; {hint}", ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import re
+import stat
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,6 +29,10 @@ class ConfigurationError(Exception):
     """The configuration cannot be used; the message says where and what to write instead."""
 
 
+MAX_BYTES = 1_000_000
+"""A larger configuration is none that anybody wrote."""
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -35,7 +41,7 @@ class FromEnvironment(_Strict):
     """A number that the target reads from its own environment, with the target's default."""
 
     env: str
-    default: float
+    default: Annotated[float, Field(allow_inf_nan=False)]
 
 
 class StageConfiguration(_Strict):
@@ -62,7 +68,7 @@ class ChainConfiguration(_Strict):
     created_at: str = "created_at"
     content: str = "content"
     isolated_by: str | None = None
-    lookback_hours: float | FromEnvironment = 24.0
+    lookback_hours: Annotated[float, Field(allow_inf_nan=False)] | FromEnvironment = 24.0
     message_threshold: int | FromEnvironment = 1
     failed_tasks_table: str | None = None
     executions_table: str | None = None
@@ -82,8 +88,8 @@ class AgentConfiguration(_Strict):
 class TargetConfiguration(_Strict):
     """``[target]``: the name that a write beyond this machine must repeat, and where the target keeps its addresses."""
 
-    name: str | None = None
-    source: str = "."
+    name: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,100}$")] | None = None
+    source: Annotated[str, Field(pattern=r"^[^\x00]+$")] = "."
     database_env: tuple[str, ...] = ("DATABASE_URL",)
     nats_env: tuple[str, ...] = ("NATS_URL",)
     ollama_env: tuple[str, ...] = ("OLLAMA_HOST", "OLLAMA_BASE_URL")
@@ -104,8 +110,8 @@ class Configuration(_Strict):
     select: Codes = ("ALL",)
     ignore: Codes = ()
     fail_on: Literal["critical", "error", "warning", "info", "never"] = "error"
-    timeout: Annotated[float, Field(gt=0)] | None = None
-    total_timeout: Annotated[float, Field(gt=0)] = 60.0
+    timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    total_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0
     target: TargetConfiguration = TargetConfiguration()
     chain: ChainConfiguration | None = None
     agents: dict[str, AgentConfiguration] = {}
@@ -134,7 +140,7 @@ def load_configuration(start: Path, explicit: Path | None = None) -> LoadedConfi
     if explicit is not None:
         return _load(explicit)
     for folder in (start, *start.parents):
-        if (candidate := folder / "doctor.toml").is_file():
+        if os.path.lexists(candidate := folder / "doctor.toml"):  # whatever it is: it is meant
             return _load(candidate)
         if (candidate := folder / "pyproject.toml").is_file() and _has_section(candidate):
             return _load(candidate)
@@ -150,14 +156,10 @@ def _has_section(path: Path) -> bool:
 
 
 def _load(path: Path) -> LoadedConfiguration:
+    text = _read(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
         data = tomllib.loads(text)
-    except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{path}: is not UTF-8 text; save it as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, and numbers with thousands of digits
         raise ConfigurationError(f"{path}: is not valid TOML: {error}") from error
     if path.name == "pyproject.toml":
         data = data.get("tool", {}).get("doctor", {})
@@ -165,6 +167,21 @@ def _load(path: Path) -> LoadedConfiguration:
         return LoadedConfiguration(Configuration.model_validate(data), path, text)
     except ValidationError as error:
         raise ConfigurationError(_explain(path, text, error)) from error
+
+
+def _read(path: Path) -> str:
+    """Return the text of a regular file of reasonable size; nothing else is opened, so that nothing can hang."""
+    try:
+        state = path.stat()
+        if not stat.S_ISREG(state.st_mode):
+            raise ConfigurationError(f"{path}: is not a regular file")
+        if state.st_size > MAX_BYTES:
+            raise ConfigurationError(f"{path}: has {state.st_size:,} bytes; at most {MAX_BYTES:,} are read")
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path}: is not UTF-8 text; save it as UTF-8") from error
 
 
 def _explain(path: Path, text: str, error: ValidationError) -> str:
@@ -259,5 +276,6 @@ def _number(value: float | FromEnvironment, get: Callable[[str], str | None]) ->
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise ConfigurationError(f"environment variable {value.env}: {text!r} is not a number")
+        # Never the value: the variable may be any, a password too.
+        raise ConfigurationError(f"environment variable {value.env}: its value is not a number")
     return number

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
+
+MESSAGE_LIMIT = 2_000
+"""Characters of one message on stderr; a name from outside may be a megabyte long."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``doctor`` with these arguments (default: the process's) and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    _open_missing_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
@@ -29,6 +34,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader went away. Keep the interpreter from failing again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.stderr.write(f"doctor: standard output cannot be written: {error.strerror}\n")
+        return 2
+
+
+def run_command() -> int:
+    """Run as the process's only command: what was decided stays, whoever presses Ctrl-C while it ends."""
+    code = main()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return code
+
+
+def _open_missing_streams() -> None:
+    """Put something in the place of streams that the caller has closed (``>&-``); Python leaves None there."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - for the process
 
 
 def _run(words: list[str]) -> int:
@@ -41,12 +64,16 @@ def _run(words: list[str]) -> int:
         result = doctor.main(args=words, prog_name="doctor", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
+        from doctor.redaction import bounded, printable, redact
+
+        message = bounded(printable(redact(error.format_message())), MESSAGE_LIMIT)
         if not isinstance(error, click.UsageError):
-            sys.stderr.write(f"doctor: {error.format_message()}\n")
+            sys.stderr.write(f"doctor: {message}\n")
         else:
-            error.show()
+            click.UsageError(message, error.ctx).show()
         return int(ExitCode.USAGE)
     except (click.Abort, KeyboardInterrupt):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         sys.stderr.write("interrupted\n")
         return int(ExitCode.INTERRUPTED)
     except SystemExit as error:

@@ -10,7 +10,13 @@ from urllib.parse import urlsplit
 
 from doctor.chain import Chain
 from doctor.check import NotApplicableError
-from doctor.configuration import Configuration, LoadedConfiguration, load_configuration, resolve_chain
+from doctor.configuration import (
+    Configuration,
+    ConfigurationError,
+    LoadedConfiguration,
+    load_configuration,
+    resolve_chain,
+)
 from doctor.model import Endpoint
 from doctor.model import Target as TargetRecord
 from doctor.redaction import redact
@@ -49,6 +55,8 @@ class Target:
         folder = (path if path.is_dir() else path.parent).resolve()
         loaded = load_configuration(folder, configuration)
         root = folder if loaded.path is None or configuration is not None else loaded.path.parent
+        if not (root / loaded.configuration.target.source).is_dir():
+            raise ConfigurationError(f"{loaded.path}: `source` under [target] is no folder of {root}")
         return cls(root, loaded)
 
     async def __aenter__(self) -> Target:

@@ -107,7 +107,7 @@ def _with_argument(call: libcst.Call, keyword: str, value: libcst.BaseExpression
 
 
 BROKER_SETTINGS = Fix(
-    name="broker-settings",
+    name="set-broker-setting",
     title="give a broker the setting that it lacks",
     phase=Phase.SOURCE,
     needs=("source",),

@@ -271,7 +271,7 @@ def test_a_variable_that_is_no_number_is_2(capsys, healthy: Path):
     (healthy / ".env").write_text("COUNT=many\n")
     code, out, err = call(capsys, "check")
     assert (code, out) == (2, "")
-    assert err == "doctor: environment variable COUNT: 'many' is not a number\n"
+    assert err == "doctor: environment variable COUNT: its value is not a number\n"
 
 
 def test_an_unknown_code_in_the_configuration_is_2(capsys, healthy: Path):
@@ -354,6 +354,49 @@ def test_modules_of_the_target_are_never_taken_for_those_of_doctor(sick: Path):
         [sys.executable, "-m", "doctor", "check"], cwd=sick, capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stderr) == (1, "")
+
+
+# Streams that are closed or full, and texts that would command a terminal.
+
+
+@pytest.mark.parametrize("redirection", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+@pytest.mark.parametrize("words", ["check", "check --format json", "fix --diff", "undo", "list", "report", "--version"])
+def test_a_closed_stream_is_no_bug_and_changes_no_exit_code(sick: Path, words: str, redirection: str):
+    expected = run(*words.split(), cwd=sick).returncode
+    line = f"{' '.join(command())} {words} {redirection}"
+    done = subprocess.run(
+        ["bash", "-c", line], cwd=sick, env=environment(), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == expected
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("words", ["check", "fix --diff", "list", "explain TSK001", "--version"])
+def test_a_full_disk_behind_stdout_is_said_in_one_line(sick: Path, words: str):
+    line = f"{' '.join(command())} {words} > /dev/full"
+    done = subprocess.run(
+        ["bash", "-c", line], cwd=sick, env=environment(), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2
+    assert "standard output cannot be written: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_key_from_outside_neither_fills_nor_commands_the_terminal(capsys, sick: Path):
+    (sick / "doctor.toml").write_text(f'"\\u001b[31m{"x" * 100_000}" = 1\n')
+    code, _, err = call(capsys, "check")
+    assert code == 2
+    assert "\x1b" not in err
+    assert len(err) < 3_000
+
+
+def test_a_source_folder_that_is_not_there_is_2(capsys, sick: Path):
+    for text in ('[target]\nsource = "nope"\n', '[target]\nsource = "a\\u0000b"\n'):
+        (sick / "doctor.toml").write_text(text)
+        code, _, err = call(capsys, "check")
+        assert code == 2
+        assert "source" in err
+        assert "Traceback" not in err
 
 
 # Reports go where they are sent.

@@ -97,5 +97,5 @@ def test_the_installed_package_runs_on_its_own(built: Path, tmp_path: Path):
 def test_the_command_is_installed_and_the_licence_ships(built: Path, names: set[str]):
     with zipfile.ZipFile(built) as archive:
         information = next(name for name in names if name.endswith("entry_points.txt"))
-        assert "doctor = doctor.main:main" in archive.read(information).decode()
+        assert "doctor = doctor.main:run_command" in archive.read(information).decode()
     assert any(name.endswith("licenses/LICENSE") for name in names)

@@ -29,7 +29,7 @@ from doctor.fixing import Candidate, Policy, Repairer, candidates
 from doctor.journal import Journal
 from doctor.model import Applicability, CheckResult, RepairStatus, Run
 from doctor.record import RecordError, RunStore
-from doctor.redaction import printable
+from doctor.redaction import printable, redact
 from doctor.target import Target
 from doctor.verdict import ExitCode, exit_code
 
@@ -122,8 +122,8 @@ class Consent:
         if self._yes or self.withdrawn:
             return not self.withdrawn
         title = f"{candidate.finding.code}  {candidate.option.title} ({applicability})"
-        click.echo(f"\n{printable(title)}", err=True)
-        click.echo("\n".join(printable(line) for line in plan.preview.splitlines()), err=True)
+        click.echo(f"\n{printable(redact(title))}", err=True)
+        click.echo("\n".join(printable(redact(line)) for line in plan.preview.splitlines()), err=True)
         try:
             with _interrupts_heard():
                 return click.confirm("apply?", default=False, err=True)

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from doctor.plugins import Registry, load_registry
+from doctor.record import loads, redacted_json
+from doctor.redaction import printable, redact
 from doctor.report import Presentation, Report
 
 if TYPE_CHECKING:
@@ -103,6 +105,7 @@ class Output:
         Raises:
             click.ClickException: when a file cannot be written.
         """
+        run = clean(run)
         for choice in formats:
             report = registry().reports[choice.name]
             text = report.render(run, self.presentation(to_file=choice.path is not None))
@@ -112,23 +115,34 @@ class Output:
                 write_file(choice.path, text)
 
     def write(self, text: str) -> None:
-        """Write to stdout as UTF-8; a reader that went away is not an error of the run."""
+        """Write to stdout as UTF-8; a reader that went away is not an error of the run.
+
+        Raises:
+            click.ClickException: it cannot be written, as on a full disk.
+        """
         try:
             sys.stdout.write(text)
             sys.stdout.flush()
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            discard_stdout()
+        except OSError as error:
+            discard_stdout()
+            raise click.ClickException(f"standard output cannot be written: {error.strerror}") from error
+
+    def say(self, text: str) -> None:
+        """Write one line about the target to stdout, cleaned of secrets and of what a terminal would obey."""
+        self.write(f"{printable(redact(text))}\n")
 
     def tell(self, text: str) -> None:
         """Write one line about the progress to stderr."""
         if not self.quiet:
-            click.echo(text, err=True)
+            click.echo(printable(redact(text)), err=True)
 
     def teller(self, formats: tuple[FormatChoice, ...] = ()) -> Callable[[str], None]:
         """Return a function that shows one changing line on a terminal's stderr, and nothing elsewhere."""
         if self.quiet or self.silent(formats) or not sys.stderr.isatty():
             return lambda _text: None
-        return lambda text: click.echo(f"\r\x1b[2K  {text}", err=True, nl=False)
+        return lambda text: click.echo(f"\r\x1b[2K  {printable(redact(text))}", err=True, nl=False)
 
     def silent(self, formats: tuple[FormatChoice, ...]) -> bool:
         """Tell whether stdout belongs to a program, so that nothing may appear beside the document."""
@@ -151,6 +165,16 @@ class Output:
                 bar.update(task, advance=1, description=f"{result.code} {result.name}")
 
             yield advance
+
+
+def clean(run: Run) -> Run:
+    """Return the run as its record holds it: every text of it redacted, arguments and previews too."""
+    return loads(redacted_json(run))
+
+
+def discard_stdout() -> None:
+    """Lead stdout to nowhere, so that the interpreter does not fail again when it flushes at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _machine(report: Report) -> bool:

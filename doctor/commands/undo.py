@@ -97,7 +97,7 @@ async def _sweep(target: Target, output: Output) -> int:
         except (ResourceUnreachable, NotConfiguredError) as error:
             lines = [f"canaries of an interrupted proof stay: {error}"]
     for line in lines:
-        output.write(f"swept       {line}\n")
+        output.say(f"swept       {line}")
     return len(lines)
 
 
@@ -120,15 +120,15 @@ async def take_back(target: Target, journal: Journal, output: Output) -> Standin
             except (JournalError, FixError, ResourceUnreachable, NotConfiguredError, psycopg.Error, OSError) as error:
                 standing.left_alone += 1
                 standing.repairs.add(entry["repair"])
-                output.write(f"left alone  {error}\n")
+                output.say(f"left alone  {error}")
                 continue
             if done:
-                output.write(f"taken back  {done}\n")
+                output.say(f"taken back  {done}")
             elif entry["kind"] in LASTING:
                 standing.sent[LASTING[entry["kind"]].format_map(entry)] += 1
                 standing.repairs.add(entry["repair"])
     for what, count in sorted(standing.sent.items()):
-        output.write(f"stays       {what}{f' ({count} times)' if count > 1 else ''}\n")
+        output.say(f"stays       {what}{f' ({count} times)' if count > 1 else ''}")
     return standing
 
 

@@ -63,7 +63,7 @@ def verify_command(
     except asyncio.CancelledError as error:
         raise click.Abort from error
     except (ResourceUnreachable, NotConfiguredError, OSError) as error:
-        output.write(f"cannot verify: {error}\n")
+        output.say(f"cannot verify: {error}")
         return int(ExitCode.INCOMPLETE)
     append_to_last_run(target, result)
     output.write(f"\n{'PROVED' if result.passed else f'STOPPED AT {result.stopped_at}'}   {result.reason}\n")
@@ -92,8 +92,8 @@ async def verify_target(
 
     def show(stage: StageResult) -> None:
         mark = "✓" if stage.passed else "✗"
-        output.write(
-            f"  {mark} {stage.name:<15} {stage.count:>3}/{stage.expected:<3} {stage.latency:6.1f} s   {stage.detail}\n"
+        output.say(
+            f"  {mark} {stage.name:<15} {stage.count:>3}/{stage.expected:<3} {stage.latency:6.1f} s   {stage.detail}"
         )
 
     async with target:

@@ -7,6 +7,7 @@ environment wins over one of a file, as it does in the applications that read ``
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
@@ -97,12 +98,16 @@ class Environment:
     def _read(self, file: Path) -> None:
         shown = _shown(file, self.root)
         try:
+            state = file.stat()
+            if not stat.S_ISREG(state.st_mode):
+                self.problems += (f"{shown}: is not a regular file and was not read",)
+                return
+            if state.st_size > FILE_LIMIT:
+                self.problems += (f"{shown}: is larger than {FILE_LIMIT:,} bytes and was not read",)
+                return
             raw = file.read_bytes()
         except OSError as error:
             self.problems += (f"{shown}: cannot be read: {error.strerror}",)
-            return
-        if len(raw) > FILE_LIMIT:
-            self.problems += (f"{shown}: is larger than {FILE_LIMIT:,} bytes and was not read",)
             return
         text = raw.decode("utf-8-sig", "replace")
         lines: dict[str, int] = {}
@@ -124,7 +129,7 @@ class Environment:
 
 def _nearest(root: Path) -> list[Path]:
     for folder in (root, *root.parents):
-        if found := [folder / name for name in FILE_NAMES if (folder / name).is_file()]:
+        if found := [folder / name for name in FILE_NAMES if os.path.lexists(folder / name)]:
             return found
         if (folder / ".git").exists():
             break

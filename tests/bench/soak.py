@@ -1,4 +1,4 @@
-"""The pipeline under load: throughput beside a task that does nothing, the webhook's latency, and a soak with faults."""
+"""The pipeline under load: throughput beside a task that does nothing, latency of the webhook, a soak with faults."""
 
 from __future__ import annotations
 
