@@ -26,7 +26,10 @@ from collections.abc import AsyncIterator
 from doctor.api import (
     Applicability,
     Chain,
+    CouldNotTellError,
     Database,
+    DatabaseError,
+    DatabaseUnreachable,
     EmbeddingCounts,
     Evidence,
     EvidenceKind,
@@ -38,6 +41,7 @@ from doctor.api import (
     Resource,
     Role,
     Severity,
+    VectorColumn,
     check,
     embedding_counts,
     queue_is_idle,
@@ -50,8 +54,17 @@ async def null_embeddings(database: Database, chain: Chain, nats: Nats) -> Async
     """Count the NULLs of every vector column, by age."""
     idle = await queue_is_idle(nats, chain.queue_subject)
     covered, total = 0, 0
-    for column in await vector_columns(database):
-        counts = await embedding_counts(database, chain, column)
+    problems = []
+    for column in sorted(await vector_columns(database), key=lambda column: not _is_of(chain, column)):
+        if not column.can_select or column.partition:
+            continue
+        try:
+            counts = await embedding_counts(database, chain, column)
+        except DatabaseUnreachable:
+            raise
+        except DatabaseError as error:
+            problems.append(f"{column.table_name}: {error}")
+            continue
         total += counts.rows
         covered += counts.rows - counts.nulls
         if counts.old:
@@ -60,6 +73,13 @@ async def null_embeddings(database: Database, chain: Chain, nats: Nats) -> Async
             yield _finding(chain, counts, "recent", counts.recent, Role.SYMPTOM)
     if total:
         yield Observation(f"{covered} of {total} rows have a vector")
+    if problems:
+        raise CouldNotTellError(f"{len(problems)} tables could not be counted: {'; '.join(problems)}")
+
+
+def _is_of(chain: Chain, column: VectorColumn) -> bool:
+    """Whether the chain names the column's table; what it names is counted first."""
+    return any(stage.table in (column.table, column.table_name) for stage in chain.stages)
 
 
 def _finding(chain: Chain, counts: EmbeddingCounts, subject: str, nulls: int, role: Role) -> Finding:

@@ -25,7 +25,10 @@ from psycopg import sql
 
 from doctor.api import (
     Applicability,
+    CouldNotTellError,
     Database,
+    DatabaseError,
+    DatabaseUnreachable,
     Evidence,
     EvidenceKind,
     Finding,
@@ -55,14 +58,22 @@ MANY_ROWS = 50_000
 async def vector_index_missing(database: Database) -> AsyncIterator[Finding | Observation]:
     """Judge the indexes of every vector column by the number of its rows."""
     columns = [column for column in await vector_columns(database) if not column.partition]
+    problems = []
     for column in columns:
         broken = [index for index in column.vector_indexes if index.is_broken]
         for index in broken:
             yield _finding(column, index.name, f"index {index.name} is invalid: its build failed", Severity.ERROR)
         if not broken and not any(index.is_usable or index.building for index in column.vector_indexes):
-            yield _missing(column, await _rows(database, column))
+            try:
+                yield _missing(column, await _rows(database, column))
+            except DatabaseUnreachable:
+                raise
+            except DatabaseError as error:
+                problems.append(f"{column.table_name}: {error}")
     indexed = sum(any(index.is_usable for index in column.vector_indexes) for column in columns)
     yield Observation(f"{indexed} of {len(columns)} vector columns indexed")
+    if problems:
+        raise CouldNotTellError(f"{len(problems)} tables could not be counted: {'; '.join(problems)}")
 
 
 def floor(dimensions: int | None) -> int:

@@ -65,8 +65,8 @@ from doctor.model import (
 )
 from doctor.redaction import printable
 from doctor.report import Presentation, Report
-from doctor.resources.catalog import VectorColumn, vector_columns
-from doctor.resources.database import Database, DatabaseUnreachable
+from doctor.resources.catalog import VectorColumn, identifier, readable, vector_columns
+from doctor.resources.database import Database, DatabaseError, DatabaseUnreachable
 from doctor.resources.environment import Environment
 from doctor.resources.jetstream import Consumer
 from doctor.resources.models import (
@@ -110,6 +110,7 @@ __all__ = [
     "Consumer",
     "CouldNotTellError",
     "Database",
+    "DatabaseError",
     "DatabaseUnreachable",
     "DecoratedFunction",
     "DecoratorUse",
@@ -189,6 +190,7 @@ __all__ = [
     "fails_gate",
     "fixes_in",
     "hookimpl",
+    "identifier",
     "is_scheduled",
     "milliseconds",
     "nearest_capable",
@@ -197,6 +199,7 @@ __all__ = [
     "printable",
     "queue_is_idle",
     "read_source",
+    "readable",
     "recent_rows",
     "same_model",
     "stalled_rows",

@@ -93,7 +93,8 @@ def candidates(run: Run, fixes: Mapping[str, Fix], codes: Sequence[str] = ()) ->
     """Return the repairs of a diagnosed run in the order in which they are to be made.
 
     Without ``codes``: roots of high confidence, what contributes to them, what was left over. With ``codes`` (or
-    prefixes): whatever findings carry them. Findings whose recommended option no installed fix implements are left out.
+    prefixes): whatever findings carry them, advice only where its repair is recommended. Findings whose recommended
+    option no installed fix implements are left out.
     """
     diagnosis = run.diagnosis
     order: list[str] = []
@@ -103,7 +104,7 @@ def candidates(run: Run, fixes: Mapping[str, Fix], codes: Sequence[str] = ()) ->
             order += [effect.fingerprint for effect in root.effects]
     order += [*diagnosis.contributing, *diagnosis.left_over, *(item.fingerprint for item in diagnosis.unexplained)]
     if codes:
-        order += diagnosis.advice
+        order += [one for one in diagnosis.advice if any(option.recommended for option in run.finding(one).fixes)]
         order = [fingerprint for fingerprint in order if run.finding(fingerprint).code.startswith(tuple(codes))]
     found = []
     for fingerprint in dict.fromkeys(order):

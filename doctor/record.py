@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -100,8 +101,9 @@ class RunStore:
         """Write the record in one step, so that a reader never sees half of it. Every text is redacted once more."""
         path = self.directory(run.id) / "run.json"
         partial = path.with_suffix(".partial")
-        partial.write_text(redacted_json(run), encoding="utf-8")
-        partial.chmod(0o600)
+        partial.unlink(missing_ok=True)
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(redacted_json(run))
         partial.replace(path)
         return path
 

@@ -24,12 +24,12 @@ from doctor.chain import Chain, Stage
 from doctor.model import StageResult, Verification
 from doctor.proof_conditions import require_conditions
 from doctor.redaction import bounded, redact
+from doctor.resources.catalog import identifier
 from doctor.resources.database import Database
 from doctor.resources.http_answer import NoAnswerError, ask
 from doctor.resources.nats import JetStreamDisabled, NatsError, StreamNotFound
 from doctor.resources.unreachable import ResourceUnreachable
 from doctor.target import NotConfiguredError, Target
-from doctor.writers import identifier
 
 POLL = 0.1
 HTTP_TIMEOUT = 10.0

@@ -14,6 +14,7 @@ from psycopg import sql
 from doctor.fix import RefusedError
 from doctor.journal import FileChange, Journal
 from doctor.model import JSON
+from doctor.resources.catalog import identifier
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -57,11 +58,6 @@ _EMPTY_VECTORS = sql.SQL("""
     FROM unnest(%s::text[], %s::text[]) AS u (key, hash)
     WHERE t.{key} = u.key::{key_type} AND md5(t.{column}::text) = u.hash
 """)
-
-
-def identifier(name: str) -> sql.Identifier:
-    """Quote ``schema.table`` or a plain name; the table's own name may hold dots."""
-    return sql.Identifier(*name.split(".", 1))
 
 
 class SourceWriter:

@@ -33,6 +33,7 @@ from doctor.api import (
     Writers,
     column_types,
     embedding_text,
+    readable,
     recent_rows,
     vector_columns,
 )
@@ -86,11 +87,11 @@ async def plan(context: FixContext) -> Plan:
             f"`{job.model}` gives {len(probe)} dimensions, {job.column.name} takes {job.column.dimensions}; "
             "choose another model or another column, the doctor never pads"
         )
-    table, column, size = job.column.table_name, job.column.column, context.limits.batch_size
+    table, column, size = job.column.table_name, readable(job.column.column), context.limits.batch_size
     batches = math.ceil(job.rows / size)
     return Plan(
         summary=f"embed {job.rows} rows of {table} with `{job.model}`, {batches} batches of {size}",
-        preview=f"UPDATE {table} SET {column} = … WHERE {column} IS NULL;  -- {job.rows} rows\n"
+        preview=f"UPDATE {readable(table)} SET {column} = … WHERE {column} IS NULL;  -- {job.rows} rows\n"
         f"-- text: {', blank line, '.join(job.text.columns)}; model: {job.model} at {job.server.endpoint.address}",
         touches=(f"{job.rows} rows of {job.column.table_name}",),
         locks="the rows of one batch, for milliseconds",

@@ -4,6 +4,8 @@
 dropped again. It is never hidden behind ``IF NOT EXISTS``.
 """
 
+from hashlib import sha256
+
 from psycopg import sql
 
 from doctor.api import (
@@ -19,8 +21,8 @@ from doctor.api import (
     vector_columns,
 )
 
-MAX_DIMENSIONS = 2_000
-"""Limit of HNSW on the type vector (pgvector 0.8)."""
+MAX_DIMENSIONS = {"vector": 2_000, "halfvec": 4_000}
+"""Limits of HNSW by type (pgvector 0.8)."""
 
 PARAMETERS = ((1_000, 16, 64), (100_000, 32, 128))
 """Rows up to which m and ef_construction are these; 48 and 200 beyond."""
@@ -37,13 +39,19 @@ async def plan(context: FixContext) -> Plan:
         return _plan_to_drop(column, str(context.arguments.get("replaces") or ""))
     if any(index.building for index in column.vector_indexes):
         raise RefusedError(f"an index on {column.name} is being built right now")
-    if (column.dimensions or 0) > MAX_DIMENSIONS:
+    if column.partitioned:
+        raise RefusedError(f"{column.table_name} is partitioned: build an index on each partition, then attach them")
+    if column.dimensions is None:
+        raise RefusedError(f"{column.name} has no fixed number of dimensions: give the column's type one first")
+    limit = MAX_DIMENSIONS.get(column.type, 0)
+    if column.dimensions > limit:
         raise RefusedError(
-            f"{column.dimensions} dimensions are too many for HNSW on vector; index a halfvec cast instead"
+            f"{column.dimensions} dimensions are too many for HNSW on {column.type} ({limit:,} at most)"
+            + ("; index a cast to halfvec instead" if column.type == "vector" and column.dimensions <= 4_000 else "")
         )
     rows = await database.scalar(sql.SQL("SELECT count(*) FROM {}").format(column.quoted_table), timeout=30.0)
     m, ef = next(((m, ef) for limit, m, ef in PARAMETERS if rows <= limit), (48, 200))
-    name = f"{column.table}_{column.column}_hnsw_cosine"[:MAX_NAME]
+    name = _name(column)
     statement = sql.SQL(
         "CREATE INDEX CONCURRENTLY {name} ON {table} USING hnsw ({column} {ops}) WITH (m = {m}, ef_construction = {ef})"
     ).format(
@@ -89,6 +97,15 @@ async def apply(context: FixContext, plan: Plan, writers: Writers) -> str:
     replaces = str(context.arguments.get("replaces") or "") or None
     await writers.database.create_index(name, statement, replaces=replaces)
     return plan.summary
+
+
+def _name(column: VectorColumn) -> str:
+    """Return a name of at most 63 bytes; one that has to be cut ends in a hash, so that it meets no other."""
+    whole = f"{column.table}_{column.column}_hnsw_cosine"
+    if len(whole.encode()) <= MAX_NAME:
+        return whole
+    digest = sha256(whole.encode()).hexdigest()[:8]
+    return f"{whole.encode()[: MAX_NAME - 9].decode('utf-8', 'ignore')}_{digest}"
 
 
 async def _column(database: Database, context: FixContext) -> VectorColumn:

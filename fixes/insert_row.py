@@ -6,23 +6,31 @@ since.
 
 from psycopg import sql
 
-from doctor.api import Database, Fix, FixContext, NothingToDoError, Phase, Plan, Writers
+from doctor.api import (
+    Database,
+    Fix,
+    FixContext,
+    NothingToDoError,
+    Phase,
+    Plan,
+    Writers,
+    identifier,
+    readable,
+)
 
 
 async def plan(context: FixContext) -> Plan:
     """See that no such row exists by now, and show the statement."""
     table, row, _, unique = _arguments(context)
     database: Database = context.resources["database"]
-    query = sql.SQL("SELECT 1 AS found FROM {} WHERE {} = %s").format(
-        sql.Identifier(*table.split(".")), sql.Identifier(unique)
-    )
+    query = sql.SQL("SELECT 1 AS found FROM {} WHERE {} = %s").format(identifier(table), sql.Identifier(unique))
     if await database.fetch_one(query, [row[unique]]):
         raise NothingToDoError(f"{table} has a row with {unique} {row[unique]!r} by now")
-    columns = ", ".join(sorted(row))
+    columns = ", ".join(map(readable, sorted(row)))
     values = ", ".join(sql.Literal(row[column]).as_string(None) for column in sorted(row))
     return Plan(
         summary=f"insert {unique} {row[unique]!r} into {table}",
-        preview=f"INSERT INTO {table} ({columns}) VALUES ({values});",
+        preview=f"INSERT INTO {readable(table)} ({columns}) VALUES ({values});",
         touches=(f"1 new row of {table}",),
         locks="none that the application feels",
     )

@@ -6,7 +6,19 @@ old values back, unless somebody changed the row since.
 
 from psycopg import sql
 
-from doctor.api import Database, Fix, FixContext, Models, NothingToDoError, Phase, Plan, RefusedError, Writers
+from doctor.api import (
+    Database,
+    Fix,
+    FixContext,
+    Models,
+    NothingToDoError,
+    Phase,
+    Plan,
+    RefusedError,
+    Writers,
+    identifier,
+    readable,
+)
 
 
 async def plan(context: FixContext) -> Plan:
@@ -16,7 +28,7 @@ async def plan(context: FixContext) -> Plan:
     columns = sorted(after)
     query = sql.SQL("SELECT {} FROM {} WHERE {}").format(
         sql.SQL(", ").join(map(sql.Identifier, columns)),
-        sql.Identifier(*table.split(".")),
+        identifier(table),
         sql.SQL(" AND ").join(sql.SQL("{}::text = %s").format(sql.Identifier(column)) for column in key),
     )
     row = await database.fetch_one(query, list(key.values()))
@@ -27,12 +39,12 @@ async def plan(context: FixContext) -> Plan:
     if any(row[column] != value for column, value in before.items()):
         raise RefusedError(f"the row of {table} has changed since the check; run `doctor check` again")
     proof = await _proof(context)
-    sets = ", ".join(f"{column} = {_literal(after[column])}" for column in columns)
-    where = " AND ".join(f"{column} = {_literal(value)}" for column, value in key.items())
-    was = ", ".join(f"{column} = {_literal(row[column])}" for column in columns)
+    sets = ", ".join(f"{readable(column)} = {_literal(after[column])}" for column in columns)
+    where = " AND ".join(f"{readable(column)} = {_literal(value)}" for column, value in key.items())
+    was = ", ".join(f"{readable(column)} = {_literal(row[column])}" for column in columns)
     return Plan(
         summary=f"set {sets} in one row of {table}",
-        preview=f"UPDATE {table} SET {sets} WHERE {where};\n-- before: {was}{proof}",
+        preview=f"UPDATE {readable(table)} SET {sets} WHERE {where};\n-- before: {was}{proof}",
         touches=(f"1 row of {table}",),
         locks="one row, for milliseconds",
         payload=row,

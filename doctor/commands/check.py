@@ -62,7 +62,8 @@ def check_command(
     run = examine(
         target, selection, output, fail_on=fail_on, timeout=timeout, total_timeout=total_timeout, formats=formats
     )
-    if any(result.status is not Status.SKIP for result in run.current):
-        RunStore(target.root).save_if_possible(run)
+    asked = any(result.status is not Status.SKIP for result in run.current)
+    if asked and RunStore(target.root).save_if_possible(run) is None:
+        output.tell(f"the run could not be recorded in {target.root / '.doctor'}; `doctor report` will not know it")
     output.emit(run, formats)
     return int(exit_code(run))

@@ -89,9 +89,14 @@ def fix_command(
     try:
         with nullcontext() if preview else store.exclusive():
             run = asyncio.run(repair_target(target, policy, timeout=timeout, total_timeout=total_timeout))
-    except (RecordError, OSError) as error:
+    except RecordError as error:
         raise click.UsageError(f"{error}") from error
-    store.save_if_possible(run)
+    except OSError as error:
+        raise click.ClickException(
+            f"{error}; what was repaired before that stands: `doctor undo` takes it back"
+        ) from error
+    if run.repairs and not preview and store.save_if_possible(run) is None:
+        output.tell(f"the run could not be recorded in {target.root / '.doctor'}; `doctor undo` works all the same")
     output.emit(run, formats)
     if not run.repairs:
         about = f" of {', '.join(policy.codes)}" if policy.codes else ""
@@ -169,7 +174,7 @@ async def repair_target(
         run = replace(run, repairs=tuple(repairs))
         if policy.preview_only or not any(repair.status in _CHANGED for repair in repairs):
             return run
-        store.save(run)
+        store.save_if_possible(run)
         target.forget("source")
         again = await examine_open(target, chosen, timeout=timeout, total_timeout=total_timeout)
     return replace(with_after(run, again.before), suppressions=again.suppressions)

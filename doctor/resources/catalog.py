@@ -5,6 +5,7 @@ Measured with 3,260 relations: 18 ms. Works for a role without any privilege on 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
@@ -53,6 +54,20 @@ class VectorIndex:
     def is_broken(self) -> bool:
         """Left behind by a build that failed: not usable, and nobody is building it."""
         return not self.valid and not self.building
+
+
+_PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
+
+
+def identifier(name: str) -> sql.Identifier:
+    """Quote ``schema.table`` or a plain name; the table's own name may hold dots."""
+    return sql.Identifier(*name.split(".", 1))
+
+
+def readable(name: str) -> str:
+    """Return ``schema.table`` or a plain name as SQL would have it: what needs quotes gets them."""
+    parts = name.split(".", 1)
+    return ".".join(part if _PLAIN.fullmatch(part) else sql.Identifier(part).as_string(None) for part in parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,11 @@ vector_column AS (
         n.nspname AS schema,
         c.relname AS table,
         c.relkind,
+        c.relpages,
+        EXISTS (
+            SELECT FROM pg_locks l
+            WHERE l.relation = c.oid AND l.mode = 'AccessExclusiveLock' AND l.granted AND l.pid <> pg_backend_pid()
+        ) AS locked,
         c.relispartition,
         c.reltuples,
         a.attnum,
@@ -40,8 +45,9 @@ SELECT
     greatest(v.reltuples, 0)::bigint AS estimated_rows,
     v.reltuples < 0 AS never_analyzed,
     s.null_frac AS null_fraction,
-    pg_relation_size(v.relation) AS heap_bytes,
-    pg_total_relation_size(v.relation) AS total_bytes,
+    -- Measuring a table waits for whoever has locked it; then its last known pages must do.
+    CASE WHEN v.locked THEN v.relpages::bigint * 8192 ELSE pg_relation_size(v.relation) END AS heap_bytes,
+    CASE WHEN v.locked THEN v.relpages::bigint * 8192 ELSE pg_total_relation_size(v.relation) END AS total_bytes,
     has_column_privilege(v.relation, v.attnum, 'SELECT') AS can_select,
     coalesce(primary_key.columns, '{}') AS primary_key,
     coalesce(vector_index.list, '[]'::jsonb) AS indexes
