@@ -94,6 +94,7 @@ from doctor.source.facts import (
 from doctor.source.index import Source
 from doctor.suppression import comment_problem
 from doctor.task_graph import TaskGraph, chain_ends, is_scheduled, never_enqueued, task_graph
+from doctor.source.settings_files import search_settings
 from doctor.verdict import ExitCode, exit_code, fails_gate, status_sentence, status_word
 
 __all__ = [
@@ -202,6 +203,7 @@ __all__ = [
     "readable",
     "recent_rows",
     "same_model",
+    "search_settings",
     "stalled_rows",
     "status_sentence",
     "status_word",

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 import doctor.checks
-from doctor.api import Check, Example, Finding, Source, checks_in
+from doctor.api import Check, Environment, Example, Finding, Source, checks_in
 
 MODULES = [
     importlib.import_module(f"doctor.checks.{module.name}") for module in pkgutil.iter_modules(doctor.checks.__path__)
 ]
-FROM_SOURCE = [check for check in checks_in(MODULES) if set(check.needs) == {"source"}]
+FROM_SOURCE = [check for check in checks_in(MODULES) if {"source"} <= set(check.needs) <= {"source", "environment"}]
 
 
 def cases(kind: str) -> list[object]:
@@ -29,7 +29,8 @@ async def findings(check: Check, example: Example, root: Path) -> list[Finding]:
     for path, text in example.files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text, encoding="utf-8")
-    yielded = check.detect(Source.read(root))
+    resources = {"source": Source.read(root), "environment": Environment(root, process_environment={})}
+    yielded = check.detect(**{name: resources[name] for name in check.needs})
     found = [item async for item in yielded] if hasattr(yielded, "__aiter__") else list(yielded)
     return [item for item in found if isinstance(item, Finding)]
 

@@ -1,0 +1,128 @@
+"""A base URL of Hugging Face is one that is no longer served, so every model is "not found".
+
+## What it finds
+`https://router.huggingface.co/hf/v1` or `https://api-inference.huggingface.co` in the code, in a `.env*` file, or in a
+YAML or TOML file:
+
+    client = OpenAI(base_url="https://router.huggingface.co/hf/v1", api_key=key)
+
+## Why it hurts
+Every request gets a 404, whatever the model. It reads as if the models were missing, and people change their names, or
+a fallback provider succeeds and hides it.
+
+## How it is told from its look-alikes
+Only a text that is such an address counts, not a sentence that mentions one. What is compared, searched for or
+replaced, a key of a dictionary, a comment, a docstring and a test are silent, because code that corrects old addresses
+must name them. Other paths of the router (`/v1`, `/hf-inference/…`) are current.
+
+## How to fix
+Write `https://router.huggingface.co/v1` for chat completions. Then ask the same address for its list of models: if that
+answers, the address is right, and a model that is still not found is another matter.
+
+## False positives
+An address behind a proxy of your own that rewrites it.
+"""
+
+import re
+from collections.abc import Iterator
+
+from doctor.api import (
+    Environment,
+    Evidence,
+    EvidenceKind,
+    Example,
+    Finding,
+    FixOption,
+    Observation,
+    Resource,
+    Severity,
+    Source,
+    check,
+    search_settings,
+)
+from doctor.source.collectors.model_endpoints import COLLECTOR, STALE
+
+CURRENT = "https://router.huggingface.co/v1"
+
+IN_SETTINGS = re.compile(rf"[=:\[,-]\s*[\"']?(?P<found>{STALE.pattern})")
+"""The address as a value, not in the middle of a sentence."""
+
+_CLIENT = """\
+from openai import OpenAI
+
+
+def client(key: str) -> OpenAI:
+    return OpenAI(base_url="https://router.huggingface.co/hf/v1", api_key=key)
+"""
+_FORMATTED = """\
+import httpx
+
+
+def ask(model: str, prompt: str) -> dict:
+    url = f"https://api-inference.huggingface.co/models/{model}"
+    return httpx.post(url, json={"inputs": prompt}, timeout=30).json()
+"""
+_SETTINGS = "llm:\n  # was https://api-inference.huggingface.co\n  base_url: https://router.huggingface.co/hf/v1\n"
+_CURRENT_SETTINGS = "llm:\n  # was https://router.huggingface.co/hf/v1\n  base_url: https://router.huggingface.co/v1\n"
+_CORRECTS = '''\
+"""Addresses of the form https://router.huggingface.co/hf/v1 are corrected."""
+
+OLD = {"https://api-inference.huggingface.co": "https://router.huggingface.co/hf-inference"}
+HELP = "use the router instead of https://api-inference.huggingface.co"
+
+
+def corrected(url: str) -> str:
+    if url == "https://router.huggingface.co/hf/v1":
+        return "https://router.huggingface.co/v1"
+    return url.replace("https://api-inference.huggingface.co", "https://router.huggingface.co/hf-inference")
+'''
+
+
+@check(
+    "MOD004",
+    "router-base-url",
+    severity=Severity.ERROR,
+    tags=["static"],
+    bad=[
+        Example("a client with the old path", {"app/llm.py": _CLIENT}),
+        Example("the old service, with the model in the path", {"app/llm.py": _FORMATTED}),
+        Example("in a file of settings", {"app/main.py": "", "settings/production.yaml": _SETTINGS}),
+        Example("in the environment", {"main.py": "", ".env": "HF_BASE_URL=https://router.huggingface.co/hf/v1/\n"}),
+    ],
+    good=[
+        Example("the current address", {"app/main.py": "", "settings/production.yaml": _CURRENT_SETTINGS}),
+        Example("code that corrects old addresses", {"app/addresses.py": _CORRECTS}),
+        Example("a test of it", {"tests/test_llm.py": _CLIENT}),
+    ],
+)
+def router_base_url(source: Source, environment: Environment) -> Iterator[Finding | Observation]:
+    """Take over what the collector found, and look into the files of settings."""
+    for fact in source.collected(COLLECTOR):
+        yield _finding(fact.path, fact.line, fact.text, fact.address, EvidenceKind.CODE)
+    searched = search_settings(environment.root, IN_SETTINGS, environment.files)
+    for line in searched.lines:
+        yield _finding(line.path, line.line, line.text, line.found, EvidenceKind.CONFIG)
+    more = "" if searched.is_whole else ", the nearest ones; there are more"
+    yield Observation(f"{searched.files} files of settings searched{more}")
+
+
+def _finding(path: str, line: int, text: str, address: str, kind: EvidenceKind) -> Finding:
+    return Finding(
+        code="MOD004",
+        resource=Resource("url", f"{path}:{address}", path, line),
+        symptom=f"`{path}` names an address of Hugging Face that is no longer served",
+        cause=f"`{address}` is an old base URL; `{CURRENT}` is the current one",
+        severity=Severity.ERROR,
+        impacts=(
+            "no request to it succeeds, so every model seems to be missing",
+            "a fallback provider that answers hides it",
+        ),
+        evidence=(Evidence(kind, f"{path}:{line}", text),),
+        rule="hugging face: the chat completions of all providers are served under /v1 of the router",
+        fixes=(
+            FixOption.by_hand(
+                f"write {CURRENT} in {path}:{line}", "a request for one task needs another path than one for a chat"
+            ),
+        ),
+        validation="doctor check --select MOD004; then the address answers with its list of models",
+    )
