@@ -172,4 +172,4 @@ def _switched(place: Taken | Bypass, what: str, switches: Switches, module: Modu
         )
 
 
-COLLECTOR = Collector("tokens", 1, (b"jwt", b"jwks"), _collect)
+COLLECTOR = Collector("tokens", 1, (b"jwt",), _collect)
