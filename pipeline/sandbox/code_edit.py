@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from pathlib import Path
 
 from doctor.pipeline.sandbox.errors import SandboxError
@@ -58,3 +59,31 @@ def swap_ranges(lines: list[bytes], first: tuple[int, int], second: tuple[int, i
 def range_of(node: ast.expr | ast.stmt) -> tuple[int, int]:
     """Return the first and the last line of a node."""
     return node.lineno, node.end_lineno or node.lineno
+
+
+Exchange = tuple[str, str]
+"""A text as it is, and what a fault writes instead."""
+
+
+def exchange(path: Path, exchanges: Sequence[Exchange]) -> None:
+    """Write the second text of each pair in place of the first; where that has happened, nothing is left to do.
+
+    Raises:
+        EditError: neither text is there.
+    """
+    content = b"".join(read_lines(path))
+    for before, after in exchanges:
+        if after.encode() in content:
+            continue
+        if content.count(before.encode()) != 1:
+            raise EditError(f"{path} does not hold {before.strip()!r} once: make the sandbox anew")
+        content = content.replace(before.encode(), after.encode())
+    write_lines(path, [content])
+
+
+def take_back(path: Path, exchanges: Sequence[Exchange]) -> None:
+    """Write the first text of each pair in place of the second; what somebody has changed since stays."""
+    content = b"".join(read_lines(path))
+    for before, after in exchanges:
+        content = content.replace(after.encode(), before.encode())
+    write_lines(path, [content])

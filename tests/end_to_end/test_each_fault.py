@@ -11,7 +11,13 @@ from doctor.verdict import ExitCode, exit_code
 from tests.end_to_end.patient import ask, check, codes, doctor, effects, eventually, roots, send_and_await_saved
 
 FAULTS = all_faults()
-BY_HAND = ("agent-config-missing", "embedding-not-queued", "enqueue-error-swallowed")
+BY_HAND = (
+    "agent-config-missing",
+    "embedding-not-queued",
+    "enqueue-error-swallowed",
+    "model-default-drift",
+    "conflict-markers",
+)
 ALSO_SEEN = {"decorator-order": {"CHN002"}, "model-not-available": {"CHN002"}}
 """What fails loudly leaves dead letters beside the waiting messages."""
 

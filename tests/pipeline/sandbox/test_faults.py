@@ -19,6 +19,9 @@ NAMES = (
     "enqueue-error-swallowed",
     "embedding-not-queued",
     "null-embeddings",
+    "model-default-drift",
+    "conflict-markers",
+    "printf-log-arguments",
 )
 # Everything that a fault may touch. The history's numbers and times are new each time, its texts are not.
 EXTRACTIONS = "SELECT id::text, agent_config_id::text FROM extractions ORDER BY id"
