@@ -188,7 +188,7 @@ class Values:
                 *(one for one, word in zip(given[positional:], words, strict=True) if word in _URL),
             ]
             self._sink(node, addresses, awaited, state)
-        if may_verify(node) and any(one.part is Part.TOKEN for one in every) and target is None:
+        if target is None and may_verify(node) and any(one.part in (Part.TOKEN, Part.SEGMENT) for one in every):
             self.flow.verified(state, certain=False)
         base = self.of(node.func.value, state) if isinstance(node.func, ast.Attribute) else NOTHING
         if method in ("get", "pop", "setdefault") and base:
@@ -238,7 +238,6 @@ class Values:
         state.has_read = True
         if state.proven:
             return NOTHING
-        state.verified = False
         return frozenset({Origin(part, node.lineno, fallback=state.fallback, sender=senders[0] if senders else "")})
 
     def _sink(self, node: ast.Call, addresses: list[Origins], awaited: bool, state: State) -> None:

@@ -101,7 +101,7 @@ PROMISES = re.compile(
 )
 """Names of functions whose result their callers take for verified."""
 
-_CHECKS_TOKEN = re.compile(r"(?:^|_)(?:verif|authenticat|introspect|validat)", re.IGNORECASE)
+_CHECKS_TOKEN = re.compile(r"(?:^|_)(?:verif|authenticat|introspect|validat)|compare_digest", re.IGNORECASE)
 
 
 def reading_of(call: ast.Call, module: Module, constants: dict[str, ast.expr]) -> Reading | None:

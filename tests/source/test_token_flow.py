@@ -114,6 +114,12 @@ class Client:
     def name(self):
         return jwt.decode(self.token, options={'verify_signature': False})['sub']
 ---
+def user(token):
+    head, body, signature = token.split('.')
+    if not hmac.compare_digest(signature, signed(head, body)):
+        raise Refused
+    return json.loads(base64.b64decode(body))['sub']
+---
 def name(code):
     token = exchange(code)['id_token']
     return READ['sub']
