@@ -147,6 +147,7 @@ def log_level() -> str:
     "auth-fail-open-default",
     severity=Severity.CRITICAL,
     tags=["static"],
+    timeout=20.0,
     bad=[
         Example("unverified tokens are accepted unless the environment is production", {"app/auth.py": _ONE_FILE}),
         Example("the default stands in another file", {"app/settings.py": _SETTINGS, "app/auth.py": _MADE_UP_USER}),
@@ -198,10 +199,11 @@ def _finding(fact: OpenByDefault, defaults: dict[str, SettingDefault]) -> Findin
         subject=condition,
         impacts=("where the variable was forgotten, anybody is any user",),
         evidence=(
-            *(Evidence(EvidenceKind.CODE, f"{fact.path}:{number}", text) for number, text in fact.switches),
+            *(Evidence(EvidenceKind.CODE, f"{fact.path}:{number}", text) for number, text in fact.defaults),
             *(Evidence(EvidenceKind.CODE, f"{one.path}:{one.line}", one.text) for one in settings),
             Evidence(EvidenceKind.CODE, f"{fact.path}:{fact.line}", fact.text),
         ),
+        rule="python: a variable that is not set has the default that the code gives it",
         fixes=(
             FixOption.by_hand(
                 f"let the default of `{condition}` verify in {fact.path}",

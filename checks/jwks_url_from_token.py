@@ -134,6 +134,7 @@ def profile(token: str, key: str) -> dict:
     "jwks-url-from-token",
     severity=Severity.CRITICAL,
     tags=["static"],
+    timeout=20.0,
     bad=[
         Example("the issuer of the token, with a check of the scheme only", {"app/auth.py": _ISSUER}),
         Example("the address that the header names", {"app/auth.py": _HEADER}),

@@ -144,6 +144,7 @@ def expires_soon(token: str, now: float) -> bool:
     "jwt-unverified-identity",
     severity=Severity.ERROR,
     tags=["static"],
+    timeout=20.0,
     bad=[
         Example("the fallback of a verification that failed", {"app/auth.py": _FALLBACK}),
         Example("a helper reads, a method assigns", {"app/guard.py": _HELPER}),

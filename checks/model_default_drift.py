@@ -101,6 +101,7 @@ def _two(text: str, first: str, second: str) -> dict[str, str]:
     "model-default-drift",
     severity=Severity.WARNING,
     tags=["static"],
+    timeout=20.0,
     bad=[
         Example("start-up downloads another size than the agents use", _files(start=_START, agent=_AGENT)),
         Example("one variable, two defaults", _two(_SAME_VARIABLE, "gpt-4o", "claude-3-5-haiku-latest")),

@@ -81,6 +81,7 @@ def column(name: str) -> list[str]:
     "publishable-key-undecoded",
     severity=Severity.ERROR,
     tags=["static"],
+    timeout=20.0,
     bad=[
         Example("the rest of the key is split at dots", {"app/auth.py": _SPLIT}),
         Example("the rest of the key becomes a host", {"app/auth.py": _HOST}),

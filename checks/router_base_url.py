@@ -83,6 +83,7 @@ def corrected(url: str) -> str:
     "router-base-url",
     severity=Severity.ERROR,
     tags=["static"],
+    timeout=20.0,
     bad=[
         Example("a client with the old path", {"app/llm.py": _CLIENT}),
         Example("the old service, with the model in the path", {"app/llm.py": _FORMATTED}),

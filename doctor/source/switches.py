@@ -50,10 +50,12 @@ class Question:
 class Switches:
     """The conditions on a way: ``on`` are those that defaults of the environment make true, as (line, text).
 
-    ``blocked``: with nothing set, the way is closed. ``questions`` are for other modules.
+    ``defaults`` are the lines of the conditions and of the assignments to what they name. ``blocked``: with nothing
+    set, the way is closed. ``questions`` are for other modules.
     """
 
     on: tuple[tuple[int, str], ...] = ()
+    defaults: tuple[tuple[int, str], ...] = ()
     blocked: bool = False
     questions: tuple[Question, ...] = ()
 
@@ -69,20 +71,31 @@ class SwitchReader:
     def of(self, path: Path, function: str) -> Switches:
         """Return what the defaults make of the conditions on a way through a function."""
         names, owner = self.unset.local(function), owner_of(function)
-        on, questions, blocked = [], [], False
+        on, defaults, questions, blocked = [], dict[tuple[int, str], None](), [], False
         for test, wanted in _parts(path):
             value = self.unset.of(test, names, owner)
             if value.known:
                 blocked = blocked or bool(value.value) is not wanted
                 if value.environment and permits(test) is wanted:
                     on.append((test.lineno, ast.unparse(test)))
+                    defaults |= dict.fromkeys(self.defaults(test))
             elif permits(test) is wanted and (question := self._question(test, wanted, function)) is not None:
                 questions.append(question)
-        return Switches(tuple(on), blocked, tuple(questions))
+        return Switches(tuple(on), tuple(defaults), blocked, tuple(questions))
 
     def value(self, node: ast.expr, function: str) -> Value:
         """Return what an expression in a function is worth with nothing set."""
         return self.unset.of(node, self.unset.local(function), owner_of(function))
+
+    def defaults(self, test: ast.expr) -> tuple[tuple[int, str], ...]:
+        """Return the lines that assign to the names of a condition, then its own, with their texts."""
+        names = {dotted(node) for node in ast.walk(test) if isinstance(node, (ast.Name, ast.Attribute))}
+        stored = (
+            node.lineno
+            for node in self.module.nodes
+            if isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Store) and dotted(node) in names
+        )
+        return tuple((line, self.module.line(line)) for line in (*sorted(stored), test.lineno))
 
     def _question(self, test: ast.expr, wanted: bool, function: str) -> Question | None:
         left, operator, value = test, "", UNKNOWN

@@ -53,8 +53,8 @@ class ChosenKeyAddress:
 class OpenByDefault:
     """At ``line`` something passes without verification, if ``switches`` are as they are by default.
 
-    ``what`` names it. ``switches`` are (line, text) of conditions that this module's own defaults make true;
-    ``questions`` are about settings of other modules.
+    ``what`` names it. ``switches`` are (line, text) of conditions that this module's own defaults make true, and
+    ``defaults`` the lines that show it; ``questions`` are about settings of other modules.
     """
 
     path: str
@@ -64,6 +64,7 @@ class OpenByDefault:
     function: str
     what: str
     switches: tuple[tuple[int, str], ...]
+    defaults: tuple[tuple[int, str], ...]
     questions: tuple[Question, ...]
 
 
@@ -155,7 +156,9 @@ def _open(flow: TokenFlow, module: Module) -> Iterator[OpenByDefault]:
         value = reader.value(option, function)
         if value.known and value.environment and not value.value:
             what, switch = "a token whose signature is not checked", (line, ast.unparse(option))
-            yield OpenByDefault(module.path, line, module.line(line), module.name, function, what, (switch,), ())
+            defaults = reader.defaults(option)
+            place = (module.path, line, module.line(line), module.name, function, what)
+            yield OpenByDefault(*place, (switch,), defaults, ())
 
 
 def _switched(place: Taken | Bypass, what: str, switches: Switches, module: Module) -> Iterator[OpenByDefault]:
@@ -168,6 +171,7 @@ def _switched(place: Taken | Bypass, what: str, switches: Switches, module: Modu
             place.function,
             what,
             switches.on,
+            switches.defaults,
             switches.questions,
         )
 
