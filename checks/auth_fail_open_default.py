@@ -49,10 +49,10 @@ class Guard:
     def __init__(self):
         self.key = os.getenv("JWT_KEY", "")
         self.environment = (os.getenv("ENVIRONMENT") or "development").lower()
-        self.is_production = self.environment in {"prod", "production"}
+        self.is_live = self.environment == "live"
         allowed = os.getenv("ALLOW_UNVERIFIED")
         if allowed is None:
-            self.allow_unverified = not self.is_production
+            self.allow_unverified = not self.is_live
         else:
             self.allow_unverified = allowed.lower() == "true"
 

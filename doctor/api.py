@@ -92,9 +92,9 @@ from doctor.source.facts import (
     Wrapping,
 )
 from doctor.source.index import Source
+from doctor.source.settings_files import search_settings
 from doctor.suppression import comment_problem
 from doctor.task_graph import TaskGraph, chain_ends, is_scheduled, never_enqueued, task_graph
-from doctor.source.settings_files import search_settings
 from doctor.verdict import ExitCode, exit_code, fails_gate, status_sentence, status_word
 
 __all__ = [

@@ -1,7 +1,7 @@
 """A merge conflict was committed, and the import of that file stands in a broad `except`.
 
-The routes of the semantic search are a syntax error, so they are simply not there: a search gets a 404, and nothing
-else shows it.
+The routes of the topics are a syntax error, so they are simply not there: a request gets a 404, and nothing else shows
+it.
 """
 
 from __future__ import annotations
@@ -14,23 +14,26 @@ from doctor.pipeline.sandbox.fault import Expectation, Fault
 if TYPE_CHECKING:
     from doctor.pipeline.sandbox.sandbox import Sandbox
 
-LIMIT = "    limit: Annotated[int, Field(ge=1, le=LARGEST_LIMIT)] = 10\n"
-CONFLICT = f"<<<<<<< HEAD\n{LIMIT}=======\n{LIMIT.replace('10', '20')}>>>>>>> more-results\n"
+TITLE = 'router = APIRouter(prefix="/topics", tags=["knowledge"])\n'
+CONFLICT = f"<<<<<<< HEAD\n{TITLE}=======\n{TITLE.replace('knowledge', 'topics')}>>>>>>> tags\n"
 
-IMPORT = "from .routes import agent_configs, embeddings, health, knowledge, providers, semantic_search, webhook\n"
+IMPORTED = "    task_executions,\n    topics,\n    webhook,\n"
+NOT_IMPORTED = "    task_executions,\n    webhook,\n"
+NEXT_IMPORT = "from .routes.access import token_holders_only\n"
 HIDDEN = """\
-from .routes import agent_configs, embeddings, health, knowledge, providers, webhook
+from .routes.access import token_holders_only
 
 try:
-    from .routes import semantic_search
+    from .routes import topics
 except Exception:
-    semantic_search = None
+    topics = None
 """
-MODULES = "(knowledge, embeddings, semantic_search, providers, agent_configs)"
+USED = "        topics,\n        atoms,\n"
+USED_IF_THERE = "        *filter(None, [topics]),\n        atoms,\n"
 
 EDITS = {
-    "routes/semantic_search.py": [(LIMIT, CONFLICT)],
-    "main.py": [(IMPORT, HIDDEN), (f"for module in {MODULES}:", f"for module in filter(None, {MODULES}):")],
+    "routes/topics.py": [(TITLE, CONFLICT)],
+    "main.py": [(IMPORTED, NOT_IMPORTED), (NEXT_IMPORT, HIDDEN), (USED, USED_IF_THERE)],
 }
 
 
