@@ -21,8 +21,6 @@ A table that is always searched with a filter that leaves few rows.
 
 from collections.abc import AsyncIterator
 
-from psycopg import sql
-
 from doctor.api import (
     Applicability,
     CouldNotTellError,
@@ -40,6 +38,7 @@ from doctor.api import (
     Severity,
     VectorColumn,
     check,
+    sql,
     vector_columns,
 )
 

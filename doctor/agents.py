@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from psycopg import sql
-
+from doctor.late import sql
 from doctor.resources.catalog import ForeignKey, Table, tables_like
 from doctor.resources.database import Database
 

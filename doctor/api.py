@@ -33,6 +33,7 @@ from doctor.fix import (
     fixes_in,
 )
 from doctor.hookspecs import hookimpl
+from doctor.late import sql
 from doctor.model import (
     JSON,
     Applicability,
@@ -204,6 +205,7 @@ __all__ = [
     "recent_rows",
     "same_model",
     "search_settings",
+    "sql",
     "stalled_rows",
     "status_sentence",
     "status_word",

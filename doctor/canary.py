@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from psycopg import sql
-
 from doctor.chain import Chain
+from doctor.late import sql
 
 SENTENCES = (
     "the nightly database backup failed again because the disk of the backup server is full",

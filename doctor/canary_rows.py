@@ -9,12 +9,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from psycopg import sql
-
 from doctor.canary import Canaries, recognises
 from doctor.canary_record import CanaryRecord
 from doctor.canary_tasks import Traces
 from doctor.chain import Chain
+from doctor.late import sql
 from doctor.resources.catalog import ForeignKey, Table, tables_like
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ class Removed:
     left: tuple[str, ...]
 
 
-_DEAD_LETTERS = sql.SQL("SELECT {key}, task, arguments::text FROM {table} ORDER BY {key} DESC LIMIT 10000")
+_DEAD_LETTERS = "SELECT {key}, task, arguments::text FROM {table} ORDER BY {key} DESC LIMIT 10000"
 """The newest: those of the canaries are seconds old."""
 
 
@@ -146,7 +145,7 @@ class CanaryRows:
         table = self._failed_tasks()
         if table is None:
             return []
-        statement = _DEAD_LETTERS.format(key=sql.Identifier(table.primary_key[0]), table=table.quoted)
+        statement = sql.SQL(_DEAD_LETTERS).format(key=sql.Identifier(table.primary_key[0]), table=table.quoted)
         rows = await (await self.connection.execute(statement)).fetchall()
         return [key for key, task, arguments in rows if traces.are_in_letter(task, arguments or "")]
 

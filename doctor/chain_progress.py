@@ -7,36 +7,35 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any
 
-from psycopg import sql
-
 from doctor.chain import Chain, Stage
+from doctor.late import sql
 from doctor.redaction import bounded, redact
 from doctor.resources.database import Database
 from doctor.resources.nats import Nats
 
-_COUNTS = sql.SQL("""
+_COUNTS = """
 SELECT count(*) FILTER (WHERE {entered}) AS entered,
        count(*) FILTER (WHERE {entered} AND {passed}) AS passed
 FROM {table}
 WHERE {created_at} > now() - make_interval(secs => %(lookback)s)
-""")
+"""
 
-_WAITING = sql.SQL("""
+_WAITING = """
 SELECT {key}::text AS key, {group} AS grouped
 FROM {table}
 WHERE {created_at} > now() - make_interval(secs => %(lookback)s)
   AND {created_at} <= now() - make_interval(mins => %(minutes)s)
   AND {entered} AND NOT ({passed})
 ORDER BY {created_at}, {key}
-""")
+"""
 
-_DEAD_LETTERS = sql.SQL("""
+_DEAD_LETTERS = """
 SELECT task, count(*) AS count, max(failed_at)::text AS newest,
        (array_agg(error ORDER BY failed_at DESC))[1] AS error
 FROM {table}
 WHERE failed_at > now() - make_interval(secs => %(lookback)s)
 GROUP BY task ORDER BY task
-""")
+"""
 
 _COLUMN_TYPE = """
 SELECT attname AS name, format_type(atttypid, atttypmod) AS type
@@ -79,7 +78,7 @@ async def chain_progress(database: Database, chain: Chain, *, older_than_minutes
     steps = []
     for stage in await _plain_stages(database, chain):
         counts = await database.fetch_one(
-            _COUNTS.format(**_parts(chain, stage)), {"lookback": chain.lookback_hours * 3600}
+            sql.SQL(_COUNTS).format(**_parts(chain, stage)), {"lookback": chain.lookback_hours * 3600}
         )
         assert counts is not None  # an aggregate always returns one row
         waiting = await stalled_rows(database, chain, stage, older_than_minutes=older_than_minutes)
@@ -94,7 +93,7 @@ async def stalled_rows(
 
     Rows of a threshold stage count only where their group has reached the threshold.
     """
-    query = sql.SQL("{} LIMIT {}").format(_WAITING.format(**_parts(chain, stage)), sql.Literal(ROWS_SHOWN))
+    query = sql.SQL("{} LIMIT {}").format(sql.SQL(_WAITING).format(**_parts(chain, stage)), sql.Literal(ROWS_SHOWN))
     parameters = {"lookback": chain.lookback_hours * 3600, "minutes": older_than_minutes}
     rows = await database.fetch(query, parameters)
     if not stage.threshold:
@@ -109,7 +108,7 @@ async def dead_letters(database: Database, chain: Chain) -> tuple[DeadLetters, .
     """Return the recent dead letters by task; none when the chain has no table for them."""
     if chain.failed_tasks_table is None:
         return ()
-    query = _DEAD_LETTERS.format(table=sql.Identifier(*chain.failed_tasks_table.split(".")))
+    query = sql.SQL(_DEAD_LETTERS).format(table=sql.Identifier(*chain.failed_tasks_table.split(".")))
     rows = await database.fetch(query, {"lookback": chain.lookback_hours * 3600})
     return tuple(
         DeadLetters(row["task"], row["count"], row["newest"], bounded(redact(row["error"]), ERROR_SHOWN))

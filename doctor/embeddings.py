@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from psycopg import sql
-
 from doctor.chain import Chain
 from doctor.chain_progress import passed_before
+from doctor.late import sql
 from doctor.resources.catalog import VectorColumn, tables_like
 from doctor.resources.database import Database, QueryTimedOut
 
@@ -22,14 +21,14 @@ PAGE_BYTES = 8192
 TEXT_COLUMNS = ("content", "text", "body", "chunk", "document", "message", "description")
 """Names under which tables keep the text that is embedded, likeliest first."""
 
-_COUNT = sql.SQL("""
+_COUNT = """
 SELECT count(*) AS rows,
        count(*) FILTER (WHERE {column} IS NULL) AS nulls,
        count(*) FILTER (WHERE {column} IS NULL AND {blank}) AS empty,
        count(*) FILTER (WHERE {column} IS NULL AND NOT {blank} AND NOT {recent}) AS old,
        count(*) FILTER (WHERE {column} IS NULL AND NOT {blank} AND {recent} AND {due}) AS recent
 FROM {table} {sample}
-""")
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +81,12 @@ async def embedding_counts(database: Database, chain: Chain, column: VectorColum
 async def _count(database: Database, parts: Mapping[str, sql.Composable], share: float) -> tuple[dict[str, int], str]:
     if share >= 1:
         try:
-            rows = await database.fetch(_COUNT.format(**parts, sample=sql.SQL("")))
+            rows = await database.fetch(sql.SQL(_COUNT).format(**parts, sample=sql.SQL("")))
             return rows[0], "exact"
         except QueryTimedOut:
             share = 0.01
     sample = sql.SQL("TABLESAMPLE SYSTEM ({})").format(sql.Literal(round(max(share * 100, 0.001), 3)))
-    rows = await database.fetch(_COUNT.format(**parts, sample=sample))
+    rows = await database.fetch(sql.SQL(_COUNT).format(**parts, sample=sample))
     return rows[0], "sampled"
 
 

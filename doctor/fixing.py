@@ -14,11 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psycopg
-
 from doctor.check import Check
 from doctor.fix import Fix, FixContext, FixError, Limits, NothingToDoError, Phase, Plan, Writers
 from doctor.journal import Journal, in_reverse, repair_begins
+from doctor.late import psycopg
 from doctor.model import (
     CheckResult,
     Confidence,

@@ -11,18 +11,20 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import fields, is_dataclass
 from datetime import datetime
+from enum import Enum
+from functools import cache
 from pathlib import Path
-
-from pydantic import TypeAdapter, ValidationError
+from typing import TYPE_CHECKING, Any
 
 from doctor.model import Run
 from doctor.redaction import bounded, redact
 
-_ADAPTER: TypeAdapter[Run] = TypeAdapter(Run)
-
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 SCHEMA_VERSION = "1"
 
@@ -34,9 +36,16 @@ class RecordError(Exception):
     """A run record is missing or unusable; the message says what to do."""
 
 
+@cache
+def _adapter() -> TypeAdapter[Run]:
+    from pydantic import TypeAdapter  # reading needs it; writing, which every run does, would pay 200 ms for it
+
+    return TypeAdapter(Run)
+
+
 def dumps(run: Run) -> str:
     """Return the run as JSON text, indented, ending in a newline."""
-    return _ADAPTER.dump_json(run, indent=2).decode() + "\n"
+    return _adapter().dump_json(run, indent=2).decode() + "\n"
 
 
 def loads(text: str | bytes) -> Run:
@@ -45,8 +54,10 @@ def loads(text: str | bytes) -> Run:
     Raises:
         RecordError: when the text is not a run record of this version.
     """
+    from pydantic import ValidationError
+
     try:
-        run = _ADAPTER.validate_json(text)
+        run = _adapter().validate_json(text)
     except ValidationError as error:
         raise RecordError(
             f"not a run record: {error.errors()[0]['msg']}; run `doctor check` to make a new one"
@@ -163,4 +174,19 @@ def redacted_json(run: Run) -> str:
             return {redact(key): clean(item) for key, item in value.items()}
         return value
 
-    return json.dumps(clean(_ADAPTER.dump_python(run, mode="json")), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(clean(plain(run)), indent=2, ensure_ascii=False) + "\n"
+
+
+def plain(value: Any) -> Any:
+    """Return a value of the model as JSON has it, the same as pydantic would."""
+    if is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from doctor import late
 from doctor.chain import Chain
 from doctor.check import NotApplicableError
 from doctor.configuration import (
@@ -112,6 +114,13 @@ class Target:
         if opened and hasattr(instance, "open"):
             await self._once(name, instance.open)
         return instance
+
+    def prepare(self, names: Iterable[str]) -> None:
+        """Import what the configured ones of these resources need, before anything is measured."""
+        for name in sorted(set(names) & {"database", "nats", "models"}):
+            with suppress(NotConfiguredError):
+                if self._instance(name).endpoint is not None:
+                    late.load([name])
 
     def forget(self, name: str) -> None:
         """Open this resource afresh the next time it is asked for."""

@@ -13,14 +13,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
-from psycopg import sql
-
 from doctor.canary import Canaries, recognises
 from doctor.canary_cleanup import clean_up, records_of
 from doctor.canary_record import CanaryRecord
 from doctor.canary_tasks import TaskQueue
 from doctor.chain import Chain, Stage
+from doctor.late import httpx, sql
 from doctor.model import StageResult, Verification
 from doctor.proof_conditions import require_conditions
 from doctor.redaction import bounded, redact

@@ -9,10 +9,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from psycopg import sql
-
 from doctor.fix import RefusedError
 from doctor.journal import FileChange, Journal
+from doctor.late import sql
 from doctor.model import JSON
 from doctor.resources.catalog import identifier
 
@@ -39,25 +38,25 @@ _IS_VALID_OR_BUILDING = """
     FROM pg_index AS i WHERE i.indexrelid = to_regclass(%(name)s)
 """
 
-_FILL_VECTORS = sql.SQL("""
+_FILL_VECTORS = """
     WITH written AS (
         UPDATE {table} AS t SET {column} = u.vector::vector
         FROM unnest(%s::text[], %s::text[], %s::text[]) AS u (key, hash, vector)
         WHERE t.{key} = u.key::{key_type} AND t.{column} IS NULL AND md5({content}) = u.hash
         RETURNING t.{key}::text AS key, md5(t.{column}::text) AS hash
     ) SELECT key, hash FROM written
-""")
+"""
 
-_STILL_FILLED = sql.SQL("""
+_STILL_FILLED = """
     SELECT count(*) FROM {table} AS t JOIN unnest(%s::text[]) AS u (key) ON t.{key} = u.key::{key_type}
     WHERE t.{column} IS NOT NULL
-""")
+"""
 
-_EMPTY_VECTORS = sql.SQL("""
+_EMPTY_VECTORS = """
     UPDATE {table} AS t SET {column} = NULL
     FROM unnest(%s::text[], %s::text[]) AS u (key, hash)
     WHERE t.{key} = u.key::{key_type} AND md5(t.{column}::text) = u.hash
-""")
+"""
 
 
 class SourceWriter:
@@ -191,7 +190,7 @@ class DatabaseWriter:
         async with database.connect_for_writing() as connection, connection.transaction():
             await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
             types = await _column_types(connection, table)
-            statement = _FILL_VECTORS.format(
+            statement = sql.SQL(_FILL_VECTORS).format(
                 table=identifier(table),
                 column=sql.Identifier(column),
                 key=sql.Identifier(key),
@@ -372,7 +371,7 @@ class Undo:
                 "key": sql.Identifier(entry["key"]),
                 "key_type": sql.SQL(types[entry["key"]]),
             }
-            statement, still = _EMPTY_VECTORS.format(**names), _STILL_FILLED.format(**names)
+            statement, still = sql.SQL(_EMPTY_VECTORS).format(**names), sql.SQL(_STILL_FILLED).format(**names)
             cursor = await connection.execute(statement, [[row[0] for row in rows], [row[1] for row in rows]])
             changed = await (await connection.execute(still, [[row[0] for row in rows]])).fetchone()
         if changed and changed[0]:

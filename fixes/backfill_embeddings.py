@@ -5,6 +5,8 @@ where the vector is still NULL and the text unchanged. It can be stopped and run
 text that the model server refuses is found by halving its batch, and skipped.
 """
 
+from __future__ import annotations
+
 import asyncio
 import hashlib
 import math
@@ -12,8 +14,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-from psycopg import sql
 
 from doctor.api import (
     Database,
@@ -35,6 +35,7 @@ from doctor.api import (
     embedding_text,
     readable,
     recent_rows,
+    sql,
     vector_columns,
 )
 
@@ -46,13 +47,13 @@ BACK_OFF = 0.5
 SMALLEST_NORM = 1e-6
 """A vector shorter than this is a zero vector: cosine distance to it is NaN."""
 
-_NEXT = sql.SQL("""
+_NEXT = """
 SELECT {key} AS key, {text} AS text FROM {table}
 WHERE {column} IS NULL AND btrim({text}) <> '' AND {old} AND ({after} OR {key} > %(last)s)
 ORDER BY {key} LIMIT %(size)s
-""")
+"""
 
-_COUNT = sql.SQL("SELECT count(*) FROM {table} WHERE {column} IS NULL AND btrim({text}) <> '' AND {old}")
+_COUNT = "SELECT count(*) FROM {table} WHERE {column} IS NULL AND btrim({text}) <> '' AND {old}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,7 @@ def _is_sound(vector: Sequence[float], dimensions: int | None) -> bool:
 
 
 async def _next(database: Database, job: _Job, last: Any, size: int) -> list[dict[str, Any]]:
-    query = _NEXT.format(**_names(job), after=sql.SQL("true") if last is None else sql.SQL("false"))
+    query = sql.SQL(_NEXT).format(**_names(job), after=sql.SQL("true") if last is None else sql.SQL("false"))
     return await database.fetch(query, {"last": last, "size": size}, timeout=30.0)
 
 
@@ -213,7 +214,7 @@ async def _job(context: FixContext) -> _Job:
         "text": text.expression,
         "old": old,
     }
-    rows = await database.scalar(_COUNT.format(**names), timeout=30.0)
+    rows = await database.scalar(sql.SQL(_COUNT).format(**names), timeout=30.0)
     if not rows:
         raise NothingToDoError(f"no row of {column.table_name} lacks a vector any more")
     limit = context.limits.limit

@@ -6,8 +6,6 @@ dropped again. It is never hidden behind ``IF NOT EXISTS``.
 
 from hashlib import sha256
 
-from psycopg import sql
-
 from doctor.api import (
     Database,
     Fix,
@@ -18,6 +16,7 @@ from doctor.api import (
     RefusedError,
     VectorColumn,
     Writers,
+    sql,
     vector_columns,
 )
 

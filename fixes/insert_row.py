@@ -4,8 +4,6 @@ The values come from the finding, which took them from `doctor.toml`. Undo remov
 since.
 """
 
-from psycopg import sql
-
 from doctor.api import (
     Database,
     Fix,
@@ -16,6 +14,7 @@ from doctor.api import (
     Writers,
     identifier,
     readable,
+    sql,
 )
 
 

@@ -4,8 +4,6 @@ A model that the row is to name must answer once before. The row must still hold
 old values back, unless somebody changed the row since.
 """
 
-from psycopg import sql
-
 from doctor.api import (
     Database,
     Fix,
@@ -18,6 +16,7 @@ from doctor.api import (
     Writers,
     identifier,
     readable,
+    sql,
 )
 
 

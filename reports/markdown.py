@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from doctor.api import (
     CheckResult,
     Confidence,
@@ -128,6 +126,8 @@ _LANGUAGES = {"code": "", "http": "", "nats": "", "process": "", "config": "", "
 
 @cache
 def _template() -> Any:
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # no other format needs it
+
     environment = Environment(
         loader=PackageLoader("doctor.reports"),
         autoescape=False,  # noqa: S701 - Markdown, escaped by the filter `md`

@@ -98,6 +98,7 @@ async def examine_open(
     progress: Progress | None = None,
 ) -> Run:
     """Run these checks on an open target and diagnose. Times are in seconds."""
+    target.prepare(name for check in checks for name in check.needs)
     started_at, started = datetime.now(UTC), time.perf_counter()
     configuration = target.configuration
     results = await run_checks(

@@ -12,8 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from psycopg import sql
-
+from doctor.late import sql
 from doctor.resources.database import Database
 
 VECTOR_METHODS = frozenset({"hnsw", "ivfflat", "diskann", "vchordrq", "vchordg"})

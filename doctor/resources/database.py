@@ -15,12 +15,13 @@ import os
 import socket
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import psycopg
-from psycopg.abc import QueryNoTemplate as Query
-from psycopg.rows import DictRow, TupleRow, dict_row, tuple_row
+if TYPE_CHECKING:
+    from psycopg.abc import QueryNoTemplate as Query
+    from psycopg.rows import DictRow, TupleRow
 
+from doctor.late import psycopg, rows
 from doctor.model import Endpoint, Secret
 from doctor.redaction import bounded, redact
 from doctor.resources.address import resolve
@@ -103,7 +104,7 @@ class Database:
             DatabaseUnreachable: with the reason.
         """
         if not self._idle:
-            self._idle.append(await self._connect(dict_row))
+            self._idle.append(await self._connect(rows.dict_row))
 
     async def close(self) -> None:
         """Close all connections."""
@@ -129,7 +130,7 @@ class Database:
                 # An idle connection that the server closed in the meantime (a restart) says nothing about the server.
                 if fresh or error.reason is Reason.TIMEOUT:
                     raise
-            connection = await self._connect(dict_row)
+            connection = await self._connect(rows.dict_row)
             return await self._ask(connection, query, parameters, limit)
 
     async def fetch_one(
@@ -153,7 +154,7 @@ class Database:
         Raises:
             DatabaseUnreachable: with the reason.
         """
-        connection = await self._connect(tuple_row)
+        connection = await self._connect(rows.tuple_row)
         try:
             await _register_vector(connection)
             yield connection
@@ -165,7 +166,7 @@ class Database:
             connection = self._idle.pop()
             if not connection.closed:
                 return connection, False
-        return await self._connect(dict_row), True
+        return await self._connect(rows.dict_row), True
 
     async def _connect(self, row_factory: Any) -> psycopg.AsyncConnection[Any]:
         if self._dsn is None:

@@ -10,9 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from urllib.parse import parse_qsl, unquote
 
-from psycopg import ProgrammingError, pq
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
-
+from doctor.late import conninfo, pq, psycopg
 from doctor.model import Secret
 from doctor.resources.address import in_url, is_loopback
 
@@ -52,7 +50,7 @@ class Dsn:
     @property
     def conninfo(self) -> Secret:
         """The connection string for libpq."""
-        return Secret(make_conninfo("", **self.parameters))
+        return Secret(conninfo.make_conninfo("", **self.parameters))
 
     @property
     def hosts(self) -> tuple[tuple[str, int], ...]:
@@ -86,8 +84,10 @@ def parse_dsn(text: str) -> Dsn:
         raise InvalidDsnError("the address is empty")
     if "://" not in text:
         try:
-            parameters = {name: str(value) for name, value in conninfo_to_dict(text).items() if value is not None}
-        except ProgrammingError:
+            parameters = {
+                name: str(value) for name, value in conninfo.conninfo_to_dict(text).items() if value is not None
+            }
+        except psycopg.ProgrammingError:
             raise InvalidDsnError("neither a URL such as postgresql://… nor key=value pairs") from None
         return _checked({name: value for name, value in parameters.items() if name not in _NEVER})
     match = _URL.fullmatch(text)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nats.js import api
+if TYPE_CHECKING:
+    from nats.js import api
 
 
 @dataclass(frozen=True, slots=True)

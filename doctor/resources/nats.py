@@ -18,13 +18,12 @@ import asyncio
 import re
 from collections.abc import Awaitable, Mapping
 from contextlib import suppress
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import nats
-import nats.errors
-import nats.js.errors
-from nats.aio.client import Client
+if TYPE_CHECKING:
+    from nats.aio.client import Client
 
+from doctor.late import nats, nats_client
 from doctor.model import Endpoint, Secret
 from doctor.redaction import bounded, redact
 from doctor.resources.address import is_loopback
@@ -295,7 +294,7 @@ class Nats:
         async def remember(error: Exception) -> None:
             reported.append(error)
 
-        client = Client()
+        client = nats_client.Client()
         try:
             async with asyncio.timeout(self._timeout):
                 await client.connect(

@@ -13,8 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
-
+from doctor.late import httpx
 from doctor.model import Endpoint
 from doctor.redaction import redact
 from doctor.resources.address import in_url, is_loopback, resolve

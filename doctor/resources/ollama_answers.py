@@ -7,8 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import httpx
-
+from doctor.late import httpx
 from doctor.redaction import redact
 from doctor.resources.model_server import Answer, ModelError, ModelNotFound, ModelServerError, WrongPath
 from doctor.resources.unreachable import Reason, reason_of

@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-import psutil
-
+from doctor.late import psutil
 from doctor.redaction import bounded, redact
 
 Kind: TypeAlias = Literal["api", "worker", "other"]

@@ -1,0 +1,58 @@
+"""Libraries that are imported when they are first used: most runs need few of them, and each costs 50 to 250 ms.
+
+``from doctor.late import sql`` stands for ``from psycopg import sql``. What is made of them belongs into functions: a
+statement built at module level would import the library when the checks are listed.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import httpx
+    import nats
+    import nats.errors
+    import nats.js.errors
+    import psutil
+    import psycopg
+    from nats.aio import client as nats_client
+    from psycopg import conninfo, pq, rows, sql
+else:
+
+    class _Late:
+        """A module that is not imported yet."""
+
+        def __init__(self, name: str) -> None:
+            self._name = name
+
+        def __getattr__(self, attribute: str) -> Any:
+            value = getattr(importlib.import_module(self._name), attribute)
+            setattr(self, attribute, value)
+            return value
+
+    httpx = _Late("httpx")
+    nats = _Late("nats")
+    nats_client = _Late("nats.aio.client")
+    psutil = _Late("psutil")
+    psycopg = _Late("psycopg")
+    conninfo = _Late("psycopg.conninfo")
+    pq = _Late("psycopg.pq")
+    rows = _Late("psycopg.rows")
+    sql = _Late("psycopg.sql")
+
+__all__ = ["conninfo", "httpx", "load", "nats", "nats_client", "pq", "psutil", "psycopg", "rows", "sql"]
+
+_LIBRARIES = {
+    "database": ("psycopg", "psycopg.sql", "psycopg.conninfo"),
+    "nats": ("nats", "nats.js.errors"),
+    "models": ("httpx",),
+}
+
+
+def load(resources: Iterable[str]) -> None:
+    """Import what these resources use, now: inside a measured round trip it would be measured too."""
+    for resource in resources:
+        for name in _LIBRARIES.get(resource, ()):
+            importlib.import_module(name)
