@@ -1,8 +1,8 @@
 """Finds the Python files of a target.
 
-In a git checkout the answer of ``git ls-files`` is taken, so ``.gitignore`` means what git says it means; elsewhere, or
-when the root itself is ignored, the folders are walked. Either way virtual environments, vendored trees, hidden folders
-and symbolic links are left out.
+In a git checkout the answer of ``git ls-files`` is taken, so ``.gitignore`` means what git says it means; elsewhere,
+or when the root itself is ignored or git is missing, the folders are walked and their ``.gitignore`` files are read.
+Either way virtual environments, vendored trees, hidden folders and symbolic links are left out.
 """
 
 from __future__ import annotations
@@ -11,6 +11,10 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from doctor.source.ignore import Ignored
 
 EXCLUDED_FOLDERS = frozenset(
     {
@@ -49,29 +53,53 @@ _GIT = (
 )
 
 
+class Stamp(NamedTuple):
+    """What the file system says of a file without reading it: any write changes it. Times are in nanoseconds."""
+
+    size: int
+    modified: int
+    changed: int
+    inode: int
+
+    @classmethod
+    def of(cls, state: os.stat_result) -> Stamp:
+        """Take the stamp of a file."""
+        return cls(state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
+
+
 def python_files(root: Path) -> list[str]:
     """Return the Python files under ``root``, relative to it, with ``/``, sorted. An unreadable folder has none."""
+    return list(stamped_files(root))
+
+
+def stamped_files(root: Path) -> dict[str, Stamp]:
+    """Return the Python files under ``root`` in order, each with its stamp."""
     listed = _listed_by_git(root) if _in_checkout(root) else []
     allowed = _Allowed(root)
-    found = [path for path in listed if allowed.file(path)] or list(_walked(root, allowed))
-    return sorted(set(found))
+    found = [(path, stamp) for path in set(listed) if (stamp := allowed.file(path)) is not None]
+    return dict(sorted(found or _walked(str(root))))
+
+
+def _is_foreign(name: str) -> bool:
+    return name.startswith(".") or name in EXCLUDED_FOLDERS
 
 
 class _Allowed:
-    """Remembers which folders are left out."""
+    """Judges the files that git lists; remembers which folders are left out."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.folders: dict[str, bool] = {"": True}
 
-    def file(self, path: str) -> bool:
-        """Tell whether this is a regular file, no link, in a folder that is not left out."""
+    def file(self, path: str) -> Stamp | None:
+        """Return the stamp of a regular file, no link, in a folder that is not left out; None for anything else."""
         if not self.folder(path.rpartition("/")[0]):
-            return False
+            return None
         try:
-            return stat.S_ISREG(os.lstat(self.root / path).st_mode)
+            state = os.lstat(self.root / path)
         except OSError:
-            return False
+            return None
+        return Stamp.of(state) if stat.S_ISREG(state.st_mode) else None
 
     def folder(self, path: str) -> bool:
         """Tell whether this folder, and each above it up to the root, holds the target's own code."""
@@ -81,21 +109,55 @@ class _Allowed:
         return self.folders[path]
 
     def _excluded(self, folder: Path, name: str) -> bool:
-        if name.startswith(".") or name in EXCLUDED_FOLDERS:
-            return True
-        if name in BUILT_FOLDERS and not (folder / "__init__.py").exists():
+        if _is_foreign(name) or (name in BUILT_FOLDERS and not (folder / "__init__.py").exists()):
             return True
         return folder.is_symlink() or (folder / "pyvenv.cfg").exists()
 
 
-def _walked(root: Path, allowed: _Allowed) -> Iterator[str]:
-    for folder, folders, files in os.walk(root, followlinks=False):
-        relative = os.path.relpath(folder, root).replace(os.sep, "/")
-        prefix = "" if relative == "." else f"{relative}/"
-        folders[:] = [name for name in folders if allowed.folder(prefix + name)]
-        for name in files:
-            if name.endswith(".py") and allowed.file(prefix + name):
-                yield prefix + name
+def _walked(root: str) -> Iterator[tuple[str, Stamp]]:
+    """Yield the files under a folder; without recursion, for folders may be nested as deep as they like."""
+    pending: list[tuple[str, str, Ignored | None]] = [(root, "", None)]
+    while pending:
+        folder, prefix, ignored = pending.pop()
+        try:
+            with os.scandir(folder) as listing:
+                entries = list(listing)
+        except OSError:
+            continue
+        names = {entry.name for entry in entries}
+        if prefix and ("pyvenv.cfg" in names or (_is_built(prefix) and "__init__.py" not in names)):
+            continue
+        if ".gitignore" in names:
+            from doctor.source.ignore import Ignored  # brings a library along, which few trees need
+
+            ignored = Ignored.read(folder, prefix, ignored)
+        for entry in entries:
+            path = prefix + entry.name
+            if _is_kept_folder(entry):
+                if ignored is None or not ignored.has(f"{path}/"):
+                    pending.append((entry.path, f"{path}/", ignored))
+            elif (stamp := _stamp(entry)) is not None and (ignored is None or not ignored.has(path)):
+                yield path, stamp
+
+
+def _is_kept_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=False) and not _is_foreign(entry.name)
+    except OSError:
+        return False
+
+
+def _stamp(entry: os.DirEntry[str]) -> Stamp | None:
+    try:
+        if entry.name.endswith(".py") and entry.is_file(follow_symlinks=False):
+            return Stamp.of(entry.stat(follow_symlinks=False))
+    except OSError:  # gone in the meantime
+        pass
+    return None
+
+
+def _is_built(prefix: str) -> bool:
+    return prefix.rstrip("/").rpartition("/")[2] in BUILT_FOLDERS
 
 
 def _in_checkout(root: Path) -> bool:

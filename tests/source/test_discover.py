@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from doctor.source.discover import python_files
+from doctor.source.discover import python_files, stamped_files
+from doctor.source.index import open_source
 
 
 def write(root: Path, *paths: str) -> None:
@@ -105,3 +107,62 @@ def test_a_file_that_was_deleted_but_is_still_tracked_is_left_out(tmp_path: Path
 def test_an_empty_or_missing_folder_has_no_files(tmp_path: Path) -> None:
     assert python_files(tmp_path) == []
     assert python_files(tmp_path / "missing") == []
+
+
+def test_gitignore_is_respected_without_git(tmp_path: Path) -> None:
+    write(tmp_path, "own.py", "generated/a.py", "sub/kept.py", "sub/scratch.py", "sub/deep/b.py", "logs/c.py")
+    (tmp_path / ".gitignore").write_text("# made\ngenerated/\n/logs\n")
+    (tmp_path / "sub" / ".gitignore").write_text("*.py\n!kept.py\n!/deep/\n")
+    assert python_files(tmp_path) == ["own.py", "sub/kept.py"]
+
+
+def test_a_nested_gitignore_speaks_of_its_own_folder(tmp_path: Path) -> None:
+    write(tmp_path, "a/skip.py", "b/skip.py", "a/c/skip.py")
+    (tmp_path / "a" / ".gitignore").write_text("/skip.py\n")
+    assert python_files(tmp_path) == ["a/c/skip.py", "b/skip.py"]
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe*.py\n", b"[\n", b"!\n", b"\\\n"])
+def test_a_strange_gitignore_does_no_harm(tmp_path: Path, content: bytes) -> None:
+    write(tmp_path, "own.py")
+    (tmp_path / ".gitignore").write_bytes(content)
+    assert python_files(tmp_path) == ["own.py"]
+
+
+def test_a_gitignore_that_is_a_folder_or_a_pipe_is_none(tmp_path: Path) -> None:
+    write(tmp_path, "own.py", "sub/a.py")
+    (tmp_path / ".gitignore").mkdir()
+    os.mkfifo(tmp_path / "sub" / ".gitignore")
+    assert python_files(tmp_path) == ["own.py", "sub/a.py"]
+
+
+def test_the_isolated_reader_finds_the_library_that_reads_gitignore(tmp_path: Path) -> None:
+    write(tmp_path, "own.py", "made.py", "pathspec.py")
+    (tmp_path / ".gitignore").write_text("made.py\n")
+    assert asyncio.run(open_source(tmp_path, 20)).files == ("own.py", "pathspec.py")
+
+
+def test_links_in_a_circle_end(tmp_path: Path) -> None:
+    write(tmp_path, "a/own.py")
+    (tmp_path / "a" / "b").symlink_to(tmp_path / "a")
+    (tmp_path / "x.py").symlink_to("y.py")
+    (tmp_path / "y.py").symlink_to("x.py")
+    assert python_files(tmp_path) == ["a/own.py"]
+
+
+def test_folders_may_be_nested_very_deeply(tmp_path: Path) -> None:
+    folder = tmp_path
+    for _ in range(400):
+        folder /= "d"
+    folder.mkdir(parents=True)
+    (folder / "own.py").write_text("")
+    assert python_files(tmp_path) == ["d/" * 400 + "own.py"]
+
+
+def test_a_stamp_changes_with_any_write(tmp_path: Path) -> None:
+    write(tmp_path, "own.py")
+    (before,) = stamped_files(tmp_path).values()
+    (tmp_path / "own.py").replace(tmp_path / "old.txt")
+    write(tmp_path, "own.py")
+    (after,) = stamped_files(tmp_path).values()
+    assert before != after
