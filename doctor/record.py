@@ -71,8 +71,8 @@ def loads(text: str | bytes) -> Run:
 
 
 def new_run_id(now: datetime, entropy: str) -> str:
-    """Return an id that sorts by time: ``20261120T194517Z-3f9a``."""
-    return f"{now:%Y%m%dT%H%M%SZ}-{entropy[:4]}"
+    """Return an id that sorts by time, two of one second too: ``20261120T194517.042Z-3f9a``."""
+    return f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03d}Z-{entropy[:4]}"
 
 
 class RunStore:

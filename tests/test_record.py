@@ -193,7 +193,7 @@ def test_the_latest_run_is_the_one_that_started_last(tmp_path: Path):
     assert store.ids() == []
     assert store.latest() is None
     start = datetime(2026, 11, 20, 23, 59, 50, tzinfo=UTC)
-    ids = [new_run_id(start + timedelta(seconds=7 * number), f"{9 - number}" * 8) for number in range(4)]
+    ids = [new_run_id(start + timedelta(milliseconds=400 * number), f"{9 - number}" * 8) for number in range(4)]
     for run_id in reversed(ids):
         store.save(replace(repaired_run(), id=run_id))
     assert store.ids() == ids
@@ -203,7 +203,8 @@ def test_the_latest_run_is_the_one_that_started_last(tmp_path: Path):
 
 
 def test_a_run_id_says_when_in_utc():
-    assert new_run_id(datetime(2026, 11, 20, 19, 45, 17, tzinfo=UTC), "3f9abcde") == "20261120T194517Z-3f9a"
+    started = datetime(2026, 11, 20, 19, 45, 17, 42_999, tzinfo=UTC)
+    assert new_run_id(started, "3f9abcde") == "20261120T194517.042Z-3f9a"
 
 
 def test_saving_again_replaces_the_record(tmp_path: Path):
