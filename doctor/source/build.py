@@ -19,6 +19,7 @@ from doctor.source.libraries import LITERALS, LITERALS_WITH
 from doctor.source.link import Linker
 from doctor.source.module_facts import ModuleFacts, RawImport
 from doctor.source.module_names import ModuleNames
+from doctor.source.newer import NewerSyntax
 from doctor.source.parse import conflict_line, lines_of, parse, read
 from doctor.source.resolve import Resolver
 
@@ -35,7 +36,11 @@ def build_facts(root: Path, *, syntax_budget: int = SYNTAX_BUDGET, for_graph: bo
 
     Raises nothing for what a file holds.
     """
-    return _Build(root, syntax_budget, for_graph=for_graph).facts()
+    reading = _Build(root, syntax_budget, for_graph=for_graph)
+    try:
+        return reading.facts()
+    finally:
+        reading.newer.close()
 
 
 @dataclass(slots=True)
@@ -58,6 +63,7 @@ class _Build:
         self.names = ModuleNames(root, self.files)
         self.loaded: dict[str, ModuleFacts | None] = {}
         self.unparsable: dict[str, Unparsable] = {}
+        self.newer = NewerSyntax()
         self.unchecked = 0
 
     def facts(self) -> Facts:
@@ -131,6 +137,9 @@ class _Build:
         if content is None:
             return None
         tree = parse(content, path, self.names.name_of(path))
+        if isinstance(tree, Unparsable) and tree.kind is UnparsableKind.SYNTAX and not tree.has_conflict_markers:
+            older = self.newer.older(content)
+            tree = tree if older is None else parse(older, path, tree.module)
         if isinstance(tree, Unparsable):
             self.unparsable[path] = tree
             return None

@@ -74,7 +74,7 @@ def test_a_run_says_when_of_what_and_with_what(tmp_path: Path):
     (tmp_path / "app.py").write_text("LIMIT = 1\n")
     (tmp_path / "doctor.toml").write_text('fail_on = "warning"\n[target]\nname = "backend"\n')
     run = examine(Target.at(tmp_path), Selection(select=("TSK001", "TSK002", "DOC010")), Output())
-    assert re.fullmatch(r"\d{8}T\d{6}Z-[0-9a-f]{4}", run.id)
+    assert re.fullmatch(r"\d{8}T\d{6}\.\d{3}Z-[0-9a-f]{4}", run.id)
     assert abs((datetime.now(UTC) - run.started_at).total_seconds()) < 60
     assert run.version == run.versions["doctor"] == __version__
     assert (run.target.name, run.target.root, run.fail_on) == ("backend", str(tmp_path), "warning")
