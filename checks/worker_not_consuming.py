@@ -22,6 +22,7 @@ A worker that is started on demand only.
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 from doctor.api import (
     Chain,
@@ -42,8 +43,14 @@ from doctor.api import (
 SAMPLES = 8
 """Looks at the consumer: a pull request that has just ended is renewed within milliseconds."""
 
+LONGER = 38
+"""Looks while a worker has just been started: it imports the application before it asks for anything."""
+
 PAUSE = 0.1
 """Seconds between two looks."""
+
+YOUNG = timedelta(seconds=15)
+"""A worker that was started since may not have asked yet."""
 
 
 @check(
@@ -51,6 +58,7 @@ PAUSE = 0.1
     "worker-not-consuming",
     severity=Severity.CRITICAL,
     tags=["live"],
+    timeout=10.0,
     after=["NAT002"],
     mechanisms=[
         Mechanism("WRK001", "CHN001", "tasks wait in the stream and nobody takes them", ("service",)),
@@ -62,7 +70,7 @@ async def worker_not_consuming(
 ) -> AsyncIterator[Finding | Observation]:
     """Look at the task consumers a few times; one open pull request is proof of life."""
     consumers: tuple[Consumer, ...] = ()
-    for _ in range(SAMPLES):
+    for _ in range(LONGER if _just_started(environment) else SAMPLES):
         consumers = await _task_consumers(nats, chain.queue_subject)
         if any(consumer.num_waiting or consumer.push_bound for consumer in consumers):
             yield Observation("worker idle, asks for tasks", rules_out="worker down")
@@ -101,6 +109,11 @@ async def worker_not_consuming(
         fixes=(FixOption.by_hand("start the worker again", "the doctor starts no processes of the target"),),
         validation="doctor check --select WRK001",
     )
+
+
+def _just_started(environment: Environment) -> bool:
+    since = datetime.now(UTC) - YOUNG
+    return any(process.kind == "worker" and process.started_at > since for process in environment.processes())
 
 
 async def _task_consumers(nats: Nats, subject: str) -> tuple[Consumer, ...]:

@@ -9,10 +9,10 @@ import pytest
 from tests.command_line import run
 
 TASKS = """\
-from taskiq_nats import PullBasedJetStreamBroker
+from taskiq import InMemoryBroker
 from tenacity import retry
 
-broker = PullBasedJetStreamBroker()
+broker = InMemoryBroker()
 
 
 @retry{on_decorator}

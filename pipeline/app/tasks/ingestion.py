@@ -5,7 +5,7 @@ from __future__ import annotations
 from loguru import logger
 
 from ..broker import broker
-from ..dead_letters import record_failed_enqueue
+from ..dead_letters import clear_failure, record_failed_enqueue
 from ..errors import describe
 from ..messages import save_message
 from ..retry import task_retry_with_dlq
@@ -24,6 +24,8 @@ async def save_telegram_message(message: IncomingMessage) -> None:
     saved = await save_message(IncomingMessage.model_validate(message))
     if saved.unscored:
         await queue_scoring(saved.id)
+    else:  # an enqueue that seemed to fail, when only its receipt was lost, has left a dead letter of work that is done
+        await clear_failure(score_message_task.task_name, {"message_id": saved.id})
 
 
 async def queue_scoring(message_id: int) -> None:
