@@ -29,6 +29,7 @@ from doctor.model import (
     Severity,
     StageResult,
     Status,
+    Suppression,
     Target,
     Unexplained,
     Verification,
@@ -163,5 +164,6 @@ runs = st.builds(
     versions=st.dictionaries(texts, texts, max_size=2),
     configuration_fingerprint=texts,
     fail_on=st.sampled_from([*Severity, "never"]).map(str),
+    suppressions=several(st.builds(Suppression, finding=findings, origin=texts, reason=texts, until=maybe(st.dates()))),
 )
 """Runs of any content; their fingerprints need not belong to findings."""
