@@ -214,9 +214,11 @@ def _area(results: Sequence[CheckResult], area: str) -> str:
     if any(result.status is Status.UNKNOWN for result in own):
         return "could not tell"
     words = dict.fromkeys(observation.text for result in own for observation in result.observations)
-    if any(result.status is Status.PASS for result in own):
+    skipped = any(result.status is Status.SKIP for result in own)
+    if any(result.status is Status.PASS for result in own) and (words or not skipped):
         return "ok: " + " · ".join(words) if words else "ok"
-    return next((f"blocked by {r.blocked_by}" if r.blocked_by else r.reason for r in own), "")
+    asked_nothing = (result for result in own if result.status is Status.SKIP)
+    return next((f"blocked by {one.blocked_by}" if one.blocked_by else one.reason for one in asked_nothing), "")
 
 
 def _graph(run: Run, roots: Sequence[_RootView]) -> str:

@@ -308,9 +308,12 @@ def _area_state(results: Sequence[CheckResult], place: Callable[[Finding], int])
         return mark, _COLORS[worst].removeprefix("bold "), _first_symptom(sorted(findings, key=place))
     for status in (Status.UNKNOWN, Status.PASS, Status.SKIP):
         matching = [result for result in results if result.status is status]
+        words = _words(status, matching) if matching else ""
+        if status is Status.PASS and not words and any(result.status is Status.SKIP for result in results):
+            continue  # what passed has nothing to say, and most was not asked
         if matching:
             mark, color = _STATE_MARKS[status]
-            return mark, color, _words(status, matching)
+            return mark, color, words
     return "–", "dim", ""
 
 

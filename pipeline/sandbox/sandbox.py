@@ -58,7 +58,9 @@ class Sandbox:
 
         Raises:
             NotASandboxError: the folder has something in it.
+            BinaryMissingError: packages that its processes need are not installed; nothing is made then.
         """
+        require_packages()
         layout = Layout(directory.resolve())
         if layout.plan_file.exists():
             raise NotASandboxError(f"{layout.directory} is a sandbox already: open it, or choose another folder")
@@ -131,7 +133,7 @@ class Sandbox:
 
         Raises:
             StartError, DeadlineError: it did not come up; the end of the log is in the message.
-            BinaryMissingError: packages or server programs are not installed.
+            BinaryMissingError: server programs are not installed.
         """
         with alone(self.layout.start_lock_file) as only:
             if not only:
@@ -145,7 +147,6 @@ class Sandbox:
         return self.state()
 
     def _start_all(self, deadline: float, progress: Callable[[str], None]) -> None:
-        require_packages()
         started = time.monotonic()
         # What a start that was killed has left may be on its way down, or still on its way up.
         launching.stop(self.layout)

@@ -277,3 +277,11 @@ def test_a_name_of_the_target_cannot_drive_the_terminal():
     run = run_of(healthy())
     text = shown(replace(run, target=replace(run.target, name="x\x1b]0;title\x07\x1b[2J")))
     assert "\x1b" not in text
+
+
+def test_an_area_of_which_most_was_not_asked_is_not_called_well():
+    passed = CheckResult("NAT003", "broker-settings", "nats", Status.PASS)
+    skipped = CheckResult("NAT001", "nats-unreachable", "nats", Status.SKIP, reason="no NATS_URL")
+    assert "nats – no NATS_URL" in words(shown(run_of((skipped, passed))))
+    talking = replace(passed, observations=(Observation("one broker read"),))
+    assert "nats ✓ one broker read" in words(shown(run_of((skipped, talking))))
