@@ -7,5 +7,8 @@ All imports are relative, so a copy of this folder runs as the top-level package
 
     python -m app.schema
     python -m uvicorn app.main:app
-    python -m taskiq worker app.broker:broker app.tasks --workers 1
+    python -m taskiq worker app.broker:broker app.tasks --workers 1 --wait-tasks-timeout 15
+
+Without that time-out a worker that is told to stop waits for its tasks as long as they take. With it, what is still
+unfinished after so many seconds goes back to the queue.
 """

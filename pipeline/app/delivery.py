@@ -81,9 +81,20 @@ class WorkQueue(PullBasedJetStreamBroker):
         self.deliveries = {}
         await super().startup()
 
+    async def shutdown(self) -> None:
+        """Give back what has not been finished, so that another worker has it at once; then disconnect."""
+        for delivery in self.deliveries.values():
+            await delivery.give_back(0)
+        await super().shutdown()
+
     async def listen(self) -> AsyncGenerator[AckableMessage, None]:
-        """Yield the messages as they come, each kept alive in the background."""
-        while True:
+        """Yield the messages as they come, each kept alive in the background, until the worker is to end.
+
+        TaskIQ then cancels its wait for the next message. That cancellation can get lost: ``asyncio.wait_for`` of
+        Python 3.11, which the NATS client uses, forgets one that arrives together with an answer of the queue. So
+        the task is asked as well; else a worker that is told to stop would go on until the next message comes.
+        """
+        while not _is_cancelled():
             with contextlib.suppress(NatsTimeoutError):
                 for message in await self.consumer.fetch(self.pull_consume_batch, self.pull_consume_timeout):
                     yield AckableMessage(data=message.data, ack=self._deliver(message))
@@ -128,6 +139,12 @@ class KeepUnfinished(TaskiqMiddleware):
             self.broker.forget(message.task_id, delivery)
             await delivery.give_back(GIVE_BACK_AFTER_SECONDS)
         raise exception
+
+
+def _is_cancelled() -> bool:
+    """Tell whether the running task has been cancelled, even if the cancellation was lost since."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _task_id(data: bytes) -> str:

@@ -115,7 +115,9 @@ def _api(addresses: Addresses) -> Service:
 
 def _worker(addresses: Addresses) -> Service:
     def command(_: int) -> list[str]:
-        return [sys.executable, "-m", "taskiq", "worker", "app.broker:broker", "app.tasks", "--workers", "1"]
+        # It ends by itself before it would be killed: its unfinished tasks then go back to the queue at once.
+        options = ("--workers", "1", "--wait-tasks-timeout", "15")
+        return [sys.executable, "-m", "taskiq", "worker", "app.broker:broker", "app.tasks", *options]
 
     return Service(
         "worker",

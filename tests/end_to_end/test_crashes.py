@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
@@ -20,6 +22,7 @@ from tests.load import FIRST_CHAT, send, settle
 
 PATIENCE = 60.0
 KILLS = 10
+WORKER = ("taskiq", "worker", "app.broker:broker", "app.tasks", "--workers", "1", "--wait-tasks-timeout", "15")
 UNDER_WAY = "SELECT status FROM extractions WHERE status IN ('claimed', 'running')"
 COMPLETED = "SELECT count(*) FROM extractions WHERE status = 'completed'"
 
@@ -37,18 +40,22 @@ def slow_model(sandbox: Sandbox, seconds: float) -> Iterator[None]:
 
 @contextmanager
 def process(sandbox: Sandbox, *command: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run another process of the application beside those of the sandbox."""
+    """Run another process of the application beside those of the sandbox; it must end when it is told to."""
     started = subprocess.Popen(
         [sys.executable, "-m", *command],
         cwd=sandbox.directory,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         yield started
-    finally:
         started.terminate()
-        started.wait(30)
+        started.wait(PATIENCE)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(started.pid, signal.SIGKILL)
+        started.wait()
 
 
 async def until(holds: Callable[[], Any], what: str) -> None:
@@ -76,7 +83,7 @@ async def test_two_workers_and_two_webhooks_do_everything_once(patient: Sandbox)
     port = free_port()
     uvicorn = ("uvicorn", "app.main:app", "--host", "127.0.0.1", "--port", str(port))
     with (
-        process(patient, "taskiq", "worker", "app.broker:broker", "app.tasks", "--workers", "1"),
+        process(patient, *WORKER),
         process(patient, *uvicorn),
     ):
         second = f"http://127.0.0.1:{port}"
@@ -123,7 +130,7 @@ async def test_the_work_of_a_frozen_worker_goes_to_another_one(patient: Sandbox)
         await until(lambda: ask(patient, UNDER_WAY), "an extraction is under way")
         patient.pause("worker")
         try:
-            with process(patient, "taskiq", "worker", "app.broker:broker", "app.tasks", "--workers", "1"):
+            with process(patient, *WORKER):
                 await until(
                     lambda: ask(patient, COMPLETED) == [(4,)],
                     "the other worker has completed all",
