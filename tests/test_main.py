@@ -42,6 +42,10 @@ def render(run, presentation):
     raise RuntimeError("this format has a bug")
 
 
+def render_interrupted(run, presentation):
+    exec("raise KeyboardInterrupt")
+
+
 @hookimpl
 def doctor_checks():
     return [never_comes_back]
@@ -49,7 +53,7 @@ def doctor_checks():
 
 @hookimpl
 def doctor_reports():
-    return [Report("buggy", "raises", True, render)]
+    return [Report("buggy", "raises", True, render), Report("left", "is left", True, render_interrupted)]
 """
 
 
@@ -477,6 +481,12 @@ def test_ctrl_c_is_130_and_says_so(healthy: Path, tmp_path: Path):
     out, err = process.communicate(timeout=DEADLINE)
     assert (process.returncode, out) == (130, "")
     assert err.strip() == "interrupted"
+
+
+def test_an_interrupt_that_meets_an_exec_is_130_too(healthy: Path, tmp_path: Path):
+    plugins = install(tmp_path / "plugins", "slow", PLUGIN)
+    done = run("check", "--select", "DOC010", "--format", "left", cwd=healthy, plugins=plugins)
+    assert (done.returncode, done.stdout, done.stderr.strip()) == (130, "", "interrupted")
 
 
 def test_a_bug_of_the_doctor_is_4_and_shown_whole(healthy: Path, tmp_path: Path):
