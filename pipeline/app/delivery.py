@@ -83,7 +83,7 @@ class WorkQueue(PullBasedJetStreamBroker):
 
     async def shutdown(self) -> None:
         """Give back what has not been finished, so that another worker has it at once; then disconnect."""
-        for delivery in self.deliveries.values():
+        for delivery in list(self.deliveries.values()):
             await delivery.give_back(0)
         await super().shutdown()
 
