@@ -31,6 +31,7 @@ _BY_NAME = ((re.compile("broker", re.IGNORECASE), TASKIQ), (re.compile("celery",
 class _Effect:
     wrapping: Wrapping
     keeps_name: bool = False
+    wrapper: str | None = None
 
 
 _NOTHING_KNOWN = _Effect(Wrapping.UNKNOWN)
@@ -71,6 +72,7 @@ class Decorators:
             is_call=raw.is_call,
             wrapping=effect.wrapping,
             keeps_name=effect.keeps_name,
+            wrapper=effect.wrapper,
             definition=self._place(symbol),
             library=None if library is None else library.name,
         )
@@ -153,13 +155,15 @@ class Decorators:
             return _NOTHING_KNOWN
         terms = definition.called if is_call else definition.applied
         effect = _combined(self._effect_of_term(term, symbol, depth) for term in terms)
-        return _Effect(effect.wrapping, effect.keeps_name or definition.keeps_name)
+        keeps_name = effect.keeps_name or definition.keeps_name
+        return _Effect(effect.wrapping, keeps_name, None if keeps_name else effect.wrapper)
 
     def _effect_of_term(self, term: Term, symbol: Symbol, depth: int) -> _Effect:
         if term.kind is TermKind.TRANSPARENT:
             return _Effect(Wrapping.TRANSPARENT, keeps_name=True)
         if term.kind is TermKind.OPAQUE:
-            return _Effect(Wrapping.OPAQUE)
+            module = self.resolver.names.name_of(symbol.path)
+            return _Effect(Wrapping.OPAQUE, wrapper=f"{module}:{term.wrapper}" if term.wrapper else None)
         if term.kind is TermKind.UNKNOWN or depth == 0:
             return _NOTHING_KNOWN
         scope = symbol.name if symbol.kind is SymbolKind.FUNCTION else MODULE_LEVEL
@@ -225,4 +229,6 @@ def _combined(effects: Iterable[_Effect]) -> _Effect:
     opaque = [effect for effect in found if effect.wrapping is Wrapping.OPAQUE]
     if not opaque:
         return found[0]
-    return _Effect(Wrapping.OPAQUE, all(effect.keeps_name for effect in opaque))
+    wrappers = {effect.wrapper for effect in found}
+    wrapper = wrappers.pop() if len(wrappers) == 1 else None
+    return _Effect(Wrapping.OPAQUE, all(effect.keeps_name for effect in opaque), wrapper)

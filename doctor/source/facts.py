@@ -41,8 +41,9 @@ class DecoratorUse:
     """One decorator on one function.
 
     ``name`` is the expression as written without its arguments, ``resolved`` the same through imports and aliases.
-    ``keeps_name`` tells whether the wrapper takes over the function's name (``functools.wraps``); ``definition`` is the
-    ``path:line`` where the decorator is defined, when that is in the target. ``library`` is set on a task registrar.
+    ``keeps_name`` tells whether the wrapper takes over the function's name (``functools.wraps``); ``wrapper`` is the
+    wrapper's own name (``module:function``) where it is certain that it does not. ``definition`` is the ``path:line``
+    where the decorator is defined, when that is in the target. ``library`` is set on a task registrar.
     """
 
     text: str
@@ -53,6 +54,7 @@ class DecoratorUse:
     is_call: bool
     wrapping: Wrapping
     keeps_name: bool = False
+    wrapper: str | None = None
     definition: str | None = None
     library: str | None = None
 
@@ -84,6 +86,11 @@ class DecoratedFunction:
     def above_registrar(self) -> tuple[DecoratorUse, ...]:
         """The decorators that are applied to the task object instead of to the function."""
         return () if self.registrar is None else self.decorators[: self.registrar]
+
+    @property
+    def below_registrar(self) -> tuple[DecoratorUse, ...]:
+        """The decorators that make, of the function, what is registered; the outermost first."""
+        return () if self.registrar is None else self.decorators[self.registrar + 1 :]
 
 
 @dataclass(frozen=True, slots=True)

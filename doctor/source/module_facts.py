@@ -57,10 +57,14 @@ class TermKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One possible result; ``name`` is another decorator, as written, or empty."""
+    """One possible result; ``name`` is another decorator, as written, or empty.
+
+    ``wrapper`` is the function that an opaque one returns, when it does not take over the name of what it wraps.
+    """
 
     kind: TermKind
     name: str = ""
+    wrapper: str = ""
 
 
 @dataclass(frozen=True, slots=True)

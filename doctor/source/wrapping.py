@@ -17,6 +17,7 @@ from doctor.source.module_facts import Definition, Term, TermKind
 
 _WRAPS = frozenset({"wraps", "functools.wraps"})
 _UPDATES = frozenset({"update_wrapper", "functools.update_wrapper"})
+_NAMES = frozenset({"__name__", "__qualname__", "__module__", "__dict__"})
 _PARTIAL = frozenset({"partial", "functools.partial"})
 _PROXIES = frozenset({"wrapt.FunctionWrapper", "wrapt.ObjectProxy", "wrapt.CallableObjectProxy", "wrapt.decorator"})
 _CONTEXT_MANAGERS = frozenset(
@@ -39,15 +40,20 @@ class Body:
     assigned: dict[str, ast.expr] = field(default_factory=dict)
     attached: set[str] = field(default_factory=set)
     """Local names to which a method of tasks is attached: ``wrapper.kiq = function.kiq``."""
+    handed: set[str] = field(default_factory=set)
+    """Local names that a call is given, or whose name is set: it may take the name over."""
     wraps: bool = False
     yields: bool = False
 
     def note_assignment(self, target: ast.expr, value: ast.expr) -> None:
-        """Remember ``name = value`` and ``name.kiq = value``."""
+        """Remember ``name = value``, ``name.kiq = value`` and ``name.__name__ = value``."""
         if isinstance(target, ast.Name):
             self.assigned[target.id] = value
-        elif isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.attr in VERBS:
-            self.attached.add(target.value.id)
+        elif isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
+            if target.attr in VERBS:
+                self.attached.add(target.value.id)
+            elif target.attr in _NAMES:
+                self.handed.add(target.value.id)
 
     def note_call(self, call: ast.Call, name: str) -> None:
         """Remember what a call says about wrapping."""
@@ -55,6 +61,9 @@ class Body:
             self.wraps = True
         elif name == "setattr" and call.args and isinstance(call.args[0], ast.Name):
             self.attached.add(call.args[0].id)
+        given = (*call.args, *(keyword.value for keyword in call.keywords))
+        self.handed.update(value.id for value in given if isinstance(value, ast.Name))
+        self.handed.update(name.split(".")[:1] if "__dict__" in name else ())
 
     @property
     def keeps_name(self) -> bool:
@@ -173,7 +182,7 @@ class _Reader:
             return [UNKNOWN if any(_asks_about(test, name) for test in tests) else TRANSPARENT]
         if name in self.body.nested:
             inspected = any(_asks_kind(test, self.given) for test in tests)
-            return [UNKNOWN if inspected else _wrapper(self.body.nested[name])]
+            return [UNKNOWN if inspected else _wrapper(self.body, name)]
         assigned = self.body.assigned.get(name)
         return [UNKNOWN] if assigned is None else self.terms(assigned, tests, depth - 1)
 
@@ -200,12 +209,14 @@ class _Reader:
         return bool(call.args) and isinstance(call.args[0], ast.Name) and call.args[0].id == self.given
 
 
-def _wrapper(inner: Body) -> Term:
+def _wrapper(outer: Body, name: str) -> Term:
     """Return what a nested function is that gets returned: a plain wrapper, unless it is decorated itself."""
-    names = [dotted(_callee(decorator)) for decorator in inner.node.decorator_list]
-    if any(name in _PROXIES for name in names):
+    names = [dotted(_callee(decorator)) for decorator in outer.nested[name].node.decorator_list]
+    if any(decorator in _PROXIES for decorator in names):
         return TRANSPARENT
-    return OPAQUE if all(name in _WRAPS for name in names) else UNKNOWN
+    if not names and not outer.keeps_name and name not in outer.handed:
+        return Term(TermKind.OPAQUE, wrapper=name)
+    return OPAQUE if all(decorator in _WRAPS for decorator in names) else UNKNOWN
 
 
 def _branches(value: ast.expr) -> list[ast.expr]:

@@ -343,3 +343,110 @@ def test_the_place_of_the_definition_is_known(project) -> None:
     assert (
         task_with(project, OPAQUE["imported under another name"], "deco").decorators[0].definition == "app/other.py:2"
     )
+
+
+RENAMING = {
+    "plain": """
+        def deco(function):
+            def wrapper(*args):
+                return function(*args)
+            return wrapper
+    """,
+    "a factory": """
+        def deco(label=""):
+            def decorate(function):
+                async def wrapper(*args):
+                    return await function(label, *args)
+                return wrapper
+            return decorate
+    """,
+    "by way of another": """
+        def inner(function):
+            def wrapper(*args):
+                return function(*args)
+            return wrapper
+        def deco(function):
+            return inner(function)
+    """,
+}
+NOT_CERTAIN = {
+    "wraps under another name": """
+        from functools import wraps as keeping
+        def deco(function):
+            @keeping(function)
+            def wrapper(*args):
+                return function(*args)
+            return wrapper
+    """,
+    "wraps of another module": """
+        import six
+        def deco(function):
+            @six.wraps(function)
+            def wrapper(*args):
+                return function(*args)
+            return wrapper
+    """,
+    "the name is set": """
+        def deco(function):
+            def wrapper(*args):
+                return function(*args)
+            wrapper.__name__ = function.__name__
+            return wrapper
+    """,
+    "the name is set by setattr": """
+        def deco(function):
+            def wrapper(*args):
+                return function(*args)
+            for each in ("__name__", "__module__"):
+                setattr(wrapper, each, getattr(function, each))
+            return wrapper
+    """,
+    "a function gets hold of the wrapper": """
+        from elsewhere import copy_identity
+        def deco(function):
+            def wrapper(*args):
+                return function(*args)
+            copy_identity(function, wrapper)
+            return wrapper
+    """,
+    "one of two wrappers keeps it": """
+        import functools, inspect
+        def deco(function):
+            def plain(*args):
+                return function(*args)
+            @functools.wraps(function)
+            async def waiting(*args):
+                return await function(*args)
+            return waiting if inspect.iscoroutinefunction(function) else plain
+    """,
+    "an object of a class": """
+        class deco:
+            def __init__(self, function):
+                self.function = function
+            def __call__(self, *args):
+                return self.function(*args)
+    """,
+}
+
+
+@pytest.mark.parametrize("text", RENAMING.values(), ids=RENAMING)
+def test_a_wrapper_that_goes_by_its_own_name_is_told(project, text: str) -> None:
+    called = "()" if "label" in text else ""
+    source = project({"deco.py": text, "jobs.py": USE.replace("@deco", f"@deco{called}")})
+    assert [use.wrapper for use in source.tasks()[0].below_registrar] == ["deco:wrapper"]
+
+
+@pytest.mark.parametrize("text", [*NOT_CERTAIN.values()], ids=NOT_CERTAIN)
+def test_a_wrapper_that_may_take_the_name_over_is_left_alone(project, text: str) -> None:
+    source = project({"deco.py": text, "jobs.py": USE})
+    assert [use.wrapper for use in source.tasks()[0].below_registrar] == [None]
+
+
+USE = """
+    from taskiq import InMemoryBroker
+    from deco import deco
+    broker = InMemoryBroker()
+    @broker.task
+    @deco
+    async def job(): ...
+"""
