@@ -1,0 +1,262 @@
+"""What tenacity tries again, and the ``except RetryError`` around it.
+
+With ``reraise=True`` tenacity raises the last exception itself; ``RetryError`` comes only when it gave up on a *result*
+(measured on tenacity 9.2).
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from doctor.source.call_kinds import CallKind, call_kind
+from doctor.source.collector import Collector, Module, own_nodes
+from doctor.source.collectors.model_defaults import APART
+from doctor.source.expressions import dotted
+from doctor.source.facts import MODULE_LEVEL
+from doctor.source.handlers import BROAD
+from doctor.source.libraries import VERBS
+from doctor.source.switches import absolute
+
+_OBJECTS = frozenset({"retry", "Retrying", "AsyncRetrying", "TornadoRetrying"})
+_BY_EXCEPTION = frozenset(
+    {
+        "retry_if_exception",
+        "retry_if_exception_cause_type",
+        "retry_if_exception_message",
+        "retry_if_exception_type",
+        "retry_if_not_exception_type",
+    }
+)
+"""Conditions that look at nothing but an exception; the others of tenacity also try again after a result."""
+
+_RECORDS = re.compile(r"dead_?letter|dlq|(?:^|_)fail(?:ed|ures?)(?:_|$)|(?:^|_)(?:record|persist)_", re.IGNORECASE)
+
+
+class Ending(StrEnum):
+    """What tenacity raises when it gives up."""
+
+    LAST_EXCEPTION = "the last exception"
+    RETRY_ERROR = "RetryError"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Retrying:
+    """What a block of code has tenacity try again, at ``place`` (``path:line``; empty: nothing).
+
+    ``calls`` are the functions (``module.qualname``; ``.name`` for a method of an object) that are called besides;
+    ``tried`` those inside the attempts. ``unknown``: something is called of which nothing is known.
+    """
+
+    ending: Ending
+    place: str
+    text: str
+    calls: tuple[str, ...] = ()
+    tried: tuple[str, ...] = ()
+    unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RetryingFunction:
+    """A function that tenacity decorates, or in which it is used."""
+
+    identity: str
+    retrying: Retrying
+
+
+@dataclass(frozen=True, slots=True)
+class RetryHandler:
+    """An ``except RetryError``. ``records`` is what it writes down, ``or_else``: another handler beside it writes too.
+
+    ``retrying`` says what the ``try`` around it does.
+    """
+
+    path: str
+    line: int
+    module: str
+    function: str
+    text: str
+    retrying: Retrying
+    records: str = ""
+    records_line: int = 0
+    or_else: bool = False
+
+
+def _collect(module: Module) -> Iterator[RetryingFunction | RetryHandler]:
+    if APART.search(module.path):
+        return
+    reader = _Reader(module)
+    for name, function in module.functions:
+        decorators = [(one, ending) for one in function.decorator_list if (ending := reader.ending(one)) is not None]
+        if decorators:
+            line = decorators[0][0].lineno
+            ending = _joined([one for _, one in decorators])
+            retrying = Retrying(ending, f"{module.path}:{line}", module.line(line))
+        else:
+            retrying = reader.block(function.body, name)
+        if retrying.place:
+            yield RetryingFunction(f"{module.name}.{name}", retrying)
+    for node in module.nodes:
+        if isinstance(node, ast.Try):
+            for handler in node.handlers:
+                if handler.type is not None and module.origin(handler.type) == "tenacity.RetryError":
+                    yield reader.handler(handler, node)
+
+
+class _Reader:
+    def __init__(self, module: Module) -> None:
+        self.module = module
+        self.names = dict(module.functions)
+        self.assigned: dict[str, Ending] = {}
+        for node in module.nodes:
+            if isinstance(node, ast.Assign) and (ending := self.ending(node.value)) is not None:
+                for name in map(dotted, node.targets):
+                    self.assigned[name] = Ending.UNKNOWN if name in self.assigned else ending
+
+    def ending(self, node: ast.expr) -> Ending | None:
+        """Tell how an object of tenacity ends, None for anything else.
+
+        It is ``retry(…)``, ``Retrying(…)``, ``retry(…)(function)``, a name for one of them, or a call of that name.
+        """
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Call):
+            return self.ending(node.func)
+        if not isinstance(node, (ast.Call, ast.Name, ast.Attribute)):
+            return None
+        callee = node.func if isinstance(node, ast.Call) else node
+        origin = self.module.origin(callee)
+        if origin.startswith("tenacity.") and origin.rpartition(".")[2] in _OBJECTS:
+            return _ending(node, self.module) if isinstance(node, ast.Call) else Ending.RETRY_ERROR
+        return self.assigned.get(dotted(callee))
+
+    def block(self, body: Sequence[ast.stmt], scope: str) -> Retrying:
+        """Read what some statements have tenacity try again, and what else they call."""
+        endings: list[tuple[int, Ending]] = []
+        attempts: set[ast.AST] = set()
+        calls: dict[str, None] = {}
+        tried: dict[str, None] = {}
+        for node in _nodes(body):
+            looped = isinstance(node, (ast.For, ast.AsyncFor))
+            made = node.iter if isinstance(node, (ast.For, ast.AsyncFor)) else node
+            if looped or isinstance(node, ast.Call):
+                ending = self.ending(made)  # type: ignore[arg-type]
+                if ending is not None:
+                    endings.append((node.lineno, ending))  # type: ignore[attr-defined]
+                    if isinstance(node, (ast.For, ast.AsyncFor)):
+                        attempts.update(inner for statement in node.body for inner in ast.walk(statement))
+                elif isinstance(node, ast.Call):
+                    (tried if node in attempts else calls)[self._identity(node.func, scope)] = None
+        line = endings[0][0] if endings else 0
+        return Retrying(
+            _joined([ending for _, ending in endings]),
+            f"{self.module.path}:{line}" if line else "",
+            self.module.line(line),
+            tuple(name for name in calls if name not in ("", "?")),
+            tuple(name for name in tried if name not in ("", "?")),
+            "?" in calls,
+        )
+
+    def handler(self, handler: ast.ExceptHandler, block: ast.Try) -> RetryHandler:
+        """Read an ``except RetryError``."""
+        line, records = _records(handler)
+        scope = self.module.enclosing(handler.lineno)
+        others = [one for one in block.handlers if one is not handler and _is_broad(one)]
+        return RetryHandler(
+            path=self.module.path,
+            line=handler.lineno,
+            module=self.module.name,
+            function=scope,
+            text=self.module.line(handler.lineno),
+            retrying=self.block(block.body, scope),
+            records=records,
+            records_line=line,
+            or_else=any(_records(one)[1] for one in others),
+        )
+
+    def _identity(self, callee: ast.expr, scope: str) -> str:
+        """Return who is called; empty for what cannot raise ``RetryError``, ``?`` for what nobody knows.
+
+        A method of an object stands as ``.method``.
+        """
+        name = dotted(callee)
+        owner, _, last = name.rpartition(".")
+        if call_kind(name) in (CallKind.LOG, CallKind.PURE) or self.module.origin(callee).startswith("tenacity."):
+            return ""
+        if owner in ("self", "cls"):
+            around = scope.partition(".<locals>.")[0].rpartition(".")[0]
+            return f"{self.module.name}.{around}.{last}"
+        if owner:
+            known = owner.partition(".")[0] in self.module.origins
+            return absolute(self.module.origin(callee), self.module) if known else f".{last}"
+        for holder in _around(scope):
+            if (local := f"{holder}{name}") in self.names:
+                return f"{self.module.name}.{local}"
+        if name in self.module.origins:
+            return absolute(self.module.origin(callee), self.module)
+        return "" if hasattr(builtins, name) else "?"
+
+
+def _joined(endings: Sequence[Ending]) -> Ending:
+    """Return the ending that all have, if they have one."""
+    return endings[0] if len(set(endings)) == 1 else Ending.UNKNOWN
+
+
+def _ending(call: ast.Call, module: Module) -> Ending:
+    keywords: Mapping[str | None, ast.expr] = {keyword.arg: keyword.value for keyword in call.keywords}
+    value = keywords.get("reraise")
+    if None in keywords or (value is not None and not isinstance(value, ast.Constant)):
+        return Ending.UNKNOWN
+    if not isinstance(value, ast.Constant) or value.value is not True:
+        return Ending.RETRY_ERROR
+    by_exception = "retry" not in keywords or _is_by_exception(keywords["retry"], module)
+    return Ending.LAST_EXCEPTION if by_exception else Ending.UNKNOWN
+
+
+def _is_by_exception(condition: ast.expr, module: Module) -> bool:
+    """Tell whether only an exception makes tenacity try again, so that there is one to raise in the end."""
+    if isinstance(condition, ast.BinOp):
+        return _is_by_exception(condition.left, module) and _is_by_exception(condition.right, module)
+    if not isinstance(condition, ast.Call):
+        return False
+    name = module.origin(condition.func).rpartition(".")[2]
+    if name in ("retry_any", "retry_all"):
+        return all(_is_by_exception(one, module) for one in condition.args)
+    return name in _BY_EXCEPTION
+
+
+def _records(handler: ast.ExceptHandler) -> tuple[int, str]:
+    """Return line and text of what a handler does to write the failure down."""
+    for node in _nodes(handler.body):
+        if isinstance(node, ast.Call):
+            name = dotted(node.func)
+            kind, last = call_kind(name), name.rpartition(".")[2]
+            if kind is CallKind.WRITE or last in VERBS or (kind is CallKind.OTHER and _RECORDS.search(last)):
+                return node.lineno, f"{name}(…)"
+    return 0, ""
+
+
+def _is_broad(handler: ast.ExceptHandler) -> bool:
+    caught = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return handler.type is None or any(dotted(one) in BROAD for one in caught)
+
+
+def _nodes(body: Iterable[ast.stmt]) -> Iterator[ast.AST]:
+    for statement in body:
+        yield statement
+        if not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield from own_nodes(statement)
+
+
+def _around(scope: str) -> Iterator[str]:
+    """Yield the prefixes under which a plain name is looked for: the functions around, then the module."""
+    while scope != MODULE_LEVEL and scope:
+        yield f"{scope}.<locals>."
+        scope = scope.rpartition(".<locals>.")[0]
+    yield ""
+
+
+COLLECTOR = Collector("tenacity-retries", 1, (b"tenacity",), _collect)
