@@ -19,6 +19,7 @@ from doctor.fix import Fix, FixContext, FixError, Limits, NothingToDoError, Phas
 from doctor.journal import Journal, in_reverse, repair_begins
 from doctor.late import psycopg
 from doctor.model import (
+    Applicability,
     CheckResult,
     Confidence,
     Finding,
@@ -93,7 +94,8 @@ def candidates(run: Run, fixes: Mapping[str, Fix], codes: Sequence[str] = ()) ->
 
     Without ``codes``: roots of high confidence, what contributes to them, what was left over. With ``codes`` (or
     prefixes): whatever findings carry them, advice only where its repair is recommended. Findings whose recommended
-    option no installed fix implements are left out.
+    option no installed fix implements are left out; where it is one for a person, naming the code asks for the first
+    that is not.
     """
     diagnosis = run.diagnosis
     order: list[str] = []
@@ -109,6 +111,8 @@ def candidates(run: Run, fixes: Mapping[str, Fix], codes: Sequence[str] = ()) ->
     for fingerprint in dict.fromkeys(order):
         finding = run.finding(fingerprint)
         option = finding.recommended_fix
+        if codes and option is not None and option.applicability is Applicability.MANUAL:
+            option = next((other for other in finding.fixes if other.fix in fixes), None)
         if option is not None and option.fix in fixes:
             found.append(Candidate(finding, option, fixes[option.fix]))
     return sorted(found, key=lambda candidate: candidate.fix.phase)

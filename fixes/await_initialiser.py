@@ -1,0 +1,116 @@
+"""Awaits the asynchronous initialiser in place of the call that only starts the initialisation.
+
+The calls of the starter that stand alone in one coroutine become awaits of the other method of the same object;
+everything else in the file stays as it is. The caller waits from now on where it did not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from doctor.api import Fix, FixContext, Phase, Plan, Source, Writers, difference, read_source, transformed
+
+if TYPE_CHECKING:
+    import libcst
+
+
+async def plan(context: FixContext) -> Plan:
+    """Read the file again and put the await in its place."""
+    source: Source = context.resources["source"]
+    arguments = {key: str(value) for key, value in context.arguments.items()}
+    path, function, waiter = arguments["path"], arguments["function"], arguments["waiter"]
+    file = source.root / path
+    before = read_source(file, path)
+    after = awaiting(before, function, arguments["starter"], waiter)
+    return Plan(
+        summary=f"await `{waiter}` in place of `{arguments['starter']}` in `{function}` of {path}",
+        preview=difference(before, after, path),
+        touches=(path,),
+        payload=(file, before, after),
+    )
+
+
+async def apply(context: FixContext, plan: Plan, writers: Writers) -> str:
+    """Write the file."""
+    writers.source.replace(*plan.payload)
+    return plan.summary
+
+
+def awaiting(content: bytes, function: str, starter: str, waiter: str) -> bytes:
+    """Return the file with ``await x.waiter()`` where the coroutine ``function`` has ``x.starter()`` as a statement.
+
+    ``function`` is a qualified name; calls with arguments, and those in functions inside it, are left alone.
+
+    Raises:
+        NothingToDoError: there is no such call.
+        RefusedError: the file does not parse.
+    """
+    import libcst
+
+    class _Await(libcst.CSTTransformer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.names: list[str] = []
+            self.coroutines: list[bool] = []
+
+        def visit_ClassDef(self, node: libcst.ClassDef) -> None:  # noqa: N802
+            self._enter(node.name.value, is_coroutine=False)
+
+        def leave_ClassDef(self, original_node: libcst.ClassDef, updated_node: libcst.ClassDef) -> libcst.ClassDef:  # noqa: N802
+            self._leave()
+            return updated_node
+
+        def visit_FunctionDef(self, node: libcst.FunctionDef) -> None:  # noqa: N802
+            self._enter(node.name.value, is_coroutine=node.asynchronous is not None)
+            self.names.append("<locals>")
+
+        def leave_FunctionDef(  # noqa: N802
+            self, original_node: libcst.FunctionDef, updated_node: libcst.FunctionDef
+        ) -> libcst.FunctionDef:
+            self.names.pop()
+            self._leave()
+            return updated_node
+
+        def leave_Expr(self, original_node: libcst.Expr, updated_node: libcst.Expr) -> libcst.Expr:  # noqa: N802
+            if ".".join(self.names[:-1]) != function or not self.coroutines[-1]:
+                return updated_node
+            return updated_node.with_changes(value=_awaited(updated_node.value, starter, waiter))
+
+        def _enter(self, name: str, *, is_coroutine: bool) -> None:
+            self.names.append(name)
+            self.coroutines.append(is_coroutine)
+
+        def _leave(self) -> None:
+            self.names.pop()
+            self.coroutines.pop()
+
+    return transformed(content, _Await)
+
+
+def _awaited(value: libcst.BaseExpression, starter: str, waiter: str) -> libcst.BaseExpression:
+    """Return the await of the other method, or the expression itself when it is no call of the starter."""
+    import libcst
+
+    call = value.expression if isinstance(value, libcst.Await) else value
+    if not isinstance(call, libcst.Call) or call.args or not isinstance(call.func, libcst.Attribute):
+        return value
+    if call.func.attr.value != starter:
+        return value
+    method = call.func.with_changes(attr=call.func.attr.with_changes(value=waiter))
+    called = call.with_changes(func=method)
+    if isinstance(value, libcst.Await):
+        return value.with_changes(expression=called)
+    # Parentheses around the call stay around the whole: `(self.start())` becomes `(await self.wait())`.
+    return libcst.Await(called.with_changes(lpar=[], rpar=[]), lpar=called.lpar, rpar=called.rpar)
+
+
+AWAIT_INITIALISER = Fix(
+    name="await-initialiser",
+    title="await the initialiser in place of the call that starts it",
+    phase=Phase.SOURCE,
+    needs=("source",),
+    reverts=True,
+    plan=plan,
+    apply=apply,
+    page=__doc__ or "",
+)
