@@ -22,7 +22,8 @@ decorator that returns its argument, one made with `wrapt`, and one that attache
 order *below* the registrar. `functools.wraps` proves nothing: it copies `task_name`, but not the methods. A
 decorator whose definition cannot be found (another package's) is not reported unless it is known: `tenacity.retry`,
 `backoff.on_exception`, `functools.lru_cache`, `contextlib.contextmanager`, `asgiref.sync.sync_to_async`,
-`transaction.atomic`. `mock.patch`, Prefect, Click, Huey and RQ are not concerned.
+`transaction.atomic`. `mock.patch`, Prefect and Click are not concerned, nor is RQ, whose `.delay` is an attribute of
+the function that `functools.wraps` copies. With Huey it is an info: a plain call still enqueues.
 
 ## How to fix
 Move the registrar to the top (`swap-decorators`): whole lines move, nothing else in the file changes. It is safe
@@ -48,6 +49,7 @@ from doctor.api import (
     Mechanism,
     Observation,
     Resource,
+    Role,
     Severity,
     Source,
     Wrapping,
@@ -58,10 +60,11 @@ RULES = {
     "taskiq": "taskiq: functools.wraps does not carry .kiq and .kicker over to a wrapper",
     "celery": "celery: functools.wraps does not carry .delay and .apply_async over to a wrapper",
     "dramatiq": "dramatiq: functools.wraps does not carry .send over to a wrapper",
+    "huey": "huey: functools.wraps does not carry .schedule and .s over to a wrapper; calling it still enqueues",
 }
-"""Measured on taskiq 0.13, celery 5.7 and dramatiq 2.2."""
+"""Measured on taskiq 0.13, celery 5.7, dramatiq 2.2 and huey 3.5."""
 
-VERBS = {"taskiq": "kiq", "celery": "delay", "dramatiq": "send"}
+VERBS = {"taskiq": "kiq", "celery": "delay", "dramatiq": "send", "huey": "schedule"}
 
 SITES_SHOWN = 5
 
@@ -117,30 +120,18 @@ from .tasks import score
 async def save(message_id):
     await score.kiq(message_id)
 """
-_CELERY = """\
-from celery import shared_task
-from tenacity import retry, stop_after_attempt
+_JOB = """\
+{imports}
 
 
-@retry(stop=stop_after_attempt(3))
-@shared_task
+{above}
+{registrar}
 def clean():
     pass
 
 
 def clean_later():
-    clean.delay()
-"""
-_DRAMATIQ = """\
-import functools
-
-import dramatiq
-
-
-@functools.lru_cache
-@dramatiq.actor
-def clean():
-    pass
+    clean{verb}()
 """
 _NO_TASK = """\
 from unittest import mock
@@ -160,13 +151,22 @@ def _project(retry: str = _RETRY, tasks: str = _WRONG) -> dict[str, str]:
     return {f"app/{name}.py": text for name, text in files.items()}
 
 
+def _job(imports: str, registrar: str, verb: str = "") -> dict[str, str]:
+    imports = f"from tenacity import retry\n{imports}"
+    return {"jobs.py": _JOB.format(imports=imports, above="@retry", registrar=registrar, verb=verb)}
+
+
 _RIGHT = _WRONG.replace("@retry(max_attempts=3)\n@broker.task\n", "@broker.task\n@retry(max_attempts=3)\n")
 _REATTACHED = _RETRY.replace("        return run\n", "        run.kiq = function.kiq\n        return run\n")
 
 BAD = (
     Example("a retry decorator of the project stands above the registrar", _project()),
-    Example("tenacity above a Celery task", {"jobs.py": _CELERY}),
-    Example("a cache above a Dramatiq actor that nobody enqueues yet", {"jobs.py": _DRAMATIQ}),
+    Example("tenacity above a Celery task", _job("from celery import shared_task", "@shared_task", ".delay")),
+    Example("tenacity above a Dramatiq actor", _job("import dramatiq", "@dramatiq.actor", ".send")),
+    Example(
+        "tenacity above a task of Huey, which retries the sending",
+        _job("from huey import RedisHuey\n\nhuey = RedisHuey()", "@huey.task()"),
+    ),
 )
 
 GOOD = (
@@ -174,6 +174,7 @@ GOOD = (
     Example("the decorator above returns its argument", _project(retry=_MARKS_ONLY)),
     Example("the decorator above is made with wrapt", _project(retry=_RETRY_WITH_WRAPT)),
     Example("the wrapper gets its method back", _project(retry=_REATTACHED)),
+    Example("the methods of RQ survive a wrapper", _job("from rq.decorators import job", "@job('default')", ".delay")),
     Example("a patch in a test, and a method that is merely called task", {"test_jobs.py": _NO_TASK}),
 )
 
@@ -199,7 +200,7 @@ def task_decorator_order(source: Source) -> Iterator[Finding | Observation]:
         yield Observation(f"{len(tasks)} tasks and {len(enqueues)} enqueues read")
     for task in tasks:
         opaque = [use for use in task.above_registrar if use.wrapping is Wrapping.OPAQUE]
-        if opaque and task.id not in seen:
+        if opaque and task.id not in seen and task.library in RULES:
             seen.add(task.id)
             yield _finding(task, opaque, source.enqueues(task.id))
 
@@ -210,6 +211,8 @@ def _finding(task: DecoratedFunction, opaque: list[DecoratorUse], sites: tuple[E
     verb = sites[0].verb if sites else VERBS[library]
     wrapper = f"`@{opaque[0].name}`"
     enclosing = dict.fromkeys(site.function_id for site in sites)
+    if library == "huey":
+        return _about_huey(task, registrar, opaque)
     return Finding(
         code="TSK001",
         resource=Resource("task", task.id, task.path, opaque[0].line),
@@ -226,6 +229,23 @@ def _finding(task: DecoratedFunction, opaque: list[DecoratorUse], sites: tuple[E
         rule=RULES[library],
         fixes=(_swap(task, registrar, opaque),),
         validation="doctor check --select TSK001; then the stage advances",
+    )
+
+
+def _about_huey(task: DecoratedFunction, registrar: DecoratorUse, opaque: list[DecoratorUse]) -> Finding:
+    """With Huey the task can still be sent by calling it, but the decorator above is not where it is meant to be."""
+    return Finding(
+        code="TSK001",
+        resource=Resource("task", task.id, task.path, opaque[0].line),
+        symptom=f"`@{opaque[0].name}` wraps the sending of `{task.name}`, not its run",
+        cause=f"it stands above `@{registrar.name}`, so `{task.name}` is a plain function that calls the task",
+        severity=Severity.INFO,
+        role=Role.ADVICE,
+        impacts=(f"`{task.name}.schedule` and `{task.name}.s` are gone", "the worker runs the task without it"),
+        evidence=(*_decorator_lines(task), *_wrapper_lines(opaque)),
+        rule=RULES["huey"],
+        fixes=(_swap(task, registrar, opaque),),
+        validation="doctor check --select TSK001",
     )
 
 
@@ -248,16 +268,12 @@ def _enqueue_lines(sites: tuple[Enqueue, ...]) -> Iterator[Evidence]:
 def _swap(task: DecoratedFunction, registrar: DecoratorUse, opaque: list[DecoratorUse]) -> FixOption:
     keeps_name = all(use.keeps_name for use in opaque)
     named = "name=" in registrar.text or "name =" in registrar.text
-    safe = keeps_name or named
+    safe = (keeps_name or named) and task.library != "huey"
     return FixOption(
         fix="swap-decorators",
         title=f"move `@{registrar.name}` above `@{opaque[0].name}` in {task.path}",
         applicability=Applicability.SAFE if safe else Applicability.UNSAFE,
-        reason=(
-            "whole decorator lines move, and the task keeps its name"
-            if safe
-            else f"`{opaque[0].name}` does not use functools.wraps, so the task would take the wrapper's name"
-        ),
+        reason=_reason(task, opaque[0], safe=safe),
         arguments={
             "path": task.path,
             "function": task.qualname,
@@ -268,3 +284,11 @@ def _swap(task: DecoratedFunction, registrar: DecoratorUse, opaque: list[Decorat
         recommended=True,
         tradeoff="from then on the worker runs the task through the wrapper, with all that it does",
     )
+
+
+def _reason(task: DecoratedFunction, above: DecoratorUse, *, safe: bool) -> str:
+    if safe:
+        return "whole decorator lines move, and the task keeps its name"
+    if task.library == "huey":
+        return "the task works as it is when it is called; afterwards each run is wrapped, not the sending"
+    return f"`{above.name}` does not use functools.wraps, so the task would take the wrapper's name"

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from doctor.source.facts import MODULE_LEVEL, DecoratedFunction, DecoratorUse, Wrapping
 from doctor.source.libraries import (
     CELERY,
-    CELERY_REGISTRARS,
-    DRAMATIQ,
-    DRAMATIQ_REGISTRARS,
+    HUEY,
+    HUEY_METHODS,
+    REGISTRARS,
+    RQ,
     TASKIQ,
     Library,
     known_wrapping,
@@ -24,7 +25,18 @@ _DEPTH = 8
 
 _HARMLESS = frozenset({"staticmethod", "classmethod", "overload", "typing.overload", "cache", "lru_cache"})
 _READ = frozenset({"wrapt.decorator", "contextmanager", "asynccontextmanager"})
-_BY_NAME = ((re.compile("broker", re.IGNORECASE), TASKIQ), (re.compile("celery", re.IGNORECASE), CELERY))
+_METHODS = {"task": frozenset({TASKIQ, CELERY, HUEY}), "job": frozenset({RQ})} | dict.fromkeys(
+    HUEY_METHODS - {"task"}, frozenset({HUEY})
+)
+"""Methods that register a task, and whose objects have them."""
+_BY_NAME = (
+    (re.compile("broker", re.IGNORECASE), TASKIQ),
+    (re.compile("celery", re.IGNORECASE), CELERY),
+    (re.compile("huey", re.IGNORECASE), HUEY),
+)
+
+_FLASK_RQ = "flask_rq2.RQ"
+"""An extension of Flask with a ``job`` of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +104,16 @@ class Decorators:
 
     def _library_of(self, symbol: Symbol, depth: int) -> Library | None:
         if symbol.kind is SymbolKind.EXTERNAL:
-            return _library_by_registrar(symbol.name) or _library_by_name(symbol.name)
-        if symbol.kind is SymbolKind.VALUE and symbol.attribute.rpartition(".")[2] == "task":
-            if symbol.attribute == "task" and (library := self._library_of_object(symbol)) is not None:
+            return REGISTRARS.get(symbol.name) or _library_by_name(symbol.name)
+        method = symbol.attribute.rpartition(".")[2]
+        if symbol.kind is SymbolKind.VALUE and method in _METHODS:
+            library = self._library_of_object(symbol) if symbol.attribute == method else None
+            if library in _METHODS[method]:
                 return library
             return _library_by_name(f"{symbol.name}.{symbol.attribute}")
         if symbol.kind is SymbolKind.FUNCTION:
             # The library itself may stand in the tree, as in a monorepo.
-            known = _library_by_registrar(self.resolver.identity(symbol))
+            known = REGISTRARS.get(self.resolver.identity(symbol))
             return known or self._library_handed_on(symbol, depth)
         return None
 
@@ -190,28 +204,26 @@ def enclosing_scope(qualname: str) -> str:
     return qualname.rpartition(".<locals>.")[0] or MODULE_LEVEL
 
 
-def _library_by_registrar(identity: str) -> Library | None:
-    if identity in CELERY_REGISTRARS:
-        return CELERY
-    return DRAMATIQ if identity in DRAMATIQ_REGISTRARS else None
-
-
 def _library_by_name(dotted: str) -> Library | None:
     """Tell by the name alone, when nobody can say what the object is: ``some_broker.task``."""
     owner, _, last = dotted.rpartition(".")
-    if last != "task" or not owner:
+    if last not in _METHODS or not owner:
         return None
     if owner.startswith("celery."):
-        return CELERY
+        return CELERY if last == "task" else None
     name = owner.rpartition(".")[2]
-    return next((library for pattern, library in _BY_NAME if pattern.search(name)), None)
+    return next((one for pattern, one in _BY_NAME if one in _METHODS[last] and pattern.search(name)), None)
 
 
 def _library_by_class(dotted: str) -> Library | None:
     parts = dotted.split(".")
     if any(part.endswith("Broker") for part in parts):
         return TASKIQ
-    return CELERY if "Celery" in parts else None
+    if "Celery" in parts:
+        return CELERY
+    if parts[0] == "huey" or parts[-1].endswith("Huey"):
+        return HUEY
+    return RQ if dotted == _FLASK_RQ else None
 
 
 def _same(effects: Iterable[_Effect]) -> _Effect:

@@ -28,9 +28,16 @@ CELERY = Library(
 )
 DRAMATIQ = Library("dramatiq", frozenset({"send", "send_with_options"}), frozenset({"message", "message_with_options"}))
 
-LIBRARIES = {library.name: library for library in (TASKIQ, CELERY, DRAMATIQ)}
+HUEY = Library("huey", frozenset({"schedule"}), frozenset({"s"}))
+"""Besides, a plain call of a task sends it."""
+RQ = Library("rq", frozenset({"delay"}), frozenset())
 
-VERBS = frozenset().union(*(library.verbs | library.builders for library in LIBRARIES.values()))
+LIBRARIES = {library.name: library for library in (TASKIQ, CELERY, DRAMATIQ, HUEY, RQ)}
+
+_TOLD_BY_THEIR_METHODS = (TASKIQ, CELERY, DRAMATIQ)
+"""Those whose methods are read in every file; ``schedule`` and the like mean too many other things."""
+
+VERBS = frozenset().union(*(library.verbs | library.builders for library in _TOLD_BY_THEIR_METHODS))
 """All methods that only a task has; whether the object is a task is decided by resolving it."""
 
 BUILDERS = frozenset().union(*(library.builders for library in LIBRARIES.values()))
@@ -49,6 +56,21 @@ LITERALS_WITH = {
 
 CELERY_REGISTRARS = frozenset({"celery.shared_task", "celery.task", "celery.app.shared_task", "celery.decorators.task"})
 DRAMATIQ_REGISTRARS = frozenset({"dramatiq.actor", "dramatiq.actor.actor"})
+HUEY_REGISTRARS = frozenset(
+    f"huey.contrib.djhuey.{name}" for name in ("task", "periodic_task", "db_task", "db_periodic_task", "on_commit_task")
+)
+RQ_REGISTRARS = frozenset({"rq.decorators.job", "django_rq.job", "django_rq.decorators.job"})
+
+REGISTRARS = {
+    **dict.fromkeys(CELERY_REGISTRARS, CELERY),
+    **dict.fromkeys(DRAMATIQ_REGISTRARS, DRAMATIQ),
+    **dict.fromkeys(HUEY_REGISTRARS, HUEY),
+    **dict.fromkeys(RQ_REGISTRARS, RQ),
+}
+"""Decorators that register a task, by their full names."""
+
+HUEY_METHODS = frozenset({"task", "periodic_task", "context_task"})
+"""Methods of a Huey object that register a task; the ``task`` of the other libraries' objects is no different."""
 
 OPAQUE = frozenset(
     {

@@ -153,3 +153,13 @@ def test_opaque_decorators_of_libraries_are_known(tmp_path: Path, decorator: str
         f"from django.db import transaction\n\n{decorator}\n@shared_task\ndef job(): ...\n"
     )
     assert len(found(write(tmp_path, text))) == 1
+
+
+def test_with_huey_it_is_an_info_because_a_call_still_enqueues(tmp_path: Path) -> None:
+    text = (
+        "from huey import RedisHuey\nfrom tenacity import retry\nq = RedisHuey()\n"
+        "@retry\n@q.task()\ndef job(): ...\ndef send():\n    job()\n"
+    )
+    (finding,) = found(write(tmp_path, text))
+    assert (finding.severity, finding.role) == (Severity.INFO, Role.ADVICE)
+    assert finding.fixes[0].applicability is Applicability.UNSAFE

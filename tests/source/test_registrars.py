@@ -38,11 +38,27 @@ DRAMATIQ = {
     "actor": "import dramatiq\n@dramatiq.actor\ndef job(): ...",
     "actor with arguments": "from dramatiq import actor\n@actor(max_retries=1)\ndef job(): ...",
 }
+HUEY = {
+    "a task": "from huey import RedisHuey\nhuey = RedisHuey()\n@huey.task()\ndef job(): ...",
+    "under another name": "import huey as h\nq = h.SqliteHuey()\n@q.task(retries=2)\ndef job(): ...",
+    "a period": "from huey import MemoryHuey\nq = MemoryHuey()\n@q.periodic_task(always)\ndef job(): ...\n# .task",
+    "of a subclass": "from huey import Huey\nclass Mine(Huey): ...\nq = Mine()\n@q.task()\ndef job(): ...",
+    "in Django": "from huey.contrib.djhuey import db_task\n@db_task()\ndef job(): ...\n# .task",
+    "told by its name alone": "from elsewhere import huey\n@huey.task()\ndef job(): ...",
+}
+RQ = {
+    "a job": "from rq.decorators import job as j\n@j('default')\ndef job(): ...\n# .task",
+    "in Django": "import django_rq\n@django_rq.job\ndef job(): ...\n# .task",
+    "in Flask": "from flask_rq2 import RQ\nrq = RQ()\n@rq.job\ndef job(): ...\n# .task",
+}
 NONE = {
     "a patch": "from unittest import mock\n@mock.patch('a.b')\ndef job(): ...",
     "a router": "from fastapi import APIRouter\nrouter = APIRouter()\n@router.patch('/task')\ndef job(): ...",
     "prefect": "from prefect import task\n@task\ndef job(): ...",
-    "huey": "from huey import RedisHuey\nhuey = RedisHuey()\n@huey.task()\ndef job(): ...",
+    "a task of an object that is none of Huey": "from mine import tasks\nhuge = tasks()\n@huge.task()\ndef job(): ...",
+    "a periodic task of something else": "from mine import f\nq = f()\n@q.periodic_task(1)\ndef job(): ...",
+    "a job of something else": "from mine import job as j\n@j('x')\ndef job(): ...",
+    "a broker has no job": "from taskiq import InMemoryBroker\nb = InMemoryBroker()\n@b.job\ndef job(): ...",
     "a method called task of something else": "client = make()\n@client.task\ndef job(): ...",
     "an actor of one's own": "def actor(f): return f\n@actor\ndef job(): ...",
     "a broker's events": "from taskiq import InMemoryBroker\nb = InMemoryBroker()\n@b.on_event('x')\ndef job(): ...",
@@ -72,6 +88,16 @@ def test_a_task_of_a_celery_application_is_recognised(project, text: str) -> Non
 @pytest.mark.parametrize("text", DRAMATIQ.values(), ids=DRAMATIQ)
 def test_a_dramatiq_actor_is_recognised(project, text: str) -> None:
     assert library(project, text) == "dramatiq"
+
+
+@pytest.mark.parametrize("text", HUEY.values(), ids=HUEY)
+def test_a_task_of_huey_is_recognised(project, text: str) -> None:
+    assert library(project, text) == "huey"
+
+
+@pytest.mark.parametrize("text", RQ.values(), ids=RQ)
+def test_a_job_of_rq_is_recognised(project, text: str) -> None:
+    assert library(project, text) == "rq"
 
 
 @pytest.mark.parametrize("text", NONE.values(), ids=NONE)
