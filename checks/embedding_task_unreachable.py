@@ -21,12 +21,9 @@ task whose work is already stored; write the failure down instead. The rows of b
 Rows that are embedded by a listener of the database or by another application.
 """
 
-import re
 from collections.abc import Iterator
 
 from doctor.api import (
-    DecoratedFunction,
-    Enqueue,
     Evidence,
     EvidenceKind,
     Example,
@@ -34,17 +31,12 @@ from doctor.api import (
     FixOption,
     Mechanism,
     Resource,
-    Route,
     Severity,
     Source,
-    chain_ends,
+    UnreachedEmbedding,
     check,
-    is_scheduled,
+    unreached_embeddings,
 )
-
-EMBEDS = re.compile(r"embed|vectori[sz]e", re.IGNORECASE)
-BY_HAND = re.compile(r"embed|vectori[sz]e|backfill|reindex", re.IGNORECASE)
-"""Names of routes that exist in order to embed."""
 
 _BROKER = "from taskiq_nats import PullBasedJetStreamBroker\n\nbroker = PullBasedJetStreamBroker()\n"
 _APP = """\
@@ -103,25 +95,12 @@ _THROUGH_A_FUNCTION = _APP.format(score="    await queue_embedding(message_id)\n
 )
 def embedding_task_unreachable(source: Source) -> Iterator[Finding]:
     """Look at what each embedding task is reached from."""
-    tasks = {task.id: task for task in source.tasks()}
-    embedding = {identity for identity, task in tasks.items() if EMBEDS.search(task.name)}
-    ends = chain_ends(source, leaving_out=embedding)
-    if not ends:
-        return
-    for identity in sorted(embedding):
-        sites = source.enqueues(identity)
-        callers = {caller for site in sites for caller in site.reached_from}
-        in_the_chain = (callers & tasks.keys()) - {identity} or is_scheduled(tasks[identity])
-        taken_in = [route for route in source.routes() if route.function in callers and not _by_hand(route)]
-        if not in_the_chain and not taken_in:
-            yield _finding(tasks[identity], sites, ends)
+    for unreached in unreached_embeddings(source):
+        yield _finding(unreached)
 
 
-def _by_hand(route: Route) -> bool:
-    return bool(BY_HAND.search(route.url) or BY_HAND.search(route.function))
-
-
-def _finding(task: DecoratedFunction, sites: tuple[Enqueue, ...], ends: list[DecoratedFunction]) -> Finding:
+def _finding(unreached: UnreachedEmbedding) -> Finding:
+    task, sites, ends = unreached.task, unreached.sites, unreached.ends
     who = "only a route that is called by hand does" if sites else "nothing does"
     last = ends[-1]
     return Finding(

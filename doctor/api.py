@@ -95,7 +95,8 @@ from doctor.source.facts import (
 from doctor.source.index import Source
 from doctor.source.settings_files import search_settings
 from doctor.suppression import comment_problem
-from doctor.task_graph import TaskGraph, chain_ends, is_scheduled, never_enqueued, task_graph
+from doctor.task_chain import UnreachedEmbedding, chain_ends, is_scheduled, never_enqueued, unreached_embeddings
+from doctor.task_graph import TaskGraph, task_graph
 from doctor.verdict import ExitCode, exit_code, fails_gate, status_sentence, status_word
 
 __all__ = [
@@ -173,6 +174,7 @@ __all__ = [
     "Unexplained",
     "Unparsable",
     "UnparsableKind",
+    "UnreachedEmbedding",
     "VectorColumn",
     "Verification",
     "Wrapping",
@@ -211,5 +213,6 @@ __all__ = [
     "status_word",
     "task_graph",
     "transformed",
+    "unreached_embeddings",
     "vector_columns",
 ]

@@ -14,7 +14,7 @@ from doctor.commands.options import configuration_option, open_target, path_argu
 from doctor.commands.output import Output, write_file
 from doctor.redaction import printable
 from doctor.source.index import Source
-from doctor.task_graph import Node, NodeKind, TaskGraph, task_graph
+from doctor.task_graph import Edge, Node, NodeKind, TaskGraph, task_graph
 from doctor.verdict import ExitCode
 
 _MERMAID = {
@@ -31,6 +31,8 @@ _DOT = {
     NodeKind.TASK: "box",
     NodeKind.TABLE: "cylinder",
 }
+MISSING = "missing, so nothing new is embedded"
+"""On the arrow that leads from the end of a chain to an embedding task, where the source has none."""
 
 
 @click.command("graph")
@@ -44,8 +46,15 @@ _DOT = {
 def graph_command(path: Path, form: str, file: Path | None, configuration: Path | None, output: Output) -> int:
     """Draw routes and schedules, the tasks that they enqueue, and the tables that tasks write.
 
-    Reads the source and nothing else. A task to which no arrow leads stands alone, marked as never enqueued. Mermaid is
-    shown by GitHub, GitLab and most editors; DOT is for Graphviz.
+    Reads the source and nothing else. A task to which no arrow leads stands alone, marked as never enqueued; a dotted
+    arrow is one that is missing: the chain ends without enqueuing an embedding task (TSK005). Mermaid is shown by
+    GitHub, GitLab and most editors; DOT is for Graphviz.
+
+    \b
+    Queues:    TaskIQ, Celery, Dramatiq, Huey, RQ, arq
+    Routes:    FastAPI, Starlette, Flask, Django; decorators and tables
+    Schedules: TaskIQ labels, Celery beat, APScheduler, Huey, RQ scheduler, arq
+    Tables:    SQL in texts and files, SQLAlchemy and SQLModel
 
     \b
     Exit codes: 0 drawn   3 there are no tasks here
@@ -71,6 +80,7 @@ def mermaid(graph: TaskGraph) -> str:
         f"    {names[cause]} --> {names[effect]}"
         for cause, effect in dict.fromkeys((edge.cause, edge.effect) for edge in graph.edges)
     ]
+    lines += [f"    {names[edge.cause]} -. {MISSING} .-> {names[edge.effect]}" for edge in graph.missing]
     for node in graph.without_cause():
         lines += [f"    {names[node]} -.- {names[node]}x[/never enqueued/]"]
     return "\n".join(lines) + "\n"
@@ -88,18 +98,27 @@ def dot(graph: TaskGraph) -> str:
         f"    {names[cause]} -> {names[effect]};"
         for cause, effect in dict.fromkeys((edge.cause, edge.effect) for edge in graph.edges)
     ]
+    lines += [
+        f'    {names[edge.cause]} -> {names[edge.effect]} [style=dashed, color=red, label="{MISSING}"];'
+        for edge in graph.missing
+    ]
     return "\n".join([*lines, "}"]) + "\n"
 
 
 def as_json(graph: TaskGraph) -> str:
-    """Return nodes, edges by the numbers of their nodes, and the tasks that nothing enqueues."""
+    """Return nodes, edges by the numbers of their nodes, the edges that are missing, and the tasks never enqueued."""
     place = {node: number for number, node in enumerate(graph.nodes)}
     document = {
         "nodes": [asdict(node) for node in graph.nodes],
-        "edges": [{"from": place[edge.cause], "to": place[edge.effect], "place": edge.place} for edge in graph.edges],
+        "edges": [_edge(edge, place) for edge in graph.edges],
+        "missing": [_edge(edge, place) for edge in graph.missing],
         "never_enqueued": [node.name for node in graph.without_cause()],
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _edge(edge: Edge, place: dict[Node, int]) -> dict[str, int | str]:
+    return {"from": place[edge.cause], "to": place[edge.effect], "place": edge.place}
 
 
 def _ids(graph: TaskGraph) -> dict[Node, str]:

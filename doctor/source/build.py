@@ -22,6 +22,7 @@ from doctor.source.module_names import ModuleNames
 from doctor.source.newer import NewerSyntax
 from doctor.source.parse import conflict_line, lines_of, parse, read
 from doctor.source.resolve import Resolver
+from doctor.source.tables import Tables
 
 SYNTAX_BUDGET = 8_000_000
 """Bytes of other files that are parsed only to know that they parse: about half a second."""
@@ -94,6 +95,8 @@ class _Build:
             enqueues=linker.enqueues(),
             non_tasks=linker.non_tasks(),
             routes=linker.routes(),
+            handed_over=linker.handed_over(),
+            table_writes=tuple(Tables(self.root, resolver, linker.modules).writes()),
             unparsable=self._unparsable(),
             searched=len(searched),
             unchecked=self.unchecked,

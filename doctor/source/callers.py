@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from doctor.source.module_facts import ModuleFacts
 from doctor.source.resolve import Resolver, SymbolKind
@@ -13,9 +13,15 @@ FunctionKey = tuple[str, str]
 
 
 class Callers:
-    """The calls among ``modules``. A call is looked up only when somebody asks who calls a function of that name."""
+    """The calls among ``modules``. A call is looked up only when somebody asks who calls a function of that name.
 
-    def __init__(self, resolver: Resolver, modules: Mapping[str, ModuleFacts]) -> None:
+    Calling one of the functions that are ``queued`` by a call does not run them, so nobody reaches what is in them.
+    """
+
+    def __init__(
+        self, resolver: Resolver, modules: Mapping[str, ModuleFacts], queued: Collection[FunctionKey] = ()
+    ) -> None:
+        self._queued = queued
         self._resolver = resolver
         self._modules = modules
         self._sites: dict[str, list[tuple[FunctionKey, str]]] = defaultdict(list)
@@ -29,7 +35,8 @@ class Callers:
         """Return the function and all from which it is reached, however many calls away."""
         found, frontier = {function}, [function]
         while frontier:
-            for caller in self._callers(frontier.pop()):
+            called = frontier.pop()
+            for caller in () if called in self._queued else self._callers(called):
                 if caller not in found:
                     found.add(caller)
                     frontier.append(caller)

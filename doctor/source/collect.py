@@ -22,7 +22,7 @@ from doctor.source.module_facts import (
 from doctor.source.routes import route_of
 from doctor.source.scopes import NameWalker, Scope
 
-COLLECTOR_VERSION = 2
+COLLECTOR_VERSION = 3
 """Part of the key under which collected facts may be kept; raised when the same file would give other facts."""
 
 _PLAIN_BASES = frozenset({"object", "Generic", "typing.Generic", "Protocol", "typing.Protocol", "ContextDecorator"})
@@ -82,6 +82,7 @@ class _Collector(NameWalker):
             enqueues=tuple(self.enqueues),
             guarded_calls=tuple(self.guarded),
             imports=tuple(self.imports),
+            calls=self.scopes[0].calls,
         )
 
     def _function(self, node: FunctionNode) -> None:
@@ -115,7 +116,7 @@ class _Collector(NameWalker):
             is_async=isinstance(node, ast.AsyncFunctionDef),
             decorators=scope.decorators,
             bindings=scope.frozen(),
-            calls=tuple(scope.calls),
+            calls=scope.calls,
             raises=scope.raises,
             writes=scope.writes,
             definition=wrapping.definition_of(body, is_method=self.in_class) if decorates else None,
@@ -220,7 +221,7 @@ class _Collector(NameWalker):
 
     def _enqueue(self, node: ast.Call, function: ast.Attribute) -> None:
         target = self._task_of(function.value)
-        self.scope.calls[dotted(function)] = None
+        self.scope.calls.setdefault(dotted(function), node.lineno)
         if not self.is_hidden(target):
             self.enqueues.append(self._guarded_call(node, target, function.attr))
 
@@ -238,9 +239,9 @@ class _Collector(NameWalker):
         kind = call_kind(name)
         if kind is CallKind.WRITE:
             self.scope.writes = True
-            self.scope.calls[name] = None  # it may be a function of the target all the same
+            self.scope.calls.setdefault(name, node.lineno)  # it may be a function of the target all the same
         elif kind is CallKind.OTHER:
-            self.scope.calls[name] = None
+            self.scope.calls.setdefault(name, node.lineno)
             if self.scope.guards and "?" not in name and "(" not in name and not self.is_hidden(name):
                 self.guarded.append(self._guarded_call(node, name, ""))
 

@@ -177,6 +177,46 @@ class NonTask:
     as_route: bool = False
 
 
+class Purpose(StrEnum):
+    """What a function is handed over for."""
+
+    TASK = "task"
+    """A worker runs it when it is asked for by its name."""
+    ENQUEUE = "enqueue"
+    SCHEDULE = "schedule"
+    ROUTE = "route"
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """A function that is given to a library instead of being decorated; known when the task graph is asked for.
+
+    ``target`` (``module.qualname``) is the function, ``function`` the one that hands it over at ``path:line``, and
+    ``reached_from`` are those that lead there. ``label`` is the route, as ``POST /x``.
+    """
+
+    purpose: Purpose
+    path: str
+    line: int
+    function: str
+    target: str
+    defined_path: str
+    defined_line: int
+    label: str
+    text: str
+    reached_from: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class TableWrite:
+    """A statement or row that changes ``table``, in ``function`` or in a constant that it uses."""
+
+    path: str
+    line: int
+    function: str
+    table: str
+
+
 class UnparsableKind(StrEnum):
     """Why a file could not be read as Python."""
 
@@ -226,6 +266,8 @@ class Facts:
     enqueues: tuple[Enqueue, ...] = ()
     non_tasks: tuple[NonTask, ...] = ()
     routes: tuple[Route, ...] = ()
+    handed_over: tuple[HandedOver, ...] = ()
+    table_writes: tuple[TableWrite, ...] = ()
     unparsable: tuple[Unparsable, ...] = field(default=())
     searched: int = 0
     unchecked: int = 0

@@ -13,7 +13,17 @@ from typing import Any
 from doctor.redaction import redact
 from doctor.source.collector import Collector
 from doctor.source.collectors.named_tasks import COLLECTOR as NAMED_TASKS
-from doctor.source.facts import DecoratedFunction, Enqueue, Facts, Handler, NonTask, Route, Unparsable
+from doctor.source.facts import (
+    DecoratedFunction,
+    Enqueue,
+    Facts,
+    HandedOver,
+    Handler,
+    NonTask,
+    Route,
+    TableWrite,
+    Unparsable,
+)
 
 
 class SourceError(Exception):
@@ -72,6 +82,14 @@ class Source:
     def non_tasks(self) -> tuple[NonTask, ...]:
         """Return the calls of a task's verb on functions that are no tasks."""
         return self.facts.non_tasks
+
+    def handed_over(self) -> tuple[HandedOver, ...]:
+        """Return the functions that are given to a library; read for the task graph only."""
+        return self.facts.handed_over
+
+    def table_writes(self) -> tuple[TableWrite, ...]:
+        """Return the tables that functions write; read for the task graph only."""
+        return self.facts.table_writes
 
     def reached_from(self, path: str, function: str) -> frozenset[str]:
         """Return from which functions (``module.qualname``) one is reached; known for what the task graph asks."""
@@ -150,7 +168,8 @@ def _redacted(facts: Facts) -> Facts:
         )
         for found in facts.unparsable
     )
-    return replace(facts, functions=functions, enqueues=enqueues, unparsable=unparsable)
+    handed_over = tuple(replace(one, text=redact(one.text), label=redact(one.label)) for one in facts.handed_over)
+    return replace(facts, functions=functions, enqueues=enqueues, handed_over=handed_over, unparsable=unparsable)
 
 
 def _redacted_handler(handler: Handler | None) -> Handler | None:

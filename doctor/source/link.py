@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from doctor.source.callers import Callers
 from doctor.source.decorators import Decorators
-from doctor.source.facts import MODULE_LEVEL, DecoratedFunction, Enqueue, Handler, NonTask, Outcome, Route
-from doctor.source.libraries import LIBRARIES, UNMISTAKABLE
+from doctor.source.facts import MODULE_LEVEL, DecoratedFunction, Enqueue, HandedOver, Handler, NonTask, Outcome, Route
+from doctor.source.handed_over import HandOvers
+from doctor.source.libraries import HUEY, LIBRARIES, UNMISTAKABLE
 from doctor.source.module_facts import BindingKind, GuardedCall, ModuleFacts, RawHandler
 from doctor.source.resolve import Resolver, SymbolKind
 from doctor.source.routes import route_of
@@ -38,27 +39,34 @@ class Linker:
             decorators.read(function, module.path) for module in modules.values() for function in module.decorated
         )
         self.decorated = {(function.path, function.qualname): function for function in self.functions}
-        self.callers = Callers(resolver, modules)
+        self.sent_by_a_call = {key for key, one in self.decorated.items() if one.library == HUEY.name}
+        self.callers = Callers(resolver, modules, self.sent_by_a_call)
         self.direct = [found for module in modules.values() for found in self._enqueues(module)]
+        self.plain = [found for module in modules.values() for found in self._plain_calls(module)]
 
     def reached_from(self, functions: Iterable[_Key]) -> dict[_Key, frozenset[str]]:
         """Return for each function the identities of those that lead to it by calls, itself among them."""
-        return {key: frozenset(map(self._identity, self.callers.of(key))) for key in functions}
+        return {key: self._leading_to(key) for key in functions}
+
+    def _leading_to(self, function: _Key) -> frozenset[str]:
+        return frozenset(map(self._identity, self.callers.of(function)))
 
     def names_elsewhere(self, others: Iterable[_Key] = ()) -> frozenset[_Key]:
         """Return path and name of what makes other files matter: functions that lead to an enqueue or to one of the
         ``others``, registrars of one's own."""
         sites = set(others) | {
-            (one.path, one.function) for one in self.direct if one.direct and one.function != MODULE_LEVEL
+            (one.path, one.function)
+            for one in (*self.direct, *self.plain)
+            if one.direct and one.function != MODULE_LEVEL
         }
         enqueuing = {key for site in sites for key in self.callers.of(site) if "." not in key[1]}
         registrars = {(path, name) for path, module in self.modules.items() for name in _registrars(module)}
-        return frozenset(enqueuing | registrars)
+        return frozenset(enqueuing | registrars | {key for key in self.sent_by_a_call if "." not in key[1]})
 
     def enqueues(self) -> tuple[Enqueue, ...]:
         """Return the enqueues, then the guarded calls of functions whose enqueue may raise, each with its routes."""
         routes = self._routes()
-        found = [*self.direct, *self._indirect()]
+        found = [*self.direct, *self.plain, *self._indirect()]
         return tuple(
             replace(e, routes=tuple(routes.get((e.path, e.function), ())), reached_from=self._reached_from(e))
             for e in found
@@ -67,7 +75,7 @@ class Linker:
     def _reached_from(self, enqueue: Enqueue) -> frozenset[str]:
         if enqueue.function == MODULE_LEVEL:
             return frozenset()
-        return frozenset(map(self._identity, self.callers.of((enqueue.path, enqueue.function))))
+        return self._leading_to((enqueue.path, enqueue.function))
 
     def routes(self) -> tuple[Route, ...]:
         """Return every HTTP route of the files that were searched."""
@@ -78,6 +86,12 @@ class Linker:
             for raw in function.decorators
             if (answer := route_of(raw)) is not None
         )
+
+    def handed_over(self) -> tuple[HandedOver, ...]:
+        """Return the functions that are given to a library instead of being decorated."""
+        tasks = [key for key, function in self.decorated.items() if function.registrar is not None]
+        found = HandOvers(self.resolver, self.modules, tasks, self._leading_to)
+        return tuple(found.all())
 
     def non_tasks(self) -> tuple[NonTask, ...]:
         """Return the calls of a task's verb on a function of the target that is no task.
@@ -128,6 +142,26 @@ class Linker:
                 direct=any(call.verb in library.verbs for library in LIBRARIES.values()),
             )
 
+    def _plain_calls(self, module: ModuleFacts) -> Iterator[Enqueue]:
+        """Yield the calls of Huey's tasks: whoever calls one sends it."""
+        names = {name.rpartition(".")[2] for _, name in self.sent_by_a_call}
+        calls = [(MODULE_LEVEL, module.calls), *((name, one.calls) for name, one in module.functions.items())]
+        for scope, lines in calls if names else ():
+            for name, line in lines.items():
+                target = name.removesuffix(".schedule")
+                key = self._function(target, module.path, scope) if target.rpartition(".")[2] in names else None
+                if key is not None and key in self.sent_by_a_call:
+                    yield Enqueue(
+                        path=module.path,
+                        line=line,
+                        module=self.resolver.names.name_of(module.path),
+                        function=scope,
+                        verb="schedule" if name != target else "",
+                        target=target,
+                        task=self._identity(key),
+                        text=f"{name}(…)",
+                    )
+
     def _is_enqueue(self, verb: str, key: _Key | None) -> bool:
         """Tell whether the verb is a task's: other libraries have methods of these names too."""
         if verb in UNMISTAKABLE:
@@ -161,7 +195,7 @@ class Linker:
             return raw.outcome
         return self._outcome_of_calls(raw.calls, path, scope, _CALL_DEPTH)
 
-    def _outcome_of_calls(self, names: Sequence[str], path: str, scope: str, depth: int) -> Outcome:
+    def _outcome_of_calls(self, names: Iterable[str], path: str, scope: str, depth: int) -> Outcome:
         """Follow calls; what cannot be followed may well record the failure."""
         outcome = Outcome.LOGS_ONLY
         for name in names:

@@ -93,7 +93,8 @@ class RawDecorator:
 class FunctionFacts:
     """A function: its decorators, the names it binds, and what a call of it does.
 
-    ``calls`` are the callees as written, without log calls, plain formatting and the standard conversions.
+    ``calls`` are the callees as written, each with the line of its first call, without log calls, plain formatting and
+    the standard conversions.
     """
 
     qualname: str
@@ -101,7 +102,7 @@ class FunctionFacts:
     is_async: bool
     decorators: tuple[RawDecorator, ...]
     bindings: Bindings
-    calls: tuple[str, ...]
+    calls: dict[str, int]
     raises: bool
     writes: bool
     definition: Definition | None
@@ -169,5 +170,7 @@ class ModuleFacts:
     enqueues: tuple[GuardedCall, ...] = ()
     guarded_calls: tuple[GuardedCall, ...] = ()
     imports: tuple[RawImport, ...] = ()
+    calls: dict[str, int] = field(default_factory=dict)
+    """What the module itself calls when it is imported or run, as :attr:`FunctionFacts.calls`."""
     collected: tuple[tuple[str, Any], ...] = ()
     """(name of the collector, fact), in the order of the file."""

@@ -85,6 +85,38 @@ class Resolver:
         if "(" not in dotted and "?" not in dotted:
             yield from self._resolve(tuple(dotted.split(".")), path, scope, _DEPTH)
 
+    def absolute(self, dotted: str, path: str) -> Iterator[Symbol]:
+        """Yield what an absolute dotted name such as ``app.jobs.clean`` stands for, as the file ``path`` imports it."""
+        yield from self._module(tuple(dotted.split(".")), path, _DEPTH)
+
+    def definition(self, dotted: str, path: str, scope: str = MODULE_LEVEL) -> tuple[str, str] | None:
+        """Return the file and the name there of what ``dotted`` stands for, also of a constant; None when unknown."""
+        owner, _, name = dotted.rpartition(".")
+        if owner:
+            around = self.resolve(owner, path, scope)
+            return (around.path, name) if around is not None and around.kind is SymbolKind.MODULE else None
+        module = self.load(path)
+        if module is None:
+            return None
+        for holder in _enclosing(scope):
+            facts = module.functions.get(holder)
+            if facts is not None and name in facts.bindings:
+                return self._source_of(facts.bindings[name], path, _DEPTH)
+        return self._place_in(name, path, _DEPTH)
+
+    def _place_in(self, name: str, path: str, depth: int) -> tuple[str, str] | None:
+        module = self.load(path)
+        bindings = () if module is None or depth == 0 else module.bindings.get(name, ())
+        return self._source_of(bindings, path, depth) or ((path, name) if bindings else None)
+
+    def _source_of(self, bindings: tuple[Binding, ...], path: str, depth: int) -> tuple[str, str] | None:
+        """Return where an imported name is defined."""
+        for binding in bindings:
+            source = self._file(binding, path) if binding.kind is BindingKind.IMPORTED else None
+            if source is not None:
+                return self._place_in(binding.attribute, source, depth - 1)
+        return None
+
     def _resolve(self, parts: tuple[str, ...], path: str, scope: str, depth: int) -> Iterator[Symbol]:
         module = self.load(path)
         if module is None or depth == 0:

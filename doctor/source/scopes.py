@@ -31,7 +31,7 @@ class Scope:
     guards: list[Callable[[], RawHandler]] = field(default_factory=list)
     tests: list[ast.expr] = field(default_factory=list)
     loops: int = 0
-    calls: dict[str, None] = field(default_factory=dict)
+    calls: dict[str, int] = field(default_factory=dict)
     raises: bool = False
     writes: bool = False
 

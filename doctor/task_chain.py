@@ -1,0 +1,88 @@
+"""Questions about a chain of tasks: which are scheduled, which nothing enqueues, where the chain ends, what it leaves
+out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from doctor.source.facts import DecoratedFunction, Enqueue, Route
+from doctor.source.index import Source
+
+EMBEDS = re.compile(r"embed|vectori[sz]e", re.IGNORECASE)
+"""Names of tasks that make vectors."""
+
+BY_HAND = re.compile(r"embed|vectori[sz]e|backfill|reindex", re.IGNORECASE)
+"""Names of routes that exist in order to embed."""
+
+READ_WHOLLY = frozenset({"taskiq", "celery", "dramatiq"})
+"""Queues of which a check sees every way to enqueue; those of RQ and Huey are read for the task graph."""
+
+_SCHEDULE = re.compile(r"\bschedule\s*=|\bcron|\bcrontab|\bperiodic")
+
+
+@dataclass(frozen=True, slots=True)
+class UnreachedEmbedding:
+    """An embedding task that the chain never enqueues: the ``sites`` that do, and the tasks at which the chain ends."""
+
+    task: DecoratedFunction
+    sites: tuple[Enqueue, ...]
+    ends: tuple[DecoratedFunction, ...]
+
+
+def is_scheduled(task: DecoratedFunction) -> bool:
+    """Whether a decorator of the task names a schedule."""
+    return any(_SCHEDULE.search(use.text) for use in task.decorators)
+
+
+def never_enqueued(source: Source) -> list[DecoratedFunction]:
+    """Return the tasks that nothing in the source enqueues, schedules or names."""
+    enqueued = {enqueue.task for enqueue in source.enqueues()}
+    named = source.named_tasks()
+    return [
+        task
+        for task in source.tasks()
+        if task.library in READ_WHOLLY and task.id not in enqueued and not is_scheduled(task) and task.name not in named
+    ]
+
+
+def chain_ends(source: Source, leaving_out: Collection[str] = ()) -> list[DecoratedFunction]:
+    """Return the tasks at which a chain of tasks ends: enqueued by another task, and enqueuing none themselves.
+
+    The tasks ``leaving_out`` are taken not to be there.
+    """
+    tasks = {task.id: task for task in source.tasks() if task.id not in leaving_out}
+    enqueuing: set[str] = set()
+    enqueued: set[str | None] = set()
+    for enqueue in source.enqueues():
+        if enqueue.task in leaving_out:
+            continue
+        causes = {caller for caller in enqueue.reached_from if caller in tasks and caller != enqueue.task}
+        enqueuing |= causes
+        if causes:
+            enqueued.add(enqueue.task)
+    return [task for identity, task in tasks.items() if identity in enqueued and identity not in enqueuing]
+
+
+def unreached_embeddings(source: Source) -> list[UnreachedEmbedding]:
+    """Return the embedding tasks that are reached from no task, from no schedule, and from no route that takes rows in.
+
+    Empty where tasks do not enqueue one another.
+    """
+    tasks = {task.id: task for task in source.tasks() if task.library in READ_WHOLLY}
+    embedding = sorted(identity for identity, task in tasks.items() if EMBEDS.search(task.name))
+    ends = tuple(chain_ends(source, leaving_out=embedding))
+    found = (UnreachedEmbedding(tasks[one], source.enqueues(one), ends) for one in embedding if ends)
+    return [one for one in found if not _is_reached(source, one, tasks.keys())]
+
+
+def _is_reached(source: Source, embedding: UnreachedEmbedding, tasks: Collection[str]) -> bool:
+    callers = {caller for site in embedding.sites for caller in site.reached_from}
+    if is_scheduled(embedding.task) or any(caller in tasks for caller in callers - {embedding.task.id}):
+        return True
+    return any(route.function in callers and not _by_hand(route) for route in source.routes())
+
+
+def _by_hand(route: Route) -> bool:
+    return bool(BY_HAND.search(route.url) or BY_HAND.search(route.function))
