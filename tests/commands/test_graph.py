@@ -55,6 +55,9 @@ def test_every_arrow_is_there_and_no_other(project: Path) -> None:
         ("schedule of sweep", "app.tasks.sweep"),
     }
     assert document["never_enqueued"] == ["app.tasks.embed"]
+    assert [(names[edge["from"]], names[edge["to"]]) for edge in document["missing"]] == [
+        ("app.tasks.score", "app.tasks.embed")
+    ]
     place = next(edge["place"] for edge in document["edges"] if names[edge["to"]] == "app.tasks.score")
     assert place == "app/tasks.py:14"
 
@@ -64,6 +67,7 @@ def test_mermaid_marks_the_task_that_nothing_enqueues(project: Path) -> None:
     assert shown.startswith("flowchart LR\n")
     (node,) = [line.split("[")[0].strip() for line in shown.splitlines() if '"tasks.embed"' in line]
     assert f"    {node} -.- {node}x[/never enqueued/]" in shown
+    assert f" -. missing, so nothing new is embedded .-> {node}\n" in shown
 
 
 def test_dot_goes_to_a_file_when_asked(project: Path, tmp_path: Path) -> None:
@@ -71,7 +75,8 @@ def test_dot_goes_to_a_file_when_asked(project: Path, tmp_path: Path) -> None:
     text = (tmp_path / "tasks.dot").read_text()
     assert result.return_value == 0
     assert text.startswith("digraph tasks {")
-    assert text.count("->") == 5
+    assert text.count("->") == 6
+    assert text.count("missing") == 1
     assert text.count("never enqueued") == 1
 
 
