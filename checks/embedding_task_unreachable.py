@@ -14,8 +14,10 @@ task counts as part of the chain. A route that takes documents in and embeds the
 whose tasks do not enqueue one another is left alone.
 
 ## How to fix
-By hand: enqueue the embedding where the chain ends, after the rows are committed. A failed enqueue must not fail the
-task whose work is already stored; write the failure down instead. The rows of before need a backfill (EMB001).
+By hand: enqueue the embedding where the chain ends, after the rows are committed. The finding names the line and has
+the code to paste there: whatever the queue raises, the task stands, whose work is already stored. Put in the ids of the
+new rows, and leave a failed-task row in the handler; until then TSK002 reminds of it. The rows of before need a
+backfill (EMB001).
 
 ## False positives
 Rows that are embedded by a listener of the database or by another application.
@@ -24,12 +26,14 @@ Rows that are embedded by a listener of the database or by another application.
 from collections.abc import Iterator
 
 from doctor.api import (
+    DecoratedFunction,
     Evidence,
     EvidenceKind,
     Example,
     Finding,
     FixOption,
     Mechanism,
+    Outcome,
     Resource,
     Severity,
     Source,
@@ -96,10 +100,10 @@ _THROUGH_A_FUNCTION = _APP.format(score="    await queue_embedding(message_id)\n
 def embedding_task_unreachable(source: Source) -> Iterator[Finding]:
     """Look at what each embedding task is reached from."""
     for unreached in unreached_embeddings(source):
-        yield _finding(unreached)
+        yield _finding(unreached, source)
 
 
-def _finding(unreached: UnreachedEmbedding) -> Finding:
+def _finding(unreached: UnreachedEmbedding, source: Source) -> Finding:
     task, sites, ends = unreached.task, unreached.sites, unreached.ends
     who = "only a route that is called by hand does" if sites else "nothing does"
     last = ends[-1]
@@ -118,12 +122,42 @@ def _finding(unreached: UnreachedEmbedding) -> Finding:
             ),
         ),
         rule="a task runs only when something enqueues it",
-        fixes=(
-            FixOption.by_hand(
-                f"at the end of `{last.name}` ({last.path}:{last.line}), after its rows are committed: "
-                f"`await {task.name}.kiq(ids)`, in a `try` whose handler writes the failure down",
-                "only you know which rows are new there; the rows of before need `doctor fix EMB001`",
-            ),
-        ),
+        fixes=(_option(task, last, source),),
         validation="doctor check --select TSK005; then new rows have vectors",
     )
+
+
+def _option(task: DecoratedFunction, last: DecoratedFunction, source: Source) -> FixOption:
+    return FixOption.by_hand(
+        f"enqueue `{task.name}` at the end of `{last.name}`: paste this behind {last.path}:{last.last_line}",
+        "only you know which rows are new there; the rows of before need `doctor fix EMB001`",
+        code=_hook(task, last, _recorded(source)),
+    )
+
+
+def _hook(task: DecoratedFunction, last: DecoratedFunction, recorded: str) -> str:
+    """Return lines that enqueue the embedding and never fail the task around them, not even without any ``ids``."""
+    send = {"celery": "delay", "dramatiq": "send"}.get(task.library or "", "kiq")
+    call = f"{task.name}.{send}(ids)"
+    if send == "kiq":
+        call = f"await {call}" if last.is_async else f"asyncio.run({call})"
+    lines = [
+        *(["import asyncio"] if call.startswith("asyncio") else []),
+        "import logging",
+        "",
+        "try:",
+        *([f"    from {task.module} import {task.name}", ""] if task.module != last.module else []),
+        f"    {call}  # the rows that are committed above",
+        "except Exception as error:  # whatever the queue raises, this task has done its work",
+        f'    logging.getLogger(__name__).error("{task.name} was not enqueued: %s", error)',
+        f"    # and leave a failed-task row here{recorded}",
+    ]
+    return "\n".join(f"{' ' * last.indent}{line}".rstrip() for line in lines) + "\n"
+
+
+def _recorded(source: Source) -> str:
+    """Return where the target writes down a failed enqueue already, as words."""
+    for site in source.enqueues():
+        if site.handler is not None and site.handler.outcome is Outcome.RECORDS:
+            return f", as {site.path}:{site.handler.line} does"
+    return ""

@@ -166,7 +166,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class FixOption:
-    """A repair that a finding offers, as data: the name of a fix and its JSON arguments."""
+    """A repair that a finding offers, as data: the name of a fix and its JSON arguments.
+
+    ``code`` are lines to paste where ``title`` says, when a person has to carry it out.
+    """
 
     fix: str
     title: str
@@ -175,11 +178,12 @@ class FixOption:
     arguments: Mapping[str, JSON] = field(default_factory=dict)
     recommended: bool = False
     tradeoff: str = ""
+    code: str = ""
 
     @classmethod
-    def by_hand(cls, title: str, reason: str) -> FixOption:
+    def by_hand(cls, title: str, reason: str, code: str = "") -> FixOption:
         """Return an option that only a person can carry out: ``title`` says what to do, ``reason`` why by hand."""
-        return cls("manual", title, Applicability.MANUAL, reason)
+        return cls("manual", title, Applicability.MANUAL, reason, code=code)
 
 
 @dataclass(frozen=True, slots=True)

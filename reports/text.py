@@ -173,8 +173,11 @@ class _Screen:
 
     def _repair_option(self, findings: Sequence[Finding]) -> None:
         options = [option for finding in findings if (option := finding.recommended_fix)]
-        for words in dict.fromkeys(f"{option.title} ({option.applicability})" for option in options):
+        for words, code in {f"{option.title} ({option.applicability})": option.code for option in options}.items():
             self._labelled("repair", words)
+            for line in code.splitlines():
+                # never broken: it is there to be copied
+                self.console.print(Text(f"{' ' * 9}{printable(line)}".rstrip(), "dim"), soft_wrap=True)
 
     def _rest(self) -> None:
         diagnosis = self.run.diagnosis

@@ -71,6 +71,7 @@ options = st.builds(
     st.dictionaries(texts, data, max_size=2),
     st.booleans(),
     texts,
+    texts,
 )
 findings = st.builds(
     Finding,

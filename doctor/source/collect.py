@@ -120,6 +120,8 @@ class _Collector(NameWalker):
             raises=scope.raises,
             writes=scope.writes,
             definition=wrapping.definition_of(body, is_method=self.in_class) if decorates else None,
+            last_line=_last_line(node),
+            indent=node.body[0].col_offset,
         )
 
     def _decorator(self, node: ast.expr) -> RawDecorator:
@@ -255,6 +257,11 @@ class _Collector(NameWalker):
             handlers=tuple(guard() for guard in reversed(self.scope.guards)),
             in_loop=self.scope.loops > 0,
         )
+
+
+def _last_line(function: FunctionNode) -> int:
+    last = function.body[-1]
+    return last.lineno - 1 if isinstance(last, (ast.Return, ast.Raise)) else last.end_lineno or last.lineno
 
 
 def _methods(call: ast.Call) -> tuple[str, ...]:

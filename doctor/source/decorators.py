@@ -69,6 +69,8 @@ class Decorators:
             is_async=function.is_async,
             decorators=uses,
             registrar=registrar,
+            last_line=function.last_line,
+            indent=function.indent,
         )
 
     def _use(self, raw: RawDecorator, path: str, scope: str) -> DecoratorUse:

@@ -61,7 +61,10 @@ class DecoratorUse:
 
 @dataclass(frozen=True, slots=True)
 class DecoratedFunction:
-    """A function with decorators, outermost first. ``registrar`` is the index of the one that makes it a task."""
+    """A function with decorators, outermost first. ``registrar`` is the index of the one that makes it a task.
+
+    Code that is to run at its end goes behind ``last_line``, ``indent`` columns to the right.
+    """
 
     module: str
     name: str
@@ -71,6 +74,8 @@ class DecoratedFunction:
     is_async: bool
     decorators: tuple[DecoratorUse, ...]
     registrar: int | None = None
+    last_line: int = 0
+    indent: int = 4
 
     @property
     def id(self) -> str:

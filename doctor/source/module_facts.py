@@ -106,6 +106,9 @@ class FunctionFacts:
     raises: bool
     writes: bool
     definition: Definition | None
+    last_line: int = 0
+    """The line behind which code at its end goes: that of the last statement, or before a ``return`` at the end."""
+    indent: int = 4
 
 
 @dataclass(frozen=True, slots=True)
