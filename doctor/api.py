@@ -1,6 +1,7 @@
 """The façade for plugin authors: everything that a check, a fix or a report may import."""
 
 from doctor.agents import AgentRow, AgentTables, agent_tables
+from doctor.areas import AreaState, by_area, state_of
 from doctor.chain import Chain, Stage
 from doctor.chain_progress import (
     Progress,
@@ -98,7 +99,7 @@ from doctor.source.settings_files import search_settings
 from doctor.suppression import comment_problem
 from doctor.task_chain import UnreachedEmbedding, chain_ends, is_scheduled, never_enqueued, unreached_embeddings
 from doctor.task_graph import TaskGraph, task_graph
-from doctor.verdict import ExitCode, exit_code, fails_gate, status_sentence, status_word
+from doctor.verdict import ExitCode, exit_code, fails_gate, status_sentence, status_word, taken_back
 
 __all__ = [
     "AGAIN",
@@ -107,6 +108,7 @@ __all__ = [
     "AgentRow",
     "AgentTables",
     "Applicability",
+    "AreaState",
     "Chain",
     "Check",
     "CheckResult",
@@ -182,6 +184,7 @@ __all__ = [
     "Wrapping",
     "Writers",
     "agent_tables",
+    "by_area",
     "chain_ends",
     "chain_progress",
     "check",
@@ -211,8 +214,10 @@ __all__ = [
     "search_settings",
     "sql",
     "stalled_rows",
+    "state_of",
     "status_sentence",
     "status_word",
+    "taken_back",
     "task_graph",
     "transformed",
     "unreached_embeddings",

@@ -76,8 +76,18 @@ def status_word(run: Run) -> str:
     return "partial" if any(result.status is Status.SKIP for result in run.current) else "healthy"
 
 
+def taken_back(run: Run) -> str:
+    """Say how many of a run's repairs were undone since, and so what the run says of the state after them; or ""."""
+    undone = sum(repair.status is RepairStatus.UNDONE for repair in run.repairs)
+    return f"{undone} of {len(run.repairs)} repairs taken back since" if undone else ""
+
+
 def status_sentence(run: Run) -> str:
-    """The same for people, with the numbers behind it."""
+    """The same for people, with the numbers behind it, and whether it still holds."""
+    return "; ".join(filter(None, (_status_now(run), taken_back(run))))
+
+
+def _status_now(run: Run) -> str:
     word = status_word(run)
     findings = [finding for result in run.current for finding in result.findings]
     if word == "warnings":

@@ -26,9 +26,12 @@ from doctor.api import (
     Run,
     Severity,
     Status,
+    by_area,
     exit_code,
+    state_of,
     status_sentence,
     status_word,
+    taken_back,
 )
 
 _SPECIAL = re.compile(r"([\\*_\[\]<>|#&~])")
@@ -90,6 +93,7 @@ def render(run: Run, presentation: Presentation) -> str:
         files=_files(run),
         still_open=_still_open(run),
         watch=_watch(run),
+        taken_back=taken_back(run),
     )
     return re.sub(r"\n{3,}", "\n\n", text).strip().replace(_HELD_LINE, "") + "\n"
 
@@ -179,6 +183,8 @@ def _verdict(run: Run, roots: Sequence[_RootView]) -> str:
         return f"{word}: no root cause found"
     names = ", ".join(root.name for root in roots)
     many = f"{len(roots)} root cause{'s' if len(roots) > 1 else ''}"
+    if taken_back(run):
+        return f"{many} ({names}); repaired, and {taken_back(run)}"
     if run.repairs and exit_code(run) is ExitCode.OK:
         proof = "; proved end to end" if run.verification and run.verification.passed else ""
         rest = "" if status_word(run) == "healthy" else f"; {word}"
@@ -201,24 +207,24 @@ def _impacts(run: Run, roots: Sequence[_RootView]) -> list[str]:
 
 
 def _areas(run: Run) -> list[dict[str, str]]:
-    names = list(dict.fromkeys(result.area for result in run.before))
-    return [{"area": name, "before": _area(run.before, name), "after": _area(run.after or (), name)} for name in names]
+    after = by_area(run.after or ())
+    return [
+        {"area": name, "before": _area(results), "after": _area(after.get(name, ()))}
+        for name, results in by_area(run.before).items()
+    ]
 
 
-def _area(results: Sequence[CheckResult], area: str) -> str:
-    own = [result for result in results if result.area == area]
+def _area(own: Sequence[CheckResult]) -> str:
+    if not own:
+        return ""
     findings = [finding for result in own for finding in result.findings]
     if findings:
         codes = ", ".join(dict.fromkeys(finding.code for finding in findings))
         return f"{len(findings)} finding{'s' if len(findings) > 1 else ''}: {codes}"
-    if any(result.status is Status.UNKNOWN for result in own):
+    state = state_of(own, lambda _finding: 0)
+    if state.status is Status.UNKNOWN:
         return "could not tell"
-    words = dict.fromkeys(observation.text for result in own for observation in result.observations)
-    skipped = any(result.status is Status.SKIP for result in own)
-    if any(result.status is Status.PASS for result in own) and (words or not skipped):
-        return "ok: " + " · ".join(words) if words else "ok"
-    asked_nothing = (result for result in own if result.status is Status.SKIP)
-    return next((f"blocked by {one.blocked_by}" if one.blocked_by else one.reason for one in asked_nothing), "")
+    return f"ok: {state.words}" if state.status is Status.PASS else state.words
 
 
 def _graph(run: Run, roots: Sequence[_RootView]) -> str:

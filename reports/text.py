@@ -6,13 +6,14 @@ The same words with and without colour.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.text import Text
 
 from doctor.api import (
     Applicability,
+    AreaState,
     CheckResult,
     ExitCode,
     Explained,
@@ -26,11 +27,14 @@ from doctor.api import (
     Run,
     Severity,
     Status,
+    by_area,
     exit_code,
     fails_gate,
     printable,
+    state_of,
     status_sentence,
     status_word,
+    taken_back,
 )
 
 _COLORS = {
@@ -46,8 +50,8 @@ _REPAIR_MARKS = {
     RepairStatus.PLANNED: ("→", "cyan"),
     RepairStatus.PARTIAL: ("!", "yellow"),
     RepairStatus.RESTART_NEEDED: ("!", "yellow"),
+    RepairStatus.UNDONE: ("↩", "yellow"),
 }
-_AREA_ORDER = ("source", "database", "nats", "worker", "agents", "models", "embeddings", "chain")
 _EVIDENCE_SHOWN = 3
 
 
@@ -76,7 +80,7 @@ class _Screen:
 
     def show(self) -> None:
         self._header()
-        if not self.presentation.quiet:
+        if not self.presentation.quiet and not self._nothing_asked:
             self._areas()
         if self.run.after is None:
             self._diagnosis()
@@ -85,6 +89,10 @@ class _Screen:
             self._still_there()
         self._ignored()
         self._next()
+
+    @property
+    def _nothing_asked(self) -> bool:
+        return all(result.status is Status.SKIP for result in self.run.current)
 
     def _line(self, text: Text | str = "", *, indent: int = 0, hang: int = 0) -> None:
         """Print one paragraph; what does not fit goes on below, ``hang`` columns further right."""
@@ -109,8 +117,9 @@ class _Screen:
     def _header(self) -> None:
         run = self.run
         asked = sum(result.status is not Status.SKIP for result in run.current)
-        style = {"healthy": "bold green", "unhealthy": "bold red"}.get(status_word(run), "bold yellow")
-        checks = f"   {run.target.name}   {asked} checks in {run.duration:.1f} s   "
+        styles = {"healthy": "bold green", "unhealthy": "bold red"}
+        style = "bold yellow" if taken_back(run) else styles.get(status_word(run), "bold yellow")
+        checks = f"   {run.target.name}   {asked} check{'s' * (asked != 1)} in {run.duration:.1f} s   "
         self._line(Text.assemble((f"doctor {run.version}", "bold"), checks, (status_sentence(run), style)))
         endpoints = () if self.presentation.quiet else run.target.endpoints
         if endpoints:
@@ -119,14 +128,13 @@ class _Screen:
             self._line(Text(f"{endpoint.kind:<11} {endpoint.address}   from {endpoint.origin}", "dim"), indent=4)
 
     def _areas(self) -> None:
-        if self.run.current:
+        areas = by_area(self.run.current)
+        if areas:
             self._line()
-        areas: dict[str, list[CheckResult]] = {}
-        for result in self.run.current:
-            areas.setdefault(result.area, []).append(result)
-        for area in sorted(areas, key=_position):
-            mark, color, words = _area_state(areas[area], self._place)
-            self._line(Text.assemble(f"{area:<11} ", (f"{mark}  ", color), words), indent=4, hang=15)
+        for area, results in areas.items():
+            state = state_of(results, self._place)
+            mark, color = _area_mark(state)
+            self._line(Text.assemble(f"{area:<11} ", (f"{mark}  ", color), state.words), indent=4, hang=15)
 
     def _place(self, finding: Finding) -> int:
         """Where the diagnosis names a finding: the first root first."""
@@ -182,7 +190,7 @@ class _Screen:
     def _rest(self) -> None:
         diagnosis = self.run.diagnosis
         for item in diagnosis.unexplained:
-            self._also("UNEXPLAINED", item.fingerprint)
+            self._also("UNEXPLAINED", self.run.finding(item.fingerprint))
             for question in item.questions:
                 self._line(Text(question, "dim"), indent=16, hang=2)
         shown = {contribution.fingerprint for root in diagnosis.roots for contribution in root.contributing}
@@ -192,7 +200,7 @@ class _Screen:
             ("ALSO", diagnosis.advice),
         ):
             for fingerprint in fingerprints:
-                self._also(label, fingerprint)
+                self._also(label, self.run.finding(fingerprint))
                 label = ""
         self._unknown()
         if diagnosis.ruled_out and not self.presentation.quiet:
@@ -209,9 +217,14 @@ class _Screen:
             label = ""
 
     def _unknown(self) -> None:
+        reasons: dict[str, list[CheckResult]] = {}
         for result in self.run.current:
             if result.status is Status.UNKNOWN:
-                self._heading("COULD NOT TELL", f"{result.code} {result.name}: {result.reason}")
+                reasons.setdefault(result.reason, []).append(result)
+        for reason, results in reasons.items():
+            first = f"{results[0].code} {results[0].name}"
+            names = first if len(results) == 1 else ", ".join(result.code for result in results)
+            self._heading("COULD NOT TELL", f"{names}: {reason}")
 
     def _repairs(self) -> None:
         if self.run.repairs:
@@ -235,12 +248,11 @@ class _Screen:
         for result in self.run.current:
             for finding in result.findings:
                 if finding.role is not Role.ADVICE:
-                    self._also(label, finding.fingerprint)
+                    self._also(label, finding)
                     label = ""
         self._unknown()
 
-    def _also(self, label: str, fingerprint: str) -> None:
-        finding = self.run.finding(fingerprint)
+    def _also(self, label: str, finding: Finding) -> None:
         if label:
             self._line()
         code = (finding.code, _COLORS[finding.severity])
@@ -248,36 +260,50 @@ class _Screen:
         self._line(line, indent=2, hang=14)
 
     def _next(self) -> None:
-        run = self.run
-        if all(result.status is Status.SKIP for result in run.current):
-            reasons = " · ".join(dict.fromkeys(result.reason for result in run.current))
+        if self._nothing_asked:
+            reasons = "; ".join(dict.fromkeys(result.reason for result in self.run.current))
             why = f"{reasons}. Run doctor in the project's folder." if reasons else "no check was selected"
             self._heading("NOTHING TO CHECK", why)
-        elif any(repair.status is RepairStatus.RESTART_NEEDED for repair in run.repairs):
-            self._heading("NEXT", "restart what still runs the old code, then doctor fix")
-        elif planned := [repair for repair in run.repairs if repair.status is RepairStatus.PLANNED]:
-            self._heading("NEXT", _how_to_apply(planned))
-        elif run.after is not None and exit_code(run) is not ExitCode.OK:
-            left = next(
-                iter(f.code for result in run.current for f in result.findings if fails_gate(f.severity, run.fail_on)),
-                "",
-            )
-            self._heading("NEXT", f"doctor explain {left}     says what to do; doctor report     writes the RCA")
-        elif run.after is not None:
+        elif step := self._next_step():
+            self._heading("NEXT", step)
+
+    def _next_step(self) -> str:
+        run = self.run
+        by_status = {repair.status: repair for repair in run.repairs}
+        planned = [repair for repair in run.repairs if repair.status is RepairStatus.PLANNED]
+        if RepairStatus.UNDONE in by_status:
+            return "doctor check     says how it is without the repairs that were taken back"
+        if RepairStatus.RESTART_NEEDED in by_status:
+            return "restart what still runs the old code, then doctor fix"
+        if planned:
+            return _how_to_apply(planned)
+        if RepairStatus.PARTIAL in by_status:
+            return f"doctor fix {by_status[RepairStatus.PARTIAL].code}     goes on where it stopped"
+        if run.after is not None and exit_code(run) is not ExitCode.OK:
+            left = (f.code for result in run.current for f in result.findings if fails_gate(f.severity, run.fail_on))
+            return f"doctor explain {next(left, '')}     says what to do; doctor report     writes the RCA"
+        if run.after is not None:
             proof = "doctor verify     proves the chain end to end; " if run.target.stages else ""
-            self._heading("NEXT", f"{proof}doctor report     writes the RCA")
-        elif any(_is_applicable(finding) for result in run.current for finding in result.findings):
-            self._heading("NEXT", "doctor fix --diff     shows every change before it is made")
+            return f"{proof}doctor report     writes the RCA"
+        if any(_is_applicable(finding) for result in run.current for finding in result.findings):
+            return "doctor fix --diff     shows every change before it is made"
+        return ""
 
     def _heading(self, title: str, text: str) -> None:
         self._line()
-        self._line(Text.assemble((f"{title:<13} ", "bold"), text), indent=2, hang=14)
+        self._line(Text.assemble((f"{title:<12}", "bold"), f"  {text}"), indent=2, hang=14)
 
     def _labelled(self, label: str, text: str) -> None:
         self._line(Text.assemble((f"{label:<15} ", "bold"), text), indent=7, hang=16)
 
     def _name(self, code: str) -> str:
         return next((result.name for result in self.run.before if result.code == code), "")
+
+
+def _area_mark(state: AreaState) -> tuple[str, str]:
+    if state.severity is None:
+        return _STATE_MARKS[state.status]
+    return "·" if state.severity is Severity.INFO else "●", _COLORS[state.severity].removeprefix("bold ")
 
 
 def _caution(repair: Repair) -> str:
@@ -289,7 +315,8 @@ def _how_to_apply(planned: Sequence[Repair]) -> str:
     safe = sum(repair.applicability is Applicability.SAFE for repair in planned)
     unsafe = sum(repair.applicability is Applicability.UNSAFE for repair in planned)
     if safe and unsafe:
-        return f"doctor fix --yes     makes {safe} of these changes; {unsafe} need --unsafe-fixes as well"
+        need = "needs" if unsafe == 1 else "need"
+        return f"doctor fix --yes     makes {safe} of these changes; {unsafe} {need} --unsafe-fixes as well"
     unsafe_too = " --unsafe-fixes" if unsafe else ""
     return f"doctor fix --yes{unsafe_too}     makes these changes; doctor undo takes them back"
 
@@ -297,40 +324,6 @@ def _how_to_apply(planned: Sequence[Repair]) -> str:
 def _is_applicable(finding: Finding) -> bool:
     option = finding.recommended_fix
     return option is not None and option.applicability is not Applicability.MANUAL and finding.role is not Role.ADVICE
-
-
-def _position(area: str) -> int:
-    return _AREA_ORDER.index(area) if area in _AREA_ORDER else len(_AREA_ORDER)
-
-
-def _area_state(results: Sequence[CheckResult], place: Callable[[Finding], int]) -> tuple[str, str, str]:
-    findings = [finding for result in results for finding in result.findings]
-    if findings:
-        worst = max((finding.severity for finding in findings), key=lambda severity: severity.rank)
-        mark = "·" if worst is Severity.INFO else "●"
-        return mark, _COLORS[worst].removeprefix("bold "), _first_symptom(sorted(findings, key=place))
-    for status in (Status.UNKNOWN, Status.PASS, Status.SKIP):
-        matching = [result for result in results if result.status is status]
-        words = _words(status, matching) if matching else ""
-        if status is Status.PASS and not words and any(result.status is Status.SKIP for result in results):
-            continue  # what passed has nothing to say, and most was not asked
-        if matching:
-            mark, color = _STATE_MARKS[status]
-            return mark, color, words
-    return "–", "dim", ""
-
-
-def _first_symptom(findings: Sequence[Finding]) -> str:
-    worst = max(findings, key=lambda finding: finding.severity.rank)
-    more = f"  (+{len(findings) - 1} more)" if len(findings) > 1 else ""
-    return f"{worst.symptom}{more}"
-
-
-def _words(status: Status, results: Iterable[CheckResult]) -> str:
-    if status is Status.PASS:
-        return " · ".join(dict.fromkeys(o.text for result in results for o in result.observations))
-    first = next(iter(results))
-    return f"blocked by {first.blocked_by}" if first.blocked_by else first.reason
 
 
 REPORT = Report(name="text", title="for people, on a terminal", machine=False, render=render)

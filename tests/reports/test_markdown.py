@@ -331,6 +331,15 @@ def test_the_success_criteria_are_the_roots_the_effects_the_damage_the_repairs_a
     ]
 
 
+def test_repairs_that_were_taken_back_are_no_success():
+    run = repaired_run()
+    run = replace(run, repairs=(replace(run.repairs[0], status=RepairStatus.UNDONE), *run.repairs[1:]))
+    text = rendered(run)
+    assert "repaired, and 1 of 3 repairs taken back since**" in text
+    assert "proved end to end" not in text.partition("## Summary")[0]
+    assert "`doctor check` says how it is now" in text
+
+
 def test_a_criterion_that_was_not_met_is_bold():
     run = replace(repaired_run(), after=three_in_series(), repairs=(repair(model_missing(), RepairStatus.ROLLED_BACK),))
     met = dict(rows(rendered(run), "Success criteria"))
@@ -357,7 +366,7 @@ def test_before_and_after_stand_side_by_side_for_every_check_that_changed():
 def test_the_state_of_the_systems_has_a_column_for_after_only_when_something_was_repaired():
     assert all(len(row) == 2 for row in rows(rendered(run_of(three_in_series())), "State of the systems"))
     table = {row[0]: row[1:] for row in rows(rendered(repaired_run()), "State of the systems")}
-    assert table["source"] == ["3 findings: TSK001, TSK002", "ok"]
+    assert table["source"] == ["3 findings: TSK001, TSK002", "ok: nothing found"]
     assert table["nats"] == ["ok: NATS 2.12, round trip 0.2 ms"] * 2
 
 

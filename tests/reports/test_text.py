@@ -194,7 +194,8 @@ def test_what_could_not_be_told_is_named_with_its_reason():
 
 def test_nothing_to_check_says_what_was_looked_for():
     text = words(shown(RUNS["nothing to check"]))
-    assert "NOTHING TO CHECK no DATABASE_URL in .env · no NATS_URL. Run doctor in the project's folder." in text
+    assert "NOTHING TO CHECK no DATABASE_URL in .env; no NATS_URL. Run doctor in the project's folder." in text
+    assert text.count("no NATS_URL") == 1
 
 
 def test_an_empty_selection_is_not_told_as_an_empty_folder():
@@ -284,4 +285,42 @@ def test_an_area_of_which_most_was_not_asked_is_not_called_well():
     skipped = CheckResult("NAT001", "nats-unreachable", "nats", Status.SKIP, reason="no NATS_URL")
     assert "nats – no NATS_URL" in words(shown(run_of((skipped, passed))))
     talking = replace(passed, observations=(Observation("one broker read"),))
-    assert "nats ✓ one broker read" in words(shown(run_of((skipped, talking))))
+    assert "nats – one broker read · the rest: no NATS_URL" in words(shown(run_of((skipped, talking))))
+    blocked = replace(skipped, code="WRK001", reason="NAT001 did not pass", blocked_by="NAT001")
+    assert "nats – one broker read · the rest: blocked by NAT001" in words(shown(run_of((blocked, talking))))
+
+
+def test_an_area_that_has_nothing_to_say_says_that_nothing_was_found():
+    assert "nats ✓ nothing found" in words(
+        shown(run_of((CheckResult("NAT003", "broker-settings", "nats", Status.PASS),)))
+    )
+
+
+def test_an_area_with_advice_alone_says_what_was_seen():
+    seen = result("EMB001", observations=(Observation("383 of 387 rows have a vector"),))
+    text = words(shown(run_of((seen, result("VEC001", index_not_needed())))))
+    assert "embeddings · 383 of 387 rows have a vector ALSO VEC001" in text
+
+
+def test_one_reason_for_many_checks_is_told_once():
+    others = tuple(replace(UNKNOWN, code=code) for code in ("TSK001", "TSK002"))
+    text = words(shown(run_of((*others, UNKNOWN))))
+    assert text.count("no answer within 5 s") == 2  # the area's own line, and the reason
+    assert "COULD NOT TELL TSK001, TSK002, WRK001: no answer within 5 s" in text
+
+
+def test_what_is_still_there_has_the_numbers_of_now():
+    left = replace(vectors_left_over(), symptom="14 of 252 rows of messages, older than 24 h, have no embedding")
+    partial = repair(left, RepairStatus.PARTIAL)
+    text = words(shown(run_of(three_in_series(), after=(result("EMB001", left),), repairs=(partial,))))
+    assert "STILL THERE EMB001 error 14 of 252 rows" in text
+    assert "NEXT doctor fix EMB001 goes on where it stopped" in text
+
+
+def test_repairs_that_were_taken_back_are_not_called_well():
+    run = repaired_run()
+    run = replace(run, repairs=(replace(run.repairs[0], status=RepairStatus.UNDONE), *run.repairs[1:]))
+    text = words(shown(run))
+    assert "healthy; 1 of 3 repairs taken back since" in text
+    assert "↩ TSK001" in text
+    assert "NEXT doctor check" in text

@@ -1,0 +1,54 @@
+"""The areas of a target (source, database, queue, …) and what a run's results say of each, in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from doctor.model import CheckResult, Finding, Severity, Status
+
+ORDER = ("source", "database", "nats", "worker", "agents", "models", "embeddings", "chain", "auth", "logs")
+"""What a message meets first stands first; areas that are not named here follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class AreaState:
+    """One area: its status, the worst severity when there are findings, and the words for it.
+
+    *Skip* also where only a part was asked: what was not asked is never called well.
+    """
+
+    status: Status
+    severity: Severity | None
+    words: str
+
+
+def by_area(results: Iterable[CheckResult]) -> dict[str, list[CheckResult]]:
+    """Return the results of each area, the areas in their order."""
+    found: dict[str, list[CheckResult]] = {}
+    for result in results:
+        found.setdefault(result.area, []).append(result)
+    return dict(sorted(found.items(), key=lambda item: ORDER.index(item[0]) if item[0] in ORDER else len(ORDER)))
+
+
+def state_of(results: Sequence[CheckResult], place: Callable[[Finding], int]) -> AreaState:
+    """Sum up the results of one area; of findings equally bad the one with the lowest ``place`` speaks."""
+    findings = sorted((finding for result in results for finding in result.findings), key=place)
+    if findings:
+        worst = max(findings, key=lambda finding: finding.severity.rank)
+        seen = _seen(results) if worst.severity is Severity.INFO else ""
+        more = f"  (+{len(findings) - 1} more)" if len(findings) > 1 else ""
+        return AreaState(Status.FAIL, worst.severity, seen or f"{worst.symptom}{more}")
+    for result in results:
+        if result.status is Status.UNKNOWN:
+            return AreaState(Status.UNKNOWN, None, result.reason)
+    skipped = next((result for result in results if result.status is Status.SKIP), None)
+    if skipped is None:
+        return AreaState(Status.PASS, None, _seen(results) or "nothing found")
+    why = f"blocked by {skipped.blocked_by}" if skipped.blocked_by else skipped.reason
+    return AreaState(Status.SKIP, None, " · the rest: ".join(filter(None, (_seen(results), why))))
+
+
+def _seen(results: Iterable[CheckResult]) -> str:
+    """Return what the checks saw, each observation once."""
+    return " · ".join(dict.fromkeys(observation.text for result in results for observation in result.observations))
