@@ -97,6 +97,46 @@ class CanaryRows:
         await self._add_children(messages.name, found)
         return found
 
+    async def made(self) -> dict[str, int]:
+        """Return how many rows the canaries have brought into being, table by table, parents first.
+
+        Without the messages themselves and the claims on them; a table that got none counts 0.
+        """
+        messages = resolve(self.tables, self.chain.message_table)
+        if messages is None:
+            return {}
+        found = await self.find()
+        claims = {stage.taken_by for stage in self.chain.stages}
+        own = [
+            f"{link.target_schema}.{link.target_table}" for link in messages.foreign_keys if link.columns[0] in claims
+        ]
+        names = [table.name for table in reachable(messages, self.tables) if table.name not in (messages.name, *own)]
+        counts = {name: len(found.keys.get(name, ())) for name in reversed(_children_first(self.tables, names))}
+        for child, link in (leaf for leaf in found.leaves if leaf[0].name in counts):
+            condition = self._refers(child, link, found.keys)
+            statement = sql.SQL("SELECT count(*) FROM {} WHERE {}").format(child.quoted, condition)
+            counts[child.name] += (await (await self.connection.execute(statement)).fetchall())[0][0]
+        return counts
+
+    async def claims(self) -> tuple[int, int]:
+        """Return how many batches of canaries were taken by an extraction, and how many canaries are in one now.
+
+        A claim that was given back still counts where its row names the canaries' group.
+        """
+        messages = resolve(self.tables, self.chain.message_table)
+        column = next((stage.taken_by for stage in self.chain.stages if stage.taken_by), None)
+        if messages is None or column is None:
+            return 0, 0
+        statement = sql.SQL("SELECT count(DISTINCT {c}), count({c}) FROM {t} WHERE {mine}").format(
+            c=sql.Identifier(column), t=messages.quoted, mine=recognises(self.chain, self.canaries)
+        )
+        batches, taken = (await (await self.connection.execute(statement)).fetchall())[0]
+        for link in messages.foreign_keys:
+            parent = self.tables.get(f"{link.target_schema}.{link.target_table}")
+            if link.columns == (column,) and parent is not None and len(parent.primary_key) == 1:
+                batches = max(batches, len(await self._of_their_group(parent)))
+        return batches, taken
+
     async def traces(self) -> Traces:
         """Return by what tasks and dead letters of the canaries are known, as far as there are rows now."""
         return self._traces((await self.find()).keys)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 from doctor.canary import Canaries, recognises
 from doctor.canary_cleanup import clean_up, records_of
 from doctor.canary_record import CanaryRecord
+from doctor.canary_rows import CanaryRows
 from doctor.canary_tasks import TaskQueue
 from doctor.chain import Chain, Stage
 from doctor.late import httpx, sql
@@ -43,12 +45,21 @@ class _Walk:
     chain: Chain
     database: Database
     base_url: str
-    canaries: Canaries
+    record: CanaryRecord
     deadline: float
     """Seconds for each stage."""
     progress: Callable[[StageResult], None]
     started: float = field(default_factory=time.monotonic)
     stages: list[StageResult] = field(default_factory=list)
+
+    @property
+    def canaries(self) -> Canaries:
+        """What was sent."""
+        return self.record.canaries
+
+    def rows(self) -> AbstractAsyncContextManager[CanaryRows]:
+        """Look at what the canaries have brought into being."""
+        return CanaryRows.of(self.database, self.chain, self.record)
 
     def add(self, result: StageResult) -> bool:
         self.stages.append(result)
@@ -71,13 +82,15 @@ async def verify(
 
     Raises:
         VerificationRefusedError: canaries could share an extraction with other messages, or the chain has no known
-        entry. ResourceUnreachable, NotConfiguredError: the database is not there.
+        entry. ResourceUnreachable, NotConfiguredError: the database is not there. DatabaseError, psycopg.Error: it
+        went away, or did not answer in time, while the canaries were under way.
     """
     started_at = datetime.now(UTC)
     chain = target.chain()
     database: Database = await target.provide("database")
     base = await require_conditions(target, chain, canaries, database)
-    walk = _Walk(target, chain, database, base, canaries, deadline, progress)
+    record = CanaryRecord(canaries, await database.scalar("SELECT now()"))
+    walk = _Walk(target, chain, database, base, record, deadline, progress)
     records = records_of(target)
     try:
         queue = await _queue(target, chain)
@@ -86,18 +99,14 @@ async def verify(
         return _verification(walk, started_at, "", keep=keep)
     afterwards = "keeps them" if keep else "removes them again, with what came of them"
     notice(f"writes {canaries.count} messages marked {canaries.marker} through {chain.entry} and {afterwards}")
-    record = CanaryRecord(canaries, await database.scalar("SELECT now()"))
     if keep:
         await _follow(walk)
         return _verification(walk, started_at, "", keep=True)
     with records.under_way(record):
         try:
             await _follow(walk)
-        except asyncio.CancelledError:
-            notice(f"interrupted: {await clean_up(database, chain, records, record, queue)}")
-            raise
         except BaseException:
-            await clean_up(database, chain, records, record, queue)
+            notice(f"interrupted: {await clean_up(database, chain, records, record, queue)}")
             raise
         cleaned = await clean_up(database, chain, records, record, queue)
     return _verification(walk, started_at, f"; {cleaned}", keep=False)
@@ -134,6 +143,8 @@ async def _follow(walk: _Walk) -> None:
     if not walk.add(await _received(walk)):
         return
     for stage in walk.chain.stages:
+        if stage.threshold and stage.taken_by and not walk.add(await _threshold(walk)):
+            return
         if stage.table == walk.chain.message_table and not walk.add(await _passed(walk, stage)):
             return
         if stage.table != walk.chain.message_table and not walk.add(await _produced(walk, stage)):
@@ -167,6 +178,24 @@ async def _received(walk: _Walk) -> StageResult:
     return _result(walk, "received", accepted, expected, accepted == expected, detail)
 
 
+async def _threshold(walk: _Walk) -> StageResult:
+    """Await the extraction that takes a batch of the canaries, whatever then becomes of it."""
+    taken = 0
+
+    async def batches() -> int:
+        nonlocal taken
+        found, taken = await rows.claims()
+        return found
+
+    async with walk.rows() as rows:
+        count = await _await_count(walk, batches, 1)
+    enough = f"{walk.chain.message_threshold} are enough"
+    detail = f"{enough}; {taken} taken" if taken else enough
+    if not count:
+        detail = f"{enough}, and nothing took them within {walk.deadline:g} s; `doctor check` names the cause"
+    return _result(walk, "threshold", count, 1, count > 0, detail)
+
+
 async def _passed(walk: _Walk, stage: Stage) -> StageResult:
     """Await the canaries that have passed a stage of the message table."""
     assert stage.column is not None  # the configuration names one for each stage with a table
@@ -178,11 +207,19 @@ async def _passed(walk: _Walk, stage: Stage) -> StageResult:
         identifier(walk.chain.message_table), recognises(walk.chain, walk.canaries), sql.Identifier(stage.column)
     )
     count = await _await_count(walk, lambda: walk.database.scalar(query), expected)
-    waiting = walk.canaries.count - count
-    detail = f"{waiting} wait for the threshold" if at_threshold and waiting and count >= expected else ""
     if count < expected:
         detail = f"only {count} of {expected} within {walk.deadline:g} s; `doctor check` names the cause"
-    return _result(walk, stage.name, count, expected, count >= expected, detail)
+        return _result(walk, stage.name, count, expected, False, detail)
+    waiting = walk.canaries.count - count
+    details = await _made(walk) if stage.threshold else []
+    details += [f"{waiting} wait for the threshold"] if at_threshold and waiting else []
+    return _result(walk, stage.name, count, expected, True, ", ".join(details))
+
+
+async def _made(walk: _Walk) -> list[str]:
+    """Say what the extraction has made of the canaries: topics, atoms and links, by the names of their tables."""
+    async with walk.rows() as rows:
+        return [f"{name.rpartition('.')[2]} {count}" for name, count in (await rows.made()).items()]
 
 
 def _behind_threshold(chain: Chain, stage: Stage) -> bool:

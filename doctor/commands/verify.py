@@ -21,9 +21,11 @@ from doctor.commands.options import (
     target_option,
 )
 from doctor.commands.output import Output
+from doctor.late import psycopg
 from doctor.model import StageResult, Verification
 from doctor.proof_conditions import VerificationRefusedError
 from doctor.record import RecordError, RunStore
+from doctor.resources.database import DatabaseError
 from doctor.resources.unreachable import ResourceUnreachable
 from doctor.target import NotConfiguredError, Target
 from doctor.verdict import ExitCode
@@ -51,7 +53,7 @@ def verify_command(
 
     \b
     Exit codes: 0 every stage proved   1 it stopped at a stage   2 refused
-                3 the database or the chain is not known here
+                3 the database or the chain is not there
     """
     target = open_target(path, configuration)
     require_permission(target, target_name)
@@ -62,8 +64,8 @@ def verify_command(
         raise click.UsageError(f"refused: {error}") from error
     except asyncio.CancelledError as error:
         raise click.Abort from error
-    except (ResourceUnreachable, NotConfiguredError, OSError) as error:
-        output.say(f"cannot verify: {error}")
+    except (ResourceUnreachable, NotConfiguredError, DatabaseError, psycopg.Error, OSError) as error:
+        output.say(f"cannot verify: {' '.join(str(error).split())}")
         return int(ExitCode.INCOMPLETE)
     append_to_last_run(target, result)
     output.write(f"\n{'PROVED' if result.passed else f'STOPPED AT {result.stopped_at}'}   {result.reason}\n")
@@ -92,9 +94,8 @@ async def verify_target(
 
     def show(stage: StageResult) -> None:
         mark = "✓" if stage.passed else "✗"
-        output.say(
-            f"  {mark} {stage.name:<15} {stage.count:>3}/{stage.expected:<3} {stage.latency:6.1f} s   {stage.detail}"
-        )
+        line = f"  {mark} {stage.name:<15} {stage.count:>3}/{stage.expected:<3} {stage.latency:6.1f} s   {stage.detail}"
+        output.say(line.rstrip())
 
     async with target:
         for line in await sweep(target):

@@ -41,6 +41,6 @@ def test_a_proof_that_stops_says_why(patient: Sandbox) -> None:
     patient.break_("agent-config-inactive")
     proof = doctor(patient, "verify", "--deadline", "1")
     (line,) = [line for line in proof.stdout.splitlines() if line.startswith("STOPPED AT")]
-    reason = line.removeprefix("STOPPED AT extracted").partition(";")[0]
+    reason = line.removeprefix("STOPPED AT threshold").partition(";")[0]
     assert reason.strip()
     assert check(patient)

@@ -53,6 +53,22 @@ def test_sigterm_removes_the_canaries(patient: Sandbox) -> None:
     assert not list((patient.directory / ".doctor" / "canaries").glob("*"))
 
 
+def test_a_database_that_goes_away_is_told_in_a_sentence_and_the_canaries_go_later(patient: Sandbox) -> None:
+    patient.break_("agent-config-inactive")
+    before = tables(patient)
+    with proof(patient) as process:
+        eventually(lambda: ask(patient, CANARIES)[0][0] == 15, "the canaries are saved")
+        patient.stop("postgres")
+        output, errors = process.communicate(timeout=120)
+    patient.start("postgres")
+    assert process.returncode == 3, errors
+    assert "Traceback" not in errors
+    assert "cannot verify: " in output
+    assert "`doctor undo` removes the rest later" in errors
+    eventually(lambda: doctor(patient, "undo").returncode == 0, "the database is there again")
+    assert tables(patient)["messages"] == before["messages"]
+
+
 @pytest.mark.parametrize("command", ["undo", "verify"])
 def test_what_a_killed_proof_has_left_is_swept(patient: Sandbox, command: str) -> None:
     stall(patient)

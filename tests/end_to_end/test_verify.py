@@ -1,5 +1,7 @@
 """The proof stops where the chain stops, takes nothing that it did not bring, and refuses what is not safe."""
 
+import re
+
 import pytest
 
 from doctor.pipeline.sandbox.sandbox import Sandbox
@@ -25,11 +27,13 @@ def test_a_proof_leaves_every_table_as_it_was(patient):
         "received",
         "saved",
         "scored",
+        "threshold",
         "extracted",
         "embedded",
         "embedded",
         "found",
     ]
+    assert re.search(r"✓ extracted .* topics [1-9]\d*, atoms [1-9]\d*, atom_links \d+, \d+ wait", proof.stdout)
     assert rows(patient) == before
 
 
@@ -43,7 +47,7 @@ def test_kept_canaries_stay_with_what_came_of_them(patient):
 
 @pytest.mark.parametrize(
     ("fault", "stage"),
-    [("decorator-order", "scored"), ("agent-config-inactive", "extracted"), ("model-not-available", "extracted")],
+    [("decorator-order", "scored"), ("agent-config-inactive", "threshold"), ("model-not-available", "extracted")],
 )
 def test_it_says_at_which_stage_the_chain_stops(patient, fault, stage):
     before = rows(patient)
