@@ -146,7 +146,8 @@ class Target:
     def _required(self, names: tuple[str, ...]) -> Variable:
         found = self.variable(names)
         if found is None:
-            raise NotConfiguredError(f"no {names[0]} in .env or the environment")
+            odd = "".join(f"; {problem}" for problem in self.environment.problems[:1])
+            raise NotConfiguredError(f"no {names[0]} in .env or the environment{odd}")
         return found
 
     def _database(self) -> Database:

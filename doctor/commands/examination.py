@@ -18,6 +18,7 @@ from doctor.commands.output import FormatChoice, Output, registry
 from doctor.diagnosis import diagnose
 from doctor.model import CheckResult, Mechanism, Run, Status
 from doctor.record import new_run_id
+from doctor.resources.environment import Environment
 from doctor.runner import Progress, run_checks
 from doctor.source.collectors.ignore_comments import COLLECTOR as IGNORE_COMMENTS
 from doctor.source.collectors.ignore_comments import IgnoreComment
@@ -110,6 +111,8 @@ async def examine_open(
     )
     results, suppressions = suppress(results, await _ignore_comments(target, results), started_at.date())
     results += plugin_problems()
+    if any("live" in check.tags for check in checks):
+        results += unread_files(target.environment)
     return Run(
         id=new_run_id(started_at, secrets.token_hex(2)),
         version=__version__,
@@ -141,6 +144,15 @@ async def _ignore_comments(target: Target, results: Sequence[CheckResult]) -> tu
 def mechanisms() -> list[Mechanism]:
     """Return every declared mechanism."""
     return [mechanism for check in registry().checks.values() for mechanism in check.mechanisms]
+
+
+def unread_files(environment: Environment) -> tuple[CheckResult, ...]:
+    """Return one *unknown* result when a ``.env`` file could not be read: what it would have configured is not known,
+    so that what was skipped may not be called absent."""
+    if not environment.unread:
+        return ()
+    reason = "; ".join(environment.unread)
+    return (CheckResult("DOC002", "environment-file-not-readable", "doctor", Status.UNKNOWN, reason=reason),)
 
 
 def plugin_problems() -> tuple[CheckResult, ...]:

@@ -59,7 +59,9 @@ class Environment:
         self.root = root.resolve()
         self.files = tuple(_nearest(self.root) if files is None else files)
         self.problems: tuple[str, ...] = ()
-        """Lines of the files that could not be read, as ``file:line: what``."""
+        """What in the files sets no variable, as ``file:line: what``; a folder of the name is no such file."""
+        self.unread: tuple[str, ...] = ()
+        """Files that could not be read at all, as ``file: why``: what they set is not known."""
         self._variables: dict[str, Variable] = {}
         for file in self.files:
             self._read(file)
@@ -103,11 +105,11 @@ class Environment:
                 self.problems += (f"{shown}: is not a regular file and was not read",)
                 return
             if state.st_size > FILE_LIMIT:
-                self.problems += (f"{shown}: is larger than {FILE_LIMIT:,} bytes and was not read",)
+                self.unread += (f"{shown}: is larger than {FILE_LIMIT:,} bytes and was not read",)
                 return
             raw = file.read_bytes()
         except OSError as error:
-            self.problems += (f"{shown}: cannot be read: {error.strerror}",)
+            self.unread += (f"{shown}: cannot be read: {error.strerror}",)
             return
         text = raw.decode("utf-8-sig", "replace")
         lines: dict[str, int] = {}

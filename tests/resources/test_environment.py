@@ -104,4 +104,4 @@ def test_files_can_be_named_and_the_later_one_wins(tmp_path: Path):
     b = environment.get("B")
     assert b is not None
     assert (b.value, b.origin) == ("2", "two.env:1")
-    assert environment.problems == ("gone.env: cannot be read: No such file or directory",)
+    assert environment.unread == ("gone.env: cannot be read: No such file or directory",)
