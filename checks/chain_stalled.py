@@ -39,6 +39,7 @@ from doctor.api import (
     Stage,
     chain_progress,
     check,
+    counted,
     queue_is_idle,
 )
 
@@ -68,8 +69,8 @@ def _finding(chain: Chain, step: Progress, progress: tuple[Progress, ...]) -> Fi
     return Finding(
         code="CHN001",
         resource=Resource("stage", stage.name),
-        symptom=f"{step.entered} rows reached `{stage.name}` in the last {chain.lookback_hours:g} h, "
-        f"{step.passed} passed it, {step.stalled} are stuck",
+        symptom=f"{counted(step.entered, 'row')} reached `{stage.name}` in the last {chain.lookback_hours:g} h, "
+        f"{step.passed} passed it, {step.stalled} {'is' if step.stalled == 1 else 'are'} stuck",
         cause=f"the stage `{stage.name}` does not advance",
         severity=Severity.ERROR,
         role=Role.SYMPTOM,
@@ -96,7 +97,7 @@ def _requeue(chain: Chain, stage: Stage, stalled: int) -> tuple[FixOption, ...]:
     return (
         FixOption(
             fix="requeue",
-            title=f"run `{source.task}` again for {stalled} waiting rows",
+            title=f"run `{source.task}` again for {counted(stalled, 'waiting row')}",
             applicability=Applicability.SAFE,
             reason="the task runs once more for rows that it has not finished; any queue demands that it is idempotent",
             arguments={"stage": stage.name, "source": source.name},

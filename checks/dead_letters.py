@@ -32,6 +32,7 @@ from doctor.api import (
     Role,
     Severity,
     check,
+    counted,
     dead_letters,
 )
 
@@ -54,7 +55,7 @@ async def dead_letters_waiting(database: Database, chain: Chain) -> AsyncIterato
         yield Finding(
             code="CHN002",
             resource=Resource("task", group.task.replace(":", ".")),
-            symptom=f"`{group.task}` failed for good {group.count} times; newest: {group.error}",
+            symptom=f"`{group.task}` failed for good {counted(group.count, 'time')}; newest: {group.error}",
             cause="the task gave up after its retries",
             severity=Severity.WARNING,
             role=Role.SYMPTOM,

@@ -43,6 +43,7 @@ from doctor.api import (
     Severity,
     VectorColumn,
     check,
+    counted,
     embedding_counts,
     queue_is_idle,
     vector_columns,
@@ -89,13 +90,13 @@ def _finding(chain: Chain, counts: EmbeddingCounts, subject: str, nulls: int, ro
     return Finding(
         code="EMB001",
         resource=Resource("column", column.name),
-        symptom=f"{nulls} of {counts.rows} rows of {column.table}, {which} no {column.column}",
+        symptom=f"{nulls} of {counted(counts.rows, 'row')} of {column.table}, {which} no {column.column}",
         cause="the rows were stored while nothing embedded them" if left_over else "nothing embeds new rows",
         severity=Severity.ERROR,
         role=role,
         stage=None if left_over else counts.stage,
         subject=subject,
-        impacts=(f"search does not find {nulls} rows of {column.table}",),
+        impacts=(f"search does not find {counted(nulls, 'row')} of {column.table}",),
         related=(Resource("service", "models"), Resource("service", "worker"), Resource("service", "pgvector")),
         evidence=(
             Evidence(
@@ -117,7 +118,7 @@ def _backfill(counts: EmbeddingCounts) -> tuple[FixOption, ...]:
     return (
         FixOption(
             fix="backfill-embeddings",
-            title=f"embed {counts.old} rows of {column.table_name} with the configured local model",
+            title=f"embed {counted(counts.old, 'row')} of {column.table_name} with the configured local model",
             applicability=Applicability.SAFE,
             reason="fills NULLs only, on a local model server; undo empties exactly these vectors again",
             arguments={"table": column.table_name, "column": column.column},

@@ -49,6 +49,9 @@ PLANNER_FLOOR_BEYOND = 5_000
 COUNTED_UP_TO = 1 << 28
 """Bytes of heap up to which the rows of a table that was never analysed are counted."""
 
+SMALL = 1 << 24
+"""Bytes of heap that are counted at any time: the planner's number lags behind, and counting takes milliseconds."""
+
 MANY_ROWS = 50_000
 """From here on a sequential scan takes longer than a person waits (1536 dimensions: about 0.2 s)."""
 
@@ -81,8 +84,9 @@ def floor(dimensions: int | None) -> int:
 
 
 async def _rows(database: Database, column: VectorColumn) -> int:
-    """Return the number of rows: the planner's, or counted where it has none yet."""
-    if not column.never_analyzed or column.heap_bytes > COUNTED_UP_TO:
+    """Return the number of rows: counted where that is quick or the planner has none yet, else the planner's."""
+    known = not column.never_analyzed and column.heap_bytes > SMALL
+    if known or column.heap_bytes > COUNTED_UP_TO:
         return column.estimated_rows
     return int(await database.scalar(sql.SQL("SELECT count(*) FROM {}").format(column.quoted_table)))
 

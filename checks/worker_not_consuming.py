@@ -38,6 +38,7 @@ from doctor.api import (
     Resource,
     Severity,
     check,
+    counted,
 )
 
 SAMPLES = 8
@@ -78,7 +79,7 @@ async def worker_not_consuming(
         await asyncio.sleep(PAUSE)
     if any(consumer.num_ack_pending for consumer in consumers):
         pending = sum(consumer.num_ack_pending for consumer in consumers)
-        yield Observation(f"worker busy with {pending} tasks", rules_out="worker down")
+        yield Observation(f"worker busy with {counted(pending, 'task')}", rules_out="worker down")
         return
     processes = [process for process in environment.processes() if process.kind == "worker"]
     waiting = sum(consumer.num_pending for consumer in consumers)

@@ -100,6 +100,7 @@ from doctor.suppression import comment_problem
 from doctor.task_chain import UnreachedEmbedding, chain_ends, is_scheduled, never_enqueued, unreached_embeddings
 from doctor.task_graph import TaskGraph, task_graph
 from doctor.verdict import ExitCode, exit_code, fails_gate, status_sentence, status_word, taken_back
+from doctor.wording import counted
 
 __all__ = [
     "AGAIN",
@@ -191,6 +192,7 @@ __all__ = [
     "checks_in",
     "column_types",
     "comment_problem",
+    "counted",
     "dead_letters",
     "difference",
     "embedding_counts",

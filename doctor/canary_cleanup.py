@@ -15,6 +15,7 @@ from doctor.resources.database import DatabaseError
 from doctor.resources.nats import NatsError
 from doctor.resources.unreachable import ResourceUnreachable
 from doctor.target import Target
+from doctor.wording import counted
 
 if TYPE_CHECKING:
     from doctor.resources.database import Database
@@ -64,7 +65,7 @@ async def clean_up(
         notes.append(f"rows stay: {bounded(redact(' '.join(str(error).split())), 300)}")
         traces = Traces((), {})
     if settled.taken:
-        notes.append(f"a worker still has {settled.taken} tasks of the canaries")
+        notes.append(f"a worker still has {counted(settled.taken, 'task')} of the canaries")
     if notes:
         records.keep(with_words(record, traces.words))
         notes.append("`doctor undo` removes the rest later")
@@ -73,5 +74,5 @@ async def clean_up(
     if removed.left:
         notes.append(f"rows of {', '.join(removed.left)} stay: nothing tells new ones from old ones there")
     parts = [f"{count} {table}" for table, count in removed.rows.items() if count]
-    parts += [f"{settled.withdrawn} tasks that waited"] if settled.withdrawn else []
+    parts += [f"{counted(settled.withdrawn, 'task')} that waited"] if settled.withdrawn else []
     return "; ".join([f"removed {', '.join(parts) or 'nothing'}", *notes])

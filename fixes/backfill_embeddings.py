@@ -32,6 +32,7 @@ from doctor.api import (
     VectorColumn,
     Writers,
     column_types,
+    counted,
     embedding_text,
     readable,
     recent_rows,
@@ -90,11 +91,12 @@ async def plan(context: FixContext) -> Plan:
         )
     table, column, size = job.column.table_name, readable(job.column.column), context.limits.batch_size
     batches = math.ceil(job.rows / size)
+    rows = counted(job.rows, "row")
     return Plan(
-        summary=f"embed {job.rows} rows of {table} with `{job.model}`, {batches} batches of {size}",
-        preview=f"UPDATE {readable(table)} SET {column} = … WHERE {column} IS NULL;  -- {job.rows} rows\n"
+        summary=f"embed {rows} of {table} with `{job.model}`, {counted(batches, 'batch', 'batches')} of {size}",
+        preview=f"UPDATE {readable(table)} SET {column} = … WHERE {column} IS NULL;  -- {rows}\n"
         f"-- text: {', blank line, '.join(job.text.columns)}; model: {job.model} at {job.server.endpoint.address}",
-        touches=(f"{job.rows} rows of {job.column.table_name}",),
+        touches=(f"{rows} of {job.column.table_name}",),
         locks="the rows of one batch, for milliseconds",
         estimate="depends on the model; one real call was made to plan this",
         payload=job,

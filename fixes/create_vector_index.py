@@ -16,6 +16,7 @@ from doctor.api import (
     RefusedError,
     VectorColumn,
     Writers,
+    counted,
     sql,
     vector_columns,
 )
@@ -63,7 +64,7 @@ async def plan(context: FixContext) -> Plan:
     )
     text = statement.as_string(None)
     return Plan(
-        summary=f"build {name} over {rows:,} rows",
+        summary=f"build {name} over {counted(rows, 'row')}",
         preview=text + ";",
         touches=(f"index {column.schema}.{name}",),
         locks="none that reads or writes feel",

@@ -20,6 +20,7 @@ from doctor.api import (
     Stage,
     Writers,
     chain_progress,
+    counted,
     queue_is_idle,
     stalled_rows,
 )
@@ -39,9 +40,9 @@ async def plan(context: FixContext) -> Plan:
     if context.limits.limit is not None:
         rows = rows[: context.limits.limit]
     return Plan(
-        summary=f"enqueue `{source.task}` for {len(rows)} rows of {chain.message_table}",
+        summary=f"enqueue `{source.task}` for {counted(len(rows), 'row')} of {chain.message_table}",
         preview=f"publish {chain.queue_subject}: {source.task}({source.requeue_argument}=…) × {len(rows)}",
-        touches=(f"{len(rows)} tasks on {chain.queue_subject}",),
+        touches=(f"{counted(len(rows), 'task')} on {chain.queue_subject}",),
         estimate=f"up to {PATIENCE:g} s to follow them",
         payload=rows,
     )
@@ -73,7 +74,9 @@ async def apply(context: FixContext, plan: Plan, writers: Writers) -> str:
                 raise FixError(
                     f"the queue is idle and {waiting} rows still wait: run `doctor check` for what stops them"
                 )
-            return f"{len(plan.payload)} rows requeued: " + " → ".join(f"{s.passed} {s.stage.name}" for s in progress)
+            return f"{counted(len(plan.payload), 'row')} requeued: " + " → ".join(
+                f"{s.passed} {s.stage.name}" for s in progress
+            )
     raise FixError(f"{waiting} rows still wait after {PATIENCE:g} s; they are in the queue and may pass yet")
 
 

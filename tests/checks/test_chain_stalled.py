@@ -19,7 +19,7 @@ def test_one_unscored_message_is_stalled_when_nothing_is_under_way(execute, exam
     (finding,) = examine("CHN001").findings
     assert finding.role is Role.SYMPTOM
     assert finding.stage == "scored"
-    assert "1 rows reached `scored` in the last 24 h, 0 passed it, 1 are stuck" in finding.symptom
+    assert "1 row reached `scored` in the last 24 h, 0 passed it, 1 is stuck" in finding.symptom
     assert finding.fixes[0].arguments == {"stage": "scored", "source": "scored"}
 
 

@@ -18,7 +18,7 @@ def test_recent_dead_letters_of_a_task_are_one_finding_with_the_newest_error(exe
         LETTER.format(task="app.other:task", error="bang", apart="1 minute", count=1),
     )
     first, second = examine("CHN002").findings
-    assert "failed for good 1 times; newest: bang 1" in first.symptom
+    assert "failed for good 1 time; newest: bang 1" in first.symptom
     assert "failed for good 4 times; newest: boom 1" in second.symptom
     assert "the task fails again and again" in second.impacts
     assert {(finding.role, finding.severity) for finding in (first, second)} == {(Role.SYMPTOM, Severity.WARNING)}
