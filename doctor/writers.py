@@ -14,6 +14,7 @@ from doctor.journal import FileChange, Journal
 from doctor.late import sql
 from doctor.model import JSON
 from doctor.resources.catalog import identifier
+from doctor.wording import counted
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -121,7 +122,7 @@ class DatabaseWriter:
             self._journal.append(entry)
 
     async def insert_row(self, table: str, row: Mapping[str, Any], key: Sequence[str]) -> Mapping[str, Any]:
-        """Insert one row and return its key."""
+        """Insert one row and return its key. The whole row is journalled, with what the database put into it."""
         database = await self._database()
         async with database.connect_for_writing() as connection, connection.transaction():
             await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
@@ -136,7 +137,8 @@ class DatabaseWriter:
             values = await cursor.fetchone()
             assert values is not None  # RETURNING of one inserted row
             made = dict(zip(key, values, strict=True))
-            inserted = await _read_row(connection, table, made, columns)
+            whole = sorted(await _column_types(connection, table))
+            inserted = await _read_row(connection, table, made, whole)
             self._journal.append({"kind": "inserted", "table": table, "key": made, "after": inserted})
         return made
 
@@ -303,7 +305,10 @@ class Undo:
             "index": self._index,
             "vectors": self._vectors,
         }
-        done = await steps[entry["kind"]](entry) if entry["kind"] in steps else None
+        try:
+            done = await steps[entry["kind"]](entry) if entry["kind"] in steps else None
+        except KeyError as error:
+            raise RefusedError(f"{entry.get('table')} has no column {error} any more; undo leaves it alone") from error
         self._journal.append({"kind": "undone", "step": entry["step"]})
         return done
 
@@ -375,8 +380,10 @@ class Undo:
             cursor = await connection.execute(statement, [[row[0] for row in rows], [row[1] for row in rows]])
             changed = await (await connection.execute(still, [[row[0] for row in rows]])).fetchone()
         if changed and changed[0]:
-            raise RefusedError(f"{changed[0]} vectors of {entry['table']} were changed since; the others were emptied")
-        return f"{cursor.rowcount} vectors of {entry['table']} emptied" if cursor.rowcount else None
+            raise RefusedError(
+                f"{counted(changed[0], 'vector')} of {entry['table']} changed since; the others were emptied"
+            )
+        return f"{counted(cursor.rowcount, 'vector')} of {entry['table']} emptied" if cursor.rowcount else None
 
 
 async def _column_types(connection: AsyncConnection[Any], table: str) -> dict[str, str]:

@@ -66,6 +66,18 @@ def test_the_record_does_not_call_undone_what_was_left_alone(patient: Sandbox) -
     assert {repair.code: str(repair.status) for repair in run.repairs} == {"AGT001": "undone", "MOD001": "verified"}
 
 
+def test_an_inserted_row_that_somebody_went_on_with_stays(patient: Sandbox) -> None:
+    patient.break_("agent-config-missing")
+    assert doctor(patient, "fix", "--yes", "--unsafe-fixes").returncode == 0
+    # The doctor gave this column no value of its own.
+    write(patient, "UPDATE agent_configs SET temperature = 0.9")
+    undone = doctor(patient, "undo")
+    assert undone.returncode == 1
+    assert "left alone  the row inserted into public.agent_configs was changed since" in undone.stdout
+    assert ask(patient, "SELECT temperature FROM agent_configs") == [(0.9,)]
+    write(patient, "DELETE FROM agent_configs")
+
+
 def test_a_vector_that_was_changed_since_stays_and_is_named(patient: Sandbox) -> None:
     patient.add_history(20, 5)
     assert doctor(patient, "fix", "--yes").returncode == 0
@@ -76,7 +88,7 @@ def test_a_vector_that_was_changed_since_stays_and_is_named(patient: Sandbox) ->
     )
     undone = doctor(patient, "undo")
     assert ask(patient, HISTORY) == [(20, 1)]
-    assert "left alone  1 vectors of public.messages were changed since" in undone.stdout
+    assert "left alone  1 vector of public.messages changed since" in undone.stdout
     assert undone.returncode == 1
 
 
