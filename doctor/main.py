@@ -66,6 +66,9 @@ def _run(words: list[str]) -> int:
     try:
         result = doctor.main(args=words, prog_name="doctor", standalone_mode=False)
         sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as error:
+        sys.stderr.write(f"{error.format_message()}\n")
+        return int(ExitCode.USAGE)
     except click.ClickException as error:
         from doctor.redaction import bounded, printable, redact
 

@@ -187,6 +187,26 @@ def test_an_empty_folder_is_incomplete(capsys):
     assert "no DATABASE_URL in .env or the environment" in " ".join(out.split())
 
 
+def test_what_an_unreadable_env_file_would_say_is_not_called_absent(capsys, healthy: Path):
+    (healthy / ".env").write_bytes(b"#" * 1_000_001)
+    code, out, _ = call(capsys)
+    assert code == 3
+    assert "COULD NOT TELL  DOC002 environment-file-not-readable: .env: is larger than" in out
+    assert call(capsys, "--offline")[0] == 0
+
+
+def test_a_line_of_an_env_file_that_sets_nothing_is_named_where_its_variable_is_missed(capsys, healthy: Path):
+    (healthy / ".env").write_text("DATABASE_URL: postgresql://localhost/app\n")
+    code, out, _ = call(capsys)
+    assert code == 0
+    assert "no DATABASE_URL in .env or the environment; .env:1: is not NAME=value" in " ".join(out.split())
+
+
+def test_a_folder_of_that_name_is_no_env_file(capsys, healthy: Path):
+    (healthy / ".env").mkdir()
+    assert call(capsys)[0] == 0
+
+
 def test_a_clean_project_is_healthy(capsys, healthy: Path):
     assert call(capsys, "check")[0] == 0
 
@@ -222,6 +242,7 @@ def test_the_exit_code_is_the_same_in_every_format(capsys, sick: Path, form: str
         ("check", "--tag", "purple"),
         ("check", "--fail-on", "never-ever"),
         ("check", "--format", "xml"),
+        ("check", "--format", "json:"),
         ("check", "--timeout", "0"),
         ("check", "--timeout", "-1"),
         ("check", "--timeout", "soon"),
@@ -229,6 +250,7 @@ def test_the_exit_code_is_the_same_in_every_format(capsys, sick: Path, form: str
         ("check", "--config", "missing.toml"),
         ("check", "--config", "."),
         ("fix", "--batch-size", "0"),
+        ("fix", "--diff", "QQQ001"),
         ("verify", "--canaries", "0"),
         ("explain",),
         ("explain", "QQQ001"),
@@ -240,6 +262,9 @@ def test_the_exit_code_is_the_same_in_every_format(capsys, sick: Path, form: str
         ("sandbox",),
         ("sandbox", "nonsense"),
         ("sandbox", "status", "nowhere"),
+        ("sandbox", "status", "../elsewhere"),
+        ("sandbox", "up", "n" * 300),
+        ("sandbox", "up", ""),
     ],
     ids=" ".join,
 )
@@ -247,6 +272,7 @@ def test_wrong_usage_is_2_with_a_sentence(capsys, healthy: Path, arguments: tupl
     code, out, err = call(capsys, *arguments)
     assert (code, out) == (2, "")
     assert "Traceback" not in err
+    assert "Error: Usage" not in err
     assert err.strip()
 
 
@@ -325,7 +351,7 @@ def test_without_a_terminal_and_without_yes_nothing_is_asked_and_nothing_done(si
 def test_fix_and_undo_with_nothing_to_do_are_healthy(capsys, healthy: Path):
     assert call(capsys, "fix", "--yes")[0] == 0
     code, out, _ = call(capsys, "undo")
-    assert (code, out) == (0, "nothing to undo: no run here has written anything\n")
+    assert (code, out) == (0, "nothing to undo: nothing that a run here wrote still stands\n")
 
 
 def test_a_write_beyond_this_machine_needs_the_targets_name(capsys, healthy: Path):
@@ -432,6 +458,9 @@ def test_a_machine_format_has_stdout_for_itself(sick: Path):
     done = run("--format", "json", "-v", cwd=sick)
     assert (done.returncode, done.stderr) == (1, "")
     assert json.loads(done.stdout)["status"] == "unhealthy"
+    nothing = run("fix", "--yes", "LOG", "--format", "json", cwd=sick)
+    assert (nothing.returncode, nothing.stderr) == (1, "")
+    assert json.loads(nothing.stdout)["repairs"] == []
 
 
 def test_a_report_is_made_of_the_last_run(capsys, sick: Path):

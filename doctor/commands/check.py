@@ -64,6 +64,7 @@ def check_command(
     )
     asked = any(result.status is not Status.SKIP for result in run.current)
     if asked and RunStore(target.root).save_if_possible(run) is None:
-        output.tell(f"the run could not be recorded in {target.root / '.doctor'}; `doctor report` will not know it")
+        folder = target.root / ".doctor"
+        output.tell(f"the run could not be recorded in {folder}; `doctor report` will not know it", formats)
     output.emit(run, formats)
     return int(exit_code(run))

@@ -26,7 +26,7 @@ from doctor.fixing import Policy
 from doctor.model import Applicability, RepairStatus, Run
 from doctor.record import RunStore
 from doctor.target import Target
-from doctor.verdict import ExitCode, exit_code
+from doctor.verdict import ExitCode, exit_code, status_sentence
 
 if TYPE_CHECKING:
     from doctor.pipeline.sandbox.sandbox import Sandbox
@@ -109,8 +109,10 @@ class _Story:
         Raises:
             StepFailedError: when a step did not hold.
         """
+        from doctor.pipeline.sandbox.binaries import require_packages
         from doctor.pipeline.sandbox.sandbox import Sandbox
 
+        require_packages()
         self.step("A real pipeline on this machine: PostgreSQL, NATS, an API, a worker; the model server is a stand-in")
         folder = Path(".doctor/sandboxes") if self.keep else Path(tempfile.mkdtemp(prefix="doctor-demo-"))
         sandbox = Sandbox.create(folder / f"demo-{int(time.time())}", name="demo")
@@ -160,7 +162,7 @@ class _Story:
         self.step("doctor check, once more")
         again = examine(Target.at(sandbox.directory), Selection(), self.output)
         self.show(again)
-        self.expect(exit_code(again) is ExitCode.OK, "the last check is healthy")
+        self.expect(exit_code(again) is ExitCode.OK, f"the last check passes: {status_sentence(again)}")
         run = with_after(replace(run, verification=proof), again.before)
         RunStore(sandbox.directory).save(run)
         return run

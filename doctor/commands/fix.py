@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -84,7 +84,7 @@ def fix_command(
     limits = Limits(batch_size, limit, rate)
     consent = Consent(yes=yes, unsafe=unsafe_fixes)
     tell = output.teller(formats)
-    policy = Policy(consent, tuple(code.upper() for code in codes), preview, limits, tell)
+    policy = Policy(consent, known_codes(codes), preview, limits, tell)
     store = RunStore(target.root)
     try:
         with nullcontext() if preview else store.exclusive():
@@ -96,16 +96,30 @@ def fix_command(
             f"{error}; what was repaired before that stands: `doctor undo` takes it back"
         ) from error
     if run.repairs and not preview and store.save_if_possible(run) is None:
-        output.tell(f"the run could not be recorded in {target.root / '.doctor'}; `doctor undo` works all the same")
+        folder = target.root / ".doctor"
+        output.tell(f"the run could not be recorded in {folder}; `doctor undo` works all the same", formats)
     output.emit(run, formats)
     if not run.repairs:
         about = f" of {', '.join(policy.codes)}" if policy.codes else ""
-        output.tell(f"nothing to repair: no finding{about} has a repair that doctor can make")
+        output.tell(f"nothing to repair: no finding{about} has a repair that doctor can make", formats)
     if consent.withdrawn:
         return int(ExitCode.INTERRUPTED)
     if preview and any(repair.status is RepairStatus.PLANNED for repair in run.repairs):
         return int(ExitCode.FINDINGS)
     return int(exit_code(run))
+
+
+def known_codes(codes: Sequence[str]) -> tuple[str, ...]:
+    """Return codes or prefixes in capitals.
+
+    Raises:
+        click.UsageError: no check has such a code.
+    """
+    wanted = tuple(code.upper() for code in codes)
+    for code in wanted:
+        if not any(each.startswith(code) for each in registry().checks):
+            raise click.UsageError(f"no check has a code that starts with {code!r}; `doctor list` shows them all")
+    return wanted
 
 
 class Consent:

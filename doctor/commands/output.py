@@ -41,10 +41,12 @@ class _FormatType(click.ParamType[FormatChoice]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> FormatChoice:
         if isinstance(value, FormatChoice):
             return value
-        name, _, path = str(value).partition(":")
+        name, colon, path = str(value).partition(":")
         known = registry().reports
         if name not in known:
             self.fail(f"unknown format {name!r}; choose from {', '.join(sorted(known))}", param, ctx)
+        if colon and not path:
+            self.fail(f"{value} names no file; without the colon it goes to stdout", param, ctx)
         return FormatChoice(name, Path(path) if path else None)
 
 
@@ -133,9 +135,9 @@ class Output:
         """Write one line about the target to stdout, cleaned of secrets and of what a terminal would obey."""
         self.write(f"{printable(redact(text))}\n")
 
-    def tell(self, text: str) -> None:
-        """Write one line about the progress to stderr."""
-        if not self.quiet:
+    def tell(self, text: str, formats: tuple[FormatChoice, ...] = ()) -> None:
+        """Write one line about the progress to stderr, unless one of ``formats`` has stdout for a program."""
+        if not self.quiet and not self.silent(formats):
             click.echo(printable(redact(text)), err=True)
 
     def teller(self, formats: tuple[FormatChoice, ...] = ()) -> Callable[[str], None]:

@@ -14,6 +14,7 @@ import click
 from doctor.commands.list import table
 from doctor.commands.output import Output
 from doctor.verdict import ExitCode
+from doctor.wording import counted
 
 if TYPE_CHECKING:
     from doctor.pipeline.sandbox.sandbox import Sandbox
@@ -24,7 +25,19 @@ UP_DEADLINE = 90.0
 
 MISSING_EXTRA = "install the extra, `pip install '.[sandbox]'` in the project's clone"
 
-name_argument = click.argument("name", default=DEFAULT_NAME, required=False)
+LONGEST_NAME = 64
+
+
+def _one_folder(_context: click.Context, _argument: click.Parameter, name: str) -> str:
+    """Accept what names one folder in the root, where `list` finds it and `down` may remove it."""
+    if not name.isprintable() or "/" in name or name.startswith((".", "-")) or not 0 < len(name) <= LONGEST_NAME:
+        raise click.BadParameter(
+            f"a sandbox is one folder: up to {LONGEST_NAME} characters, no slash, no dot or dash in front"
+        )
+    return name
+
+
+name_argument = click.argument("name", default=DEFAULT_NAME, required=False, callback=_one_folder)
 root_option = click.option(
     "--root",
     type=click.Path(file_okay=False, path_type=Path),
@@ -68,7 +81,7 @@ def _clear(sandbox: Sandbox) -> None:
     """End what a sandbox that was killed has left running, whichever command comes next."""
     ended = sandbox.clear_remains()
     if ended:
-        Output().tell(f"sandbox {sandbox.name} was killed: ended {ended} processes that it left")
+        Output().tell(f"sandbox {sandbox.name} was killed: ended {counted(ended, 'process', 'processes')} that it left")
 
 
 @click.group("sandbox")
@@ -104,7 +117,10 @@ def up(name: str, root: Path) -> int:
 @root_option
 @click.option("--keep-data", is_flag=True, help="Keep the folder, so that `up` goes on where it was.")
 def down(name: str, root: Path, keep_data: bool) -> int:
-    """Stop everything; the folder goes with it, run records too, unless --keep-data is given."""
+    """Stop everything and remove the folder.
+
+    Its run records go too, unless --keep-data is given.
+    """
     with sandbox_errors():
         _at(root, name).down(keep_data=keep_data)
     Output().write(f"sandbox {name} is down\n")
@@ -153,7 +169,10 @@ def list_command(root: Path) -> int:
 @name_argument
 @root_option
 def break_command(fault: str, name: str, root: Path) -> int:
-    """Inject FAULT into the sandbox; twice is once."""
+    """Inject FAULT into the sandbox.
+
+    Injected twice it is there once.
+    """
     with sandbox_errors():
         _at(root, name).break_(fault)
     Output().write(f"{fault} is broken in {name}\n")
@@ -165,7 +184,10 @@ def break_command(fault: str, name: str, root: Path) -> int:
 @name_argument
 @root_option
 def heal_command(fault: str, name: str, root: Path) -> int:
-    """Take FAULT out of the sandbox again; what is not broken stays as it is."""
+    """Take FAULT out of the sandbox again.
+
+    What is not broken stays as it is.
+    """
     with sandbox_errors():
         _at(root, name).heal(fault)
     Output().write(f"{fault} is healed in {name}\n")

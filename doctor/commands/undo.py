@@ -65,7 +65,7 @@ def undo_command(
     run_id = run_id or last_with_journal(store)
     if run_id is None:
         if not swept:
-            output.write("nothing to undo: no run here has written anything\n")
+            output.write("nothing to undo: nothing that a run here wrote still stands\n")
         return int(ExitCode.OK)
     journal = Journal(store.folder / run_id / "journal.jsonl")
     if not journal.path.exists():
