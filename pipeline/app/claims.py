@@ -49,6 +49,9 @@ TAKE_MESSAGES = """
 """
 NARROW_EXTRACTION = "UPDATE extractions SET message_ids = %(message_ids)s WHERE id = %(extraction_id)s"
 SELECT_EXTRACTION = "SELECT chat_id, status, message_ids FROM extractions WHERE id = %(extraction_id)s"
+SELECT_UNSTARTED = """
+    SELECT id FROM extractions WHERE chat_id = %(chat_id)s AND status = 'claimed' AND claimed_by = %(claimed_by)s
+"""
 FAIL_EXTRACTION = """
     UPDATE extractions SET status = 'failed', finished_at = now(), error = %(error)s
     WHERE id = %(extraction_id)s
@@ -130,6 +133,14 @@ async def claim_messages(
         if len(taken) < len(message_ids):
             await database.execute(NARROW_EXTRACTION, {"extraction_id": extraction_id, "message_ids": list(taken)})
     return Claim(extraction_id, taken)
+
+
+async def find_unstarted(chat_id: int, claimed_by: str) -> UUID | None:
+    """Return the extraction that was claimed under this name and has not begun; None when there is none."""
+    async with connection() as database:
+        values = {"chat_id": chat_id, "claimed_by": claimed_by}
+        row = await (await database.execute(SELECT_UNSTARTED, values)).fetchone()
+    return None if row is None else row["id"]
 
 
 async def _take(database: Connection, extraction_id: UUID, chat_id: int, message_ids: Sequence[int]) -> tuple[int, ...]:

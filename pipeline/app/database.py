@@ -14,9 +14,10 @@ from .settings import get_settings
 
 Connection = AsyncConnection[DictRow]
 
-# Set by a statement and not as start-up options, which connection poolers may refuse.
+# Set by a statement and not as start-up options, which connection poolers may refuse. A process that is frozen within a
+# transaction loses its locks before those who wait for them give up.
 SET_DEADLINES = (
-    "SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '60s'"
+    "SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '5s'"
 )
 
 _pool: AsyncConnectionPool[Connection] | None = None

@@ -36,6 +36,14 @@ class SavedMessage:
     unscored: bool
 
 
+@dataclass(frozen=True, slots=True)
+class ScoredMessage:
+    """The chat of a message that has a score, and whether it had one before."""
+
+    chat_id: int
+    again: bool
+
+
 async def save_message(message: IncomingMessage) -> SavedMessage:
     """Insert the message, or bring its row to a newer revision; the same message twice changes nothing.
 
@@ -51,8 +59,8 @@ async def save_message(message: IncomingMessage) -> SavedMessage:
     return SavedMessage(row["id"], row["unscored"])
 
 
-async def score_message(message_id: int) -> int:
-    """Score the message unless it has a score, and return its chat.
+async def score_message(message_id: int) -> ScoredMessage:
+    """Score the message unless it has a score.
 
     Raises:
         PermanentError: there is no such message.
@@ -62,7 +70,8 @@ async def score_message(message_id: int) -> int:
         row = await (await database.execute(SELECT_FOR_SCORING, {"id": message_id})).fetchone()
         if row is None:
             raise PermanentError(f"there is no message {message_id}")
-        if row["importance_score"] is None:
+        again = row["importance_score"] is not None
+        if not again:
             verdict = rate(row["content"])
             values = {
                 "id": message_id,
@@ -71,4 +80,4 @@ async def score_message(message_id: int) -> int:
                 "noise_class": verdict.noise_class,
             }
             await database.execute(WRITE_SCORE, values)
-    return int(row["chat_id"])
+    return ScoredMessage(row["chat_id"], again)

@@ -41,13 +41,14 @@ def slow_model(sandbox: Sandbox, seconds: float) -> Iterator[None]:
 @contextmanager
 def process(sandbox: Sandbox, *command: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run another process of the application beside those of the sandbox; it must end when it is told to."""
-    started = subprocess.Popen(
-        [sys.executable, "-m", *command],
-        cwd=sandbox.directory,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    with sandbox.layout.log(f"second-{command[0]}").open("ab") as log:
+        started = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            cwd=sandbox.directory,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
     try:
         yield started
         started.terminate()

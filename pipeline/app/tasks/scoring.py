@@ -8,7 +8,15 @@ from loguru import logger
 
 from ..agents import Agent, find_active_agent
 from ..broker import broker
-from ..claims import Claim, claim_messages, count_waiting, lock_chat, release_claim, select_waiting
+from ..claims import (
+    Claim,
+    claim_messages,
+    count_waiting,
+    find_unstarted,
+    lock_chat,
+    release_claim,
+    select_waiting,
+)
 from ..database import connection
 from ..dead_letters import record_failed_enqueue
 from ..errors import describe
@@ -25,13 +33,19 @@ async def score_message_task(message_id: int) -> None:
 
     Running it again for a scored message only repeats the second half: that is how a stuck chat is set going.
     """
-    chat_id = await score_message(message_id)
-    await queue_knowledge_extraction_if_needed(chat_id)
+    message = await score_message(message_id)
+    claimed_by = f"message {message_id}"
+    # A worker that died between claim and enqueue leaves a claim that nobody else would work on.
+    unstarted = await find_unstarted(message.chat_id, claimed_by) if message.again else None
+    if unstarted is not None:
+        await queue_extraction(unstarted)
+    else:
+        await queue_knowledge_extraction_if_needed(message.chat_id, claimed_by)
 
 
-async def queue_knowledge_extraction_if_needed(chat_id: int) -> None:
+async def queue_knowledge_extraction_if_needed(chat_id: int, claimed_by: str) -> None:
     """Claim a batch and enqueue its extraction when the chat's waiting messages reach the threshold."""
-    claim = await claim_batch(chat_id)
+    claim = await claim_batch(chat_id, claimed_by)
     if claim is not None:
         await queue_extraction(claim.extraction_id)
 
@@ -49,7 +63,7 @@ async def queue_extraction(extraction_id: UUID) -> None:
         raise
 
 
-async def claim_batch(chat_id: int) -> Claim | None:
+async def claim_batch(chat_id: int, claimed_by: str) -> Claim | None:
     """Claim the chat's waiting messages if they reach the threshold and an agent is there to work on them.
 
     The first count is without the lock, so that most messages pass without waiting for one another. Every task
@@ -69,7 +83,7 @@ async def claim_batch(chat_id: int) -> Claim | None:
                 logger.warning("No active agent config '{}' found for knowledge extraction, skipping", EXTRACTION_AGENT)
                 return None
             message_ids = await select_waiting(database, chat_id)
-            claim = await claim_messages(database, chat_id, agent.id, message_ids, claimed_by="threshold")
+            claim = await claim_messages(database, chat_id, agent.id, message_ids, claimed_by)
     if claim is not None:
         _announce(waiting, threshold, claim, agent)
     return claim

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 
+from doctor.pipeline.app.claims import lock_chat
+from doctor.pipeline.app.database import connection
 from doctor.pipeline.app.tasks import scoring
-from doctor.pipeline.app.tasks.scoring import queue_knowledge_extraction_if_needed, score_message_task
+from doctor.pipeline.app.tasks.scoring import claim_batch, queue_knowledge_extraction_if_needed, score_message_task
 
 CLAIMED = "SELECT count(*) FROM messages WHERE extraction_id IS NOT NULL"
 
@@ -45,7 +48,7 @@ async def test_below_the_threshold_nothing_is_claimed(pipeline: Any) -> None:
     await pipeline.add_messages(5, scored=False)
     await pipeline.add_messages(5, age_hours=25)
     await pipeline.add_messages(9, chat_id=8)
-    await queue_knowledge_extraction_if_needed(7)
+    await queue_knowledge_extraction_if_needed(7, "a test")
     assert await pipeline.value(CLAIMED) == 0
     assert await pipeline.queued() == 0
 
@@ -57,7 +60,7 @@ async def test_a_batch_is_one_chats_and_not_larger_than_the_batch_size(
     await pipeline.agent()
     await pipeline.add_messages(30, chat_id=7)
     await pipeline.add_messages(30, chat_id=8)
-    await queue_knowledge_extraction_if_needed(8)
+    await queue_knowledge_extraction_if_needed(8, "a test")
     assert await pipeline.rows("SELECT chat_id, cardinality(message_ids) AS size FROM extractions") == [
         {"chat_id": 8, "size": 12}
     ]
@@ -77,7 +80,7 @@ async def test_without_an_active_agent_nothing_is_claimed(pipeline: Any, stateme
     await pipeline.agent()
     await pipeline.database.execute(statement)
     await pipeline.add_messages(10)
-    await queue_knowledge_extraction_if_needed(7)
+    await queue_knowledge_extraction_if_needed(7, "a test")
     assert "No active agent config 'knowledge_extractor' found for knowledge extraction, skipping" in log_lines
     assert await pipeline.value(CLAIMED) == await pipeline.queued() == 0
     assert await pipeline.value("SELECT count(*) FROM extractions") == 0
@@ -96,14 +99,43 @@ async def test_scoring_again_sets_a_stuck_chat_going(pipeline: Any) -> None:
     assert await pipeline.rows("SELECT importance_score, noise_class FROM messages ORDER BY id") == before
 
 
+async def test_a_claim_whose_maker_died_before_it_enqueued_is_enqueued_by_the_redelivery(pipeline: Any) -> None:
+    await pipeline.agent()
+    ids = await pipeline.add_messages(12)
+    claim = await claim_batch(7, f"message {ids[9]}")  # and then the worker dies
+    assert claim is not None
+    await score_message_task(ids[0])
+    assert await pipeline.queued() == 0  # it is not for the others
+    await score_message_task(ids[9])
+    assert await pipeline.queued() == 1
+    assert "extract_knowledge_from_messages_task" in await pipeline.work()
+    assert await pipeline.rows("SELECT id, status FROM extractions") == [
+        {"id": claim.extraction_id, "status": "completed"}
+    ]
+    await score_message_task(ids[9])
+    assert await pipeline.queued() == 0
+
+
+async def test_a_process_that_is_frozen_within_a_transaction_soon_holds_nobody_up(pipeline: Any) -> None:
+    await pipeline.agent()
+    await pipeline.add_messages(10)
+    async with connection() as frozen:
+        await frozen.execute("BEGIN")
+        await lock_chat(frozen, 7)
+        claim = await claim_batch(7, "a test")  # waits for the lock, and has it before it would give up
+        assert claim is not None
+        with pytest.raises(psycopg.Error):
+            await frozen.execute("SELECT 1")
+
+
 async def test_a_claim_that_nobody_works_on_ends_with_its_lease(pipeline: Any) -> None:
     await pipeline.agent()
     await pipeline.add_messages(10)
-    await queue_knowledge_extraction_if_needed(7)
-    await queue_knowledge_extraction_if_needed(7)
+    await queue_knowledge_extraction_if_needed(7, "a test")
+    await queue_knowledge_extraction_if_needed(7, "a test")
     assert await pipeline.queued() == 1
     await pipeline.database.execute("UPDATE extractions SET lease_expires_at = now() - interval '1 second'")
-    await queue_knowledge_extraction_if_needed(7)
+    await queue_knowledge_extraction_if_needed(7, "a test")
     assert await pipeline.queued() == 2
     states = await pipeline.rows("SELECT status, error FROM extractions ORDER BY claimed_at")
     assert states == [

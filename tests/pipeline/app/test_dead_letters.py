@@ -44,7 +44,7 @@ async def failed_embedding(pipeline: Any, settings: Any) -> list[int]:
 async def test_the_log_shows_the_model_that_did_the_work_and_whether_it_was_the_fallback(pipeline: Any) -> None:
     await pipeline.agent(model="absent", fallback="spare")
     await pipeline.add_messages(10)
-    claim = await claim_batch(7)
+    claim = await claim_batch(7, "a test")
     assert claim is not None
     await extract_knowledge_from_messages_task(str(claim.extraction_id))
     (row,) = (await pipeline.http.get(EXECUTIONS)).json()["items"]

@@ -25,7 +25,7 @@ NOTHING = {"topics": 0, "atoms": 0, "links": 0, "assigned": 0}
 async def claimed(pipeline: Any, count: int = 12) -> str:
     """Claim a batch and return its extraction."""
     await pipeline.add_messages(count)
-    claim = await claim_batch(7)
+    claim = await claim_batch(7, "a test")
     assert claim is not None
     return str(claim.extraction_id)
 
@@ -85,7 +85,7 @@ async def test_messages_that_the_model_leaves_out_are_not_extracted_again(pipeli
     await extract_knowledge_from_messages_task(await claimed(pipeline))
     assert await pipeline.value("SELECT count(*) FROM messages WHERE topic_id IS NULL") == 1
     await pipeline.add_messages(9)
-    assert await claim_batch(7) is None
+    assert await claim_batch(7, "a test") is None
 
 
 async def test_ids_outside_the_batch_change_nothing(pipeline: Any) -> None:
@@ -163,7 +163,7 @@ async def test_a_missing_model_is_a_dead_letter_until_the_messages_are_extracted
         await extract_knowledge_from_messages_task(await claimed(pipeline))
     assert await pipeline.value("SELECT attempts FROM failed_tasks") == 1
     await pipeline.database.execute("UPDATE agent_configs SET model_name = 'chat'")
-    claim = await claim_batch(7)
+    claim = await claim_batch(7, "a test")
     assert claim is not None
     await extract_knowledge_from_messages_task(str(claim.extraction_id))
     assert await pipeline.rows(EFFECTS) == [GOOD]
@@ -186,7 +186,7 @@ async def test_an_extraction_whose_messages_were_taken_meanwhile_does_nothing(pi
     await pipeline.agent()
     old = await claimed(pipeline)
     await pipeline.database.execute("UPDATE extractions SET lease_expires_at = now() - interval '1 second'")
-    new = await claim_batch(7)
+    new = await claim_batch(7, "a test")
     assert new is not None
     await extract_knowledge_from_messages_task(old)
     assert pipeline.models.asked("/api/chat") == []

@@ -169,7 +169,7 @@ async def test_what_is_stored_is_listed_newest_first(pipeline: Any) -> None:
     await pipeline.agent()
     await pipeline.add_messages(12)
     await pipeline.add_messages(1, chat_id=8)
-    claim = await claim_batch(7)
+    claim = await claim_batch(7, "a test")
     assert claim is not None
     await extract_knowledge_from_messages_task(str(claim.extraction_id))
     await pipeline.work()

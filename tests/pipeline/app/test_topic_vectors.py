@@ -38,7 +38,7 @@ async def with_topics(pipeline: Any, settings: Callable[..., None]) -> AsyncIter
 async def extract(pipeline: Any) -> list[str]:
     """Extract a batch and run what it queues; return the names of those tasks."""
     await pipeline.add_messages(12)
-    claim = await claim_batch(7)
+    claim = await claim_batch(7, "a test")
     assert claim is not None
     await extract_knowledge_from_messages_task(str(claim.extraction_id))
     done: list[str] = await pipeline.work()
