@@ -61,7 +61,6 @@ class IndexService:
 
     def _load(self):
 {load}
-
     async def index_content(self, text: str) -> None:
         self._ensure_initialized()
         await self._ensure_initialized_async()
