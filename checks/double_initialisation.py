@@ -166,10 +166,10 @@ def _option(fact: SecondRun) -> FixOption:
             f"leave out the start of `{fact.target}` in `{fact.function}`", "others may count on the start"
         )
     return FixOption(
-        "await-initialiser",
-        f"await `{fact.waiter}` in place of `{fact.starter}` in `{fact.function}`",
-        Applicability.UNSAFE,
-        "the initialiser no longer runs beside its caller",
-        {"path": fact.path, "function": fact.function, "starter": fact.starter, "waiter": fact.waiter},
+        fix="await-initialiser",
+        title=f"await `{fact.waiter}` in place of `{fact.starter}` in `{fact.function}`",
+        applicability=Applicability.UNSAFE,
+        reason="the initialiser no longer runs beside its caller",
+        arguments={"path": fact.path, "function": fact.function, "starter": fact.starter, "waiter": fact.waiter},
         recommended=True,
     )

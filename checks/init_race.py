@@ -240,18 +240,18 @@ def _finding(fact: EarlyTest) -> Finding:
 def _options(fact: EarlyTest) -> tuple[FixOption, ...]:
     return (
         FixOption(
-            "manual",
-            f"A: let `{fact.function}` not fail fast in background work",
-            Applicability.MANUAL,
-            "which work may go on without the result is known to you alone",
+            fix="manual",
+            title=f"A: let `{fact.function}` not fail fast in background work",
+            applicability=Applicability.MANUAL,
+            reason="which work may go on without the result is known to you alone",
             tradeoff="no error any more, and what came too early is still not done unless somebody tries again",
         ),
         _await_option(fact),
         FixOption(
-            "manual",
-            f"C: let `{fact.function}` fail fast only for operations that are marked critical",
-            Applicability.MANUAL,
-            "which operations are critical is known to you alone",
+            fix="manual",
+            title=f"C: let `{fact.function}` fail fast only for operations that are marked critical",
+            applicability=Applicability.MANUAL,
+            reason="which operations are critical is known to you alone",
             recommended=True,
             tradeoff="every caller says what it needs: background work is put off, and what must fail still does",
         ),
@@ -263,12 +263,14 @@ def _await_option(fact: EarlyTest) -> FixOption:
     tradeoff = "the first call waits as long as the initialisation takes"
     if not fact.swappable:
         reason = "no coroutine method of its class initialises, or the caller is no coroutine"
-        return FixOption("manual", title, Applicability.MANUAL, reason, tradeoff=tradeoff)
+        return FixOption(
+            fix="manual", title=title, applicability=Applicability.MANUAL, reason=reason, tradeoff=tradeoff
+        )
     return FixOption(
-        "await-initialiser",
-        f"B: await `{fact.waiter}` in place of `{fact.starter}` in `{fact.function}`",
-        Applicability.UNSAFE,
-        "the caller waits where it did not",
-        {"path": fact.path, "function": fact.function, "starter": fact.starter, "waiter": fact.waiter},
+        fix="await-initialiser",
+        title=f"B: await `{fact.waiter}` in place of `{fact.starter}` in `{fact.function}`",
+        applicability=Applicability.UNSAFE,
+        reason="the caller waits where it did not",
+        arguments={"path": fact.path, "function": fact.function, "starter": fact.starter, "waiter": fact.waiter},
         tradeoff=tradeoff,
     )
