@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from doctor.model import Applicability, Run
@@ -15,8 +16,10 @@ BY_HAND = (
     "agent-config-missing",
     "embedding-not-queued",
     "enqueue-error-swallowed",
+    "initialisation-race",
     "model-default-drift",
     "conflict-markers",
+    "double-initialisation",
 )
 ALSO_SEEN = {"decorator-order": {"CHN002"}, "model-not-available": {"CHN002"}}
 """What fails loudly leaves dead letters beside the waiting messages."""
@@ -87,3 +90,26 @@ def test_messages_that_waited_for_a_missing_agent_are_followed_to_their_topics(p
     assert undone.returncode == 0, undone.stdout + undone.stderr
     assert ask(patient, "SELECT count(*) FROM agent_configs") == [(0,)]
     assert ask(patient, ASSIGNED)[0][2] >= 10
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "left"), [("initialisation-race", "INI001", ()), ("double-initialisation", "INI002", ("INI003",))]
+)
+def test_what_a_person_asks_for_by_its_code_awaits_the_initialiser(
+    patient: Sandbox, name: str, code: str, left: tuple[str, ...]
+) -> None:
+    file = patient.layout.app / "semantic_index.py"
+    broken(patient, name)
+    before = file.read_bytes()
+    repaired = doctor(patient, "fix", code, "--yes", "--unsafe-fixes")
+    assert repaired.returncode == 0, repaired.stdout + repaired.stderr
+    assert roots(check(patient)) == left
+    changed = [
+        (old, new) for old, new in zip(before.splitlines(), file.read_bytes().splitlines(), strict=True) if old != new
+    ]
+    assert {new.strip() for _, new in changed} == {b"await self.ensure_initialized()"}
+    url = f"{patient.environment()['API_URL']}/api/v1/users/-4300/index/content"
+    assert httpx.post(url, json={"content": "the index"}, trust_env=False).status_code == 201
+    undone = doctor(patient, "undo")
+    assert undone.returncode == 0, undone.stdout + undone.stderr
+    assert file.read_bytes() == before

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from doctor.pipeline.sandbox.fault import all_faults
@@ -19,9 +20,11 @@ NAMES = (
     "enqueue-error-swallowed",
     "embedding-not-queued",
     "null-embeddings",
+    "initialisation-race",
     "model-default-drift",
     "conflict-markers",
     "printf-log-arguments",
+    "double-initialisation",
 )
 # Everything that a fault may touch. The history's numbers and times are new each time, its texts are not.
 EXTRACTIONS = "SELECT id::text, agent_config_id::text FROM extractions ORDER BY id"
@@ -160,6 +163,49 @@ def test_a_model_that_was_never_pulled_fails_the_extraction(healthy: Sandbox, ev
         assert row is not None
         assert "model 'llama3.2:3b' not found" in str(row[0])
         connection.execute("DELETE FROM failed_tasks")
+
+
+def ask_index(sandbox: Sandbox, question: str, **body: object) -> httpx.Response:
+    """Ask the semantic index of a user who has written nothing."""
+    url = f"{sandbox.environment()['API_URL']}/api/v1/users/-2005/index/{question}"
+    return httpx.post(url, json=body, timeout=20, trust_env=False)
+
+
+def test_the_first_call_after_a_start_fails_and_a_later_one_works(
+    healthy: Sandbox, eventually: Callable[..., None]
+) -> None:
+    healthy.break_("initialisation-race")
+    assert ask_index(healthy, "content", content="the vector index").status_code == 500
+    line = "Cannot index content - service not initialized for user -2005"
+    assert line in healthy.layout.log("api").read_text(errors="replace")
+    eventually(lambda: ask_index(healthy, "content", content="the vector index").status_code == 201, "a later call")
+    healthy.heal("initialisation-race")
+    assert ask_index(healthy, "content", content="the vector index").json() == {"size": 1}
+
+
+def test_one_outage_of_the_database_and_nothing_is_ever_loaded_again(
+    healthy: Sandbox, eventually: Callable[..., None]
+) -> None:
+    def found() -> int:
+        answer = ask_index(healthy, "search", query="the vector index", threshold=0)
+        return int(answer.json()["total"]) if answer.status_code == 200 else -1
+
+    def outage() -> None:
+        healthy.stop("postgres")
+        eventually(lambda: found() == -1, "a search fails")
+        healthy.start("postgres")
+        eventually(lambda: found() != -1, "a search is answered")
+
+    healthy.send_messages(1, -2_005)
+    with healthy.connect() as connection:
+        vector = "UPDATE messages SET embedding = array_fill(0.1, ARRAY[768])::vector WHERE chat_id = -2005"
+        eventually(lambda: connection.execute(vector).rowcount == 1, "the message is saved")
+    healthy.break_("double-initialisation")
+    outage()
+    assert found() == 0
+    healthy.heal("double-initialisation")
+    outage()
+    assert found() == 1
 
 
 def test_a_repair_by_somebody_else_is_not_undone_by_healing(healthy: Sandbox) -> None:
