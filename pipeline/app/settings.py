@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SettingsError(SystemExit):
+    """The settings cannot be used; ends the process that starts with them, with one sentence for each mistake."""
 
 
 class Settings(BaseSettings):
@@ -56,6 +62,25 @@ class Settings(BaseSettings):
         scheme, separator, rest = url.get_secret_value().partition("://")
         return SecretStr(scheme.partition("+")[0] + separator + rest)
 
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        """Refuse what could never work.
+
+        A task that is slower than ``TASK_ACK_WAIT_SECONDS`` needs no refusal: see ``delivery.py``.
+        """
+        if self.model_timeout_seconds >= self.task_timeout_seconds:
+            raise ValueError(
+                f"MODEL_TIMEOUT_SECONDS ({self.model_timeout_seconds:g}) must be less than TASK_TIMEOUT_SECONDS "
+                f"({self.task_timeout_seconds:g}): a task would end before the model it waits for"
+            )
+        batch, threshold = self.ai_knowledge_extraction_batch_size, self.ai_knowledge_extraction_message_threshold
+        if batch < threshold:
+            raise ValueError(
+                f"AI_KNOWLEDGE_EXTRACTION_BATCH_SIZE ({batch}) must not be less than "
+                f"AI_KNOWLEDGE_EXTRACTION_MESSAGE_THRESHOLD ({threshold}): no extraction could hold what starts it"
+            )
+        return self
+
     @property
     def claim_lease_seconds(self) -> float:
         """How long a claim on messages holds without progress: longer than one redelivery and one run."""
@@ -67,6 +92,16 @@ def get_settings() -> Settings:
     """Return the settings; they are read once per process.
 
     Raises:
-        pydantic.ValidationError: a variable has a value that does not fit; the message names it.
+        SettingsError: a variable has a value that does not fit, by itself or beside others; the message names it.
     """
-    return Settings()
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError("\n".join(map(_spoken, error.errors(include_url=False, include_input=False)))) from None
+
+
+def _spoken(mistake: ErrorDetails) -> str:
+    """Say what is wrong with which variable; the value stays out of it, for it may be a secret."""
+    names = " ".join(str(part).upper() for part in mistake["loc"])
+    reason = mistake["msg"].removeprefix("Value error, ")
+    return f"settings: {names}: {reason}" if names else f"settings: {reason}"
