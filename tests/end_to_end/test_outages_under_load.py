@@ -1,4 +1,4 @@
-"""Servers die while messages come in: what was accepted ends in its final state, once."""
+"""Servers and our own processes die while messages come in: what was accepted ends in its final state, once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RATE = 20.0
 """Messages per second."""
 
 OUTAGE = 2.0
-"""Seconds for which a server is away."""
+"""Seconds for which a server is away; a process of ours that is killed is started again at once."""
 
 PATIENCE = 60.0
 
@@ -31,8 +31,14 @@ def kill(sandbox: Sandbox, service: str) -> None:
     sandbox.kill(service)
 
 
-@pytest.mark.parametrize("service", ["postgres", "nats", "models"])
-@pytest.mark.parametrize("way", [stop, kill, freeze])
+SERVERS = ("postgres", "nats", "models")
+CASES = [
+    *((server, way) for server in SERVERS for way in (stop, kill, freeze)),
+    *((process, kill) for process in ("api", "worker")),
+]
+
+
+@pytest.mark.parametrize(("service", "way"), CASES)
 async def test_what_was_accepted_is_final_and_once(
     patient: Sandbox, service: str, way: Callable[[Sandbox, str], None]
 ) -> None:
