@@ -19,7 +19,7 @@ from doctor.target import Target
 from tests.command_line import run
 
 CHAT = -4_300
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds after which something that must happen counts as never happening."""
 
 HEALTHY_MODEL = "qwen2:7b-instruct-q4_K_M"

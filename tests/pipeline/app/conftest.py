@@ -86,7 +86,7 @@ def environment(postgres: Server, nats: Server, model_server: Models) -> dict[st
     }
 
 
-async def eventually(fact: Callable[[], bool], what: str, seconds: float = 20) -> None:
+async def eventually(fact: Callable[[], bool], what: str, seconds: float = 60) -> None:
     """Poll for a fact without blocking the application, which runs on the same loop."""
     async with asyncio.timeout(seconds):
         while not fact():

@@ -24,7 +24,7 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def wait_until(fact: Callable[[], bool], what: str, seconds: float = 30) -> None:
+def wait_until(fact: Callable[[], bool], what: str, seconds: float = 60) -> None:
     """Poll for a fact."""
     end = time.monotonic() + seconds
     while not fact():
@@ -57,7 +57,7 @@ class Server:
     def stop(self) -> None:
         if self.process is not None:
             self.process.send_signal(self.stop_signal)
-            self.process.wait(20)
+            self.process.wait(60)
             self.process = None
 
 

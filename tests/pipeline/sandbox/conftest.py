@@ -26,7 +26,7 @@ NO_SERVERS_GIVEN: dict[str, str] = {}
 def eventually() -> Callable[..., None]:
     """Wait until something holds; fails with a sentence when it does not in time."""
 
-    def wait(holds: Callable[[], object], what: str, seconds: float = 20.0) -> None:
+    def wait(holds: Callable[[], object], what: str, seconds: float = 60.0) -> None:
         until = time.monotonic() + seconds
         while not holds():
             assert time.monotonic() < until, f"not within {seconds:.0f} s: {what}"

@@ -107,7 +107,7 @@ def test_a_folder_that_was_only_begun_is_completed(root: Path) -> None:
     assert "is being started by another command" in errors
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_start_that_is_ended_leaves_no_process(
     root: Path, eventually: Callable[..., None], remains: Callable[[SandboxState], list[int]], number: signal.Signals
 ) -> None:

@@ -97,14 +97,18 @@ def test_what_a_killed_supervisor_and_guardian_leave_the_next_command_clears(
     assert remains(state) == []
 
 
-def test_an_interrupt_stops_everything_in_order(
-    make_sandbox: Callable[..., Sandbox], eventually: Callable[..., None], remains: Callable[[SandboxState], list[int]]
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_stops_everything_in_order(
+    make_sandbox: Callable[..., Sandbox],
+    eventually: Callable[..., None],
+    remains: Callable[[SandboxState], list[int]],
+    number: signal.Signals,
 ) -> None:
-    sandbox = make_sandbox("interrupt")
+    sandbox = make_sandbox(number.name)
     close(start_elsewhere(sandbox, "without"))
     state = sandbox.state()
     assert state.supervisor is not None
-    os.kill(state.supervisor.pid, signal.SIGINT)
+    os.kill(state.supervisor.pid, number)
     eventually(lambda: not remains(state), "all processes are gone")
     assert sandbox.state().status is Status.DOWN
     assert "shutting down" in sandbox.layout.log("postgres").read_text()
