@@ -162,6 +162,11 @@ class RunStore:
         return newest
 
 
+def tells_of_trouble(run: Run) -> bool:
+    """Whether a run found a cause or repaired something: it is what a report and a proof are about."""
+    return bool(run.diagnosis.roots or run.repairs)
+
+
 def redacted_json(run: Run) -> str:
     """Return the record as it is stored: JSON, every text redacted once more."""
 

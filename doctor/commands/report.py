@@ -9,7 +9,7 @@ import click
 from doctor.commands.options import configuration_option, open_target, path_option, presentation_options
 from doctor.commands.output import FormatChoice, Output, format_option, registry, write_file
 from doctor.model import Run
-from doctor.record import RecordError, RunStore, loads
+from doctor.record import RecordError, RunStore, loads, tells_of_trouble
 from doctor.verdict import ExitCode
 
 
@@ -57,7 +57,7 @@ def report_command(
 
 
 def _recorded(store: RunStore, run_id: str | None) -> Run:
-    found = store.load(run_id) if run_id else store.latest(lambda run: bool(run.diagnosis.roots or run.repairs))
+    found = store.load(run_id) if run_id else store.latest(tells_of_trouble)
     if found is None:
         raise RecordError("no run is recorded here yet; `doctor check` makes one")
     return found

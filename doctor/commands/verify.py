@@ -24,11 +24,11 @@ from doctor.commands.output import Output
 from doctor.late import psycopg
 from doctor.model import StageResult, Verification
 from doctor.proof_conditions import VerificationRefusedError
-from doctor.record import RecordError, RunStore
+from doctor.record import RecordError, RunStore, tells_of_trouble
 from doctor.resources.database import DatabaseError
 from doctor.resources.unreachable import ResourceUnreachable
 from doctor.target import NotConfiguredError, Target
-from doctor.verdict import ExitCode
+from doctor.verdict import ExitCode, taken_back
 from doctor.verification import verify
 
 
@@ -67,7 +67,7 @@ def verify_command(
     except (ResourceUnreachable, NotConfiguredError, DatabaseError, psycopg.Error, OSError) as error:
         output.say(f"cannot verify: {' '.join(str(error).split())}")
         return int(ExitCode.INCOMPLETE)
-    append_to_last_run(target, result)
+    append_to_run(target, result)
     output.write(f"\n{'PROVED' if result.passed else f'STOPPED AT {result.stopped_at}'}   {result.reason}\n")
     return int(ExitCode.OK if result.passed else ExitCode.FINDINGS)
 
@@ -103,11 +103,16 @@ async def verify_target(
         return await verify(target, canaries, deadline=deadline, keep=keep, progress=show, notice=output.tell)
 
 
-def append_to_last_run(target: Target, verification: Verification) -> None:
-    """Put the proof into the target's last run, so that its report tells the whole story."""
+def append_to_run(target: Target, verification: Verification) -> None:
+    """Put the proof into the last run that repaired something, or else the last: its report tells the whole story.
+
+    A cause that was found after the repairs is a story of its own.
+    """
     store = RunStore(target.root)
     try:
-        run = store.latest()
+        run = store.latest(tells_of_trouble)
+        if run is not None and (not run.repairs or taken_back(run)):
+            run = store.latest()
     except RecordError:
         return  # an unreadable older record is no reason to withhold a proof
     if run is not None:
