@@ -12,7 +12,7 @@ from doctor import __version__
 
 COMMANDS = {
     "check": "Diagnose the target: root causes first, in chain order. Read-only.",
-    "fix": "Repair what is safe to repair; every write can be undone.",
+    "fix": "Repair what is safe to repair; `doctor undo` takes it back.",
     "undo": "Take a run's repairs back.",
     "verify": "Send canary messages through the chain and prove every stage.",
     "report": "Write the RCA report of the last or a given run.",

@@ -318,7 +318,7 @@ def _how_to_apply(planned: Sequence[Repair]) -> str:
         need = "needs" if unsafe == 1 else "need"
         return f"doctor fix --yes     makes {safe} of these changes; {unsafe} {need} --unsafe-fixes as well"
     unsafe_too = " --unsafe-fixes" if unsafe else ""
-    return f"doctor fix --yes{unsafe_too}     makes these changes; doctor undo takes them back"
+    return f"doctor fix --yes{unsafe_too}     makes these changes; doctor undo takes back what they write"
 
 
 def _is_applicable(finding: Finding) -> bool:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+ERASE = "\r\x1b[2K"
+"""Begin the terminal's line anew."""
+
 PLAIN_WIDTH = 100
 """Columns when the output is no terminal, so that files do not depend on the window they were made in."""
 
@@ -92,6 +95,7 @@ class Output:
         self.color = color
         self.quiet = quiet
         self.verbose = verbose
+        self._line_is_open = False
 
     def presentation(self, *, to_file: bool = False) -> Presentation:
         """Return how to show a report: coloured only on a terminal, or when asked."""
@@ -122,6 +126,7 @@ class Output:
         Raises:
             click.ClickException: it cannot be written, as on a full disk.
         """
+        self.clear()
         try:
             sys.stdout.write(text)
             sys.stdout.flush()
@@ -138,13 +143,29 @@ class Output:
     def tell(self, text: str, formats: tuple[FormatChoice, ...] = ()) -> None:
         """Write one line about the progress to stderr, unless one of ``formats`` has stdout for a program."""
         if not self.quiet and not self.silent(formats):
+            self.clear()
             click.echo(printable(redact(text)), err=True)
 
     def teller(self, formats: tuple[FormatChoice, ...] = ()) -> Callable[[str], None]:
-        """Return a function that shows one changing line on a terminal's stderr, and nothing elsewhere."""
+        """Return a function that shows one changing line on a terminal's stderr, and nothing elsewhere.
+
+        The line goes when something else is written.
+        """
         if self.quiet or self.silent(formats) or not sys.stderr.isatty():
             return lambda _text: None
-        return lambda text: click.echo(f"\r\x1b[2K  {printable(redact(text))}", err=True, nl=False)
+
+        def tell(text: str) -> None:
+            room = shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns - 4
+            click.echo(f"{ERASE}  {printable(redact(text))[:room]}", err=True, nl=False)
+            self._line_is_open = True
+
+        return tell
+
+    def clear(self) -> None:
+        """Take the changing line away."""
+        if self._line_is_open:
+            click.echo(ERASE, err=True, nl=False)
+            self._line_is_open = False
 
     def silent(self, formats: tuple[FormatChoice, ...]) -> bool:
         """Tell whether stdout belongs to a program, so that nothing may appear beside the document."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -60,3 +61,16 @@ def test_progress_is_silent_without_a_terminal(capsys: pytest.CaptureFixture[str
     output.tell("a line")
     Output(quiet=True).tell("no line")
     assert capsys.readouterr() == ("", "a line\n")
+
+
+def test_a_changing_line_is_gone_before_anything_else_is_written(capsys, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "20")
+    output = Output()
+    output.teller()("a text that is longer than the terminal is wide")
+    assert capsys.readouterr().err == "\r\x1b[2K  a text that is l"
+    output.write("the report\n")
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("the report\n", "\r\x1b[2K")
+    output.write("more\n")
+    assert capsys.readouterr().err == ""

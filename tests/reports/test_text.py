@@ -216,7 +216,7 @@ def test_a_planned_repair_is_shown_line_by_line_with_the_way_to_make_it():
     text = shown(run)
     for line in DIFF.splitlines():
         assert f"         {line}\n" in text
-    assert "doctor fix --yes     makes these changes; doctor undo takes them back" in text
+    assert "doctor fix --yes     makes these changes; doctor undo takes back what they write" in text
     unsafe = replace(run, repairs=(replace(run.repairs[0], applicability=Applicability.UNSAFE),))
     assert "doctor fix --yes --unsafe-fixes" in shown(unsafe)
 
