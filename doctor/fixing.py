@@ -80,13 +80,17 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What may be done. ``decide`` is asked for each plan and answers yes or no; ``codes`` limits the findings."""
+    """What may be done. ``decide`` is asked for each plan and answers yes or no; ``codes`` limits the findings.
+
+    Once ``stopped`` says so, nothing more is planned, asked or waited for.
+    """
 
     decide: Callable[[Candidate, Plan], bool]
     codes: tuple[str, ...] = ()
     preview_only: bool = False
     limits: Limits = field(default_factory=Limits)
     progress: Callable[[str], None] = lambda _text: None
+    stopped: Callable[[], bool] = lambda: False
 
 
 def candidates(run: Run, fixes: Mapping[str, Fix], codes: Sequence[str] = ()) -> list[Candidate]:
@@ -136,17 +140,20 @@ class Repairer:
         repairs: list[Repair] = []
         for phase in Phase:
             group = [candidate for candidate in chosen if candidate.fix.phase is phase]
+            if self._policy.stopped():
+                break
             missing = set(blocking) - {repair.fingerprint for repair in repairs if repair.status in _HELD}
             if phase is Phase.REQUEUE and missing and not self._policy.preview_only:
                 repairs += [_repair(one, RepairStatus.REFUSED, "", _WAITS_FOR_CAUSE) for one in group]
                 continue
-            made = [await self._one(candidate) for candidate in group]
+            made = [await self._one(candidate) for candidate in group if not self._policy.stopped()]
             if phase is Phase.SOURCE and any(repair.status is RepairStatus.VERIFIED for repair in made):
                 made = await self._after_restart(made)
             repairs += made
         return repairs
 
     async def _one(self, candidate: Candidate) -> Repair:
+        self._policy.progress(candidate.option.title)
         started = time.perf_counter()
         try:
             resources = await self._resources(candidate.fix.needs)
@@ -223,7 +230,7 @@ class Repairer:
             }
             return list(found.values())
 
-        deadline = time.monotonic() + RESTART_PATIENCE
+        deadline = time.monotonic() + (0 if self._policy.stopped() else RESTART_PATIENCE)
         stale = await asyncio.to_thread(stale_processes)
         while stale and time.monotonic() < deadline:
             await asyncio.sleep(RESTART_POLL)

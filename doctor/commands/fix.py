@@ -69,11 +69,12 @@ def fix_command(
     """Repair root causes and left-over damage; CODE limits it to findings of these codes or prefixes.
 
     Each repair is planned, shown, applied, checked again, and rolled back when the finding is still there. `doctor
-    undo` takes all of it back.
+    undo` takes back what was written to files, rows and indexes; what a requeued task then did, and a model that was
+    pulled, stay.
 
     \b
     Exit codes: 0 all is well now   1 findings remain, or --diff would change something
-                2 nothing may be done without --yes or a terminal   5 a repair was rolled back
+                2 usage, or no terminal to ask on and no --yes   5 a repair was rolled back
                 130 interrupted, also at a question: what was answered before is done and recorded
     """
     target = open_target(path, configuration)
@@ -82,9 +83,9 @@ def fix_command(
         if not yes and not sys.stdin.isatty():
             raise click.UsageError("no terminal to ask on: give --yes to apply safe fixes, or --diff to look at them")
     limits = Limits(batch_size, limit, rate)
-    consent = Consent(yes=yes, unsafe=unsafe_fixes)
+    consent = Consent(yes=yes, unsafe=unsafe_fixes, before_question=output.clear)
     tell = output.teller(formats)
-    policy = Policy(consent, known_codes(codes), preview, limits, tell)
+    policy = Policy(consent, known_codes(codes), preview, limits, tell, lambda: consent.withdrawn)
     store = RunStore(target.root)
     try:
         with nullcontext() if preview else store.exclusive():
@@ -125,12 +126,13 @@ def known_codes(codes: Sequence[str]) -> tuple[str, ...]:
 class Consent:
     """Answers for the person: what may be done without asking, and what must be asked on the terminal.
 
-    Ctrl-C or Ctrl-D at a question is a no to this repair and to all that follow; ``withdrawn`` remembers it.
+    Ctrl-C or Ctrl-D at a question is a no to this repair and the end of asking; ``withdrawn`` remembers it.
     """
 
-    def __init__(self, *, yes: bool, unsafe: bool) -> None:
+    def __init__(self, *, yes: bool, unsafe: bool, before_question: Callable[[], None] = lambda: None) -> None:
         self._yes = yes
         self._unsafe = unsafe
+        self._before_question = before_question
         self.withdrawn = False
 
     def __call__(self, candidate: Candidate, plan: Plan) -> bool:
@@ -138,8 +140,9 @@ class Consent:
         applicability = candidate.option.applicability
         if applicability is Applicability.MANUAL or (applicability is Applicability.UNSAFE and not self._unsafe):
             return False
-        if self._yes or self.withdrawn:
-            return not self.withdrawn
+        if self._yes:
+            return True
+        self._before_question()
         title = f"{candidate.finding.code}  {candidate.option.title} ({applicability})"
         click.echo(f"\n{printable(redact(title))}", err=True)
         click.echo("\n".join(printable(redact(line)) for line in plan.preview.splitlines()), err=True)
@@ -177,6 +180,7 @@ async def repair_target(
     checks = registry().checks
     async with target:
         chosen = choose(list(checks.values()), Selection(), target)
+        policy.progress("checking what is wrong")
         run = await examine_open(target, chosen, timeout=timeout, total_timeout=total_timeout)
         narrate(run)
         store = RunStore(target.root)
@@ -189,7 +193,10 @@ async def repair_target(
         if policy.preview_only or not any(repair.status in _CHANGED for repair in repairs):
             return run
         store.save_if_possible(run)
+        if policy.stopped():
+            return run
         target.forget("source")
+        policy.progress("checking again")
         again = await examine_open(target, chosen, timeout=timeout, total_timeout=total_timeout)
     return replace(with_after(run, again.before), suppressions=again.suppressions)
 

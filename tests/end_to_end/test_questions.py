@@ -95,3 +95,17 @@ def test_leaving_a_question_keeps_and_records_what_was_done_before(patient: Sand
     run = RunStore(patient.directory).latest()
     assert run is not None
     assert {repair.code: str(repair.status) for repair in run.repairs} == {"AGT001": "verified", "MOD001": "planned"}
+
+
+def test_leaving_a_question_ends_at_once(patient: Sandbox) -> None:
+    patient.break_("null-embeddings", "agent-config-inactive", "model-not-available")
+    with questioned(patient) as (process, terminal):
+        read_until(terminal, "apply? [y/N]: ")
+        os.write(terminal, b"\x03")
+        assert "apply?" not in read_until(terminal, "NEXT")
+        assert process.wait(PATIENCE) == 130
+    run = RunStore(patient.directory).latest()
+    assert run is not None
+    assert [(repair.code, str(repair.status)) for repair in run.repairs] == [
+        ("AGT001", "planned")
+    ]  # no other was planned
