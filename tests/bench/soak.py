@@ -7,13 +7,16 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
+from doctor.pipeline.sandbox.nats import worker_is_listening
 from doctor.pipeline.sandbox.sandbox import Sandbox
 from tests.load import Sent, account, queued, send, settle
 
 BURST = 300
-"""Messages, and tasks that do nothing, whose throughput is compared."""
+"""Messages whose throughput is compared with that of tasks that do nothing."""
 
 SOAK_SECONDS = 60.0
 SOAK_RATE = 20.0
@@ -21,8 +24,9 @@ PATIENCE = 120.0
 
 Line = Callable[[str, float, str, str], None]
 
+NOOPS = 3_000
 NOOP = """
-import asyncio, sys
+import asyncio, sys, time
 from app.broker import broker
 
 @broker.task(task_name="bench:noop")
@@ -30,12 +34,14 @@ async def noop() -> None: ...
 
 async def main() -> None:
     await broker.startup()
+    print(time.time(), flush=True)
     await asyncio.gather(*(noop.kiq() for _ in range(int(sys.argv[1]))))
     await broker.shutdown()
 
 if __name__ == "__main__":
     asyncio.run(main())
 """
+"""A module of its own beside the application; its program prints when it begins to enqueue."""
 
 
 def measure_load(sandbox: Sandbox, line: Line) -> None:
@@ -67,21 +73,37 @@ async def _throughput(sandbox: Sandbox) -> float:
 
 
 async def _noop(sandbox: Sandbox) -> float:
-    """Return tasks per second of a task that does nothing, over the same broker, with a worker of its own code."""
-    module = sandbox.layout.app / "tasks" / "bench_noop.py"
-    module.write_text(NOOP, encoding="utf-8")
-    try:
-        sandbox.await_code_restart()
-        started = time.perf_counter()
-        command = [sys.executable, "-m", "app.tasks.bench_noop", str(BURST)]
-        process = await asyncio.to_thread(subprocess.run, command, cwd=sandbox.directory, check=True)
-        assert process.returncode == 0
+    """Return tasks per second of a task that does nothing: the same broker, one worker process, enqueued beside it."""
+    with _noop_worker(sandbox) as module:
+        while not await worker_is_listening(sandbox.environment()["NATS_URL"]):
+            await asyncio.sleep(0.05)
+        enqueue = [sys.executable, str(module), str(NOOPS)]
+        enqueued = await asyncio.to_thread(
+            subprocess.run, enqueue, cwd=sandbox.directory, check=True, stdout=subprocess.PIPE
+        )
         while await queued(sandbox):
             await asyncio.sleep(0.01)
-        return BURST / (time.perf_counter() - started)
+        took = time.time() - float(enqueued.stdout)
+    return NOOPS / took
+
+
+@contextmanager
+def _noop_worker(sandbox: Sandbox) -> Iterator[Path]:
+    """Have a worker that knows nothing but the task that does nothing in place of the sandbox's; yields its module."""
+    module, log = sandbox.directory / "bench_noop.py", sandbox.layout.log("bench-noop")
+    module.write_text(NOOP, encoding="utf-8")
+    command = [sys.executable, "-m", "taskiq", "worker", "app.broker:broker", module.stem, "--workers", "1"]
+    sandbox.stop("worker")
+    with log.open("wb") as output:
+        worker = subprocess.Popen(command, cwd=sandbox.directory, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        yield module
     finally:
+        worker.terminate()
+        worker.wait()
         module.unlink()
-        sandbox.await_code_restart()
+        sandbox.start("worker")
+    assert "is not found" not in log.read_text(encoding="utf-8")  # what a worker says of a task that it drops
 
 
 async def _soak(sandbox: Sandbox, line: Line) -> None:
