@@ -51,7 +51,8 @@ def as_page(check: Check) -> str:
     for title, examples in (("Found", check.bad[:1]), ("Not found", check.good[:1])):
         for example in examples:
             parts.append(f"\n## {title}: {example.title}\n")
-            parts += [f"\n`{path}`\n\n```python\n{text.strip()}\n```\n" for path, text in example.files.items()]
+            files = {path: text.strip() for path, text in example.files.items() if text.strip()}
+            parts += [f"\n`{path}`\n\n```python\n{text}\n```\n" for path, text in files.items()]
     return "".join(parts)
 
 
