@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from doctor.check import Check
 from doctor.fix import Fix, FixContext, FixError, Limits, NothingToDoError, Phase, Plan, Writers
-from doctor.journal import Journal, in_reverse, repair_begins
+from doctor.journal import Journal, JournalError, in_reverse, repair_begins
 from doctor.late import psycopg
 from doctor.model import (
     Applicability,
@@ -183,7 +183,11 @@ class Repairer:
         """Take a repair back that did not help; keep what an incremental one has done."""
         if candidate.fix.incremental:
             return _repair(candidate, RepairStatus.PARTIAL, plan.preview, reason, plan.touches, started)
-        await self._roll_back(first_step)
+        try:
+            await self._roll_back(first_step)
+        except (JournalError, NotConfiguredError, *REPAIR_ERRORS) as error:
+            reason = f"{reason}; not rolled back: {_said(error)}; `doctor undo` tries again"
+            return _repair(candidate, RepairStatus.PARTIAL, plan.preview, reason, plan.touches, started)
         return _repair(candidate, RepairStatus.ROLLED_BACK, plan.preview, reason, plan.touches, started)
 
     async def _still_found(self, finding: Finding) -> bool:
