@@ -56,9 +56,12 @@ class Journal:
         entries: list[Entry] = []
         for number, line in enumerate(lines, start=1):
             try:
-                entries.append(json.loads(line))
-            except ValueError as error:
-                raise JournalError(f"{self.path}:{number}: is not a journal entry") from error
+                entry = json.loads(line)
+            except ValueError:
+                entry = None
+            if not isinstance(entry, dict) or not isinstance(entry.get("kind"), str):
+                raise JournalError(f"{self.path}:{number}: is not a journal entry")
+            entries.append(entry)
         return entries
 
     def __len__(self) -> int:
@@ -121,12 +124,12 @@ class FileChange:
 
 def in_reverse(entries: list[Entry]) -> Iterator[Entry]:
     """Yield the steps that are still to be taken back, last first; ``repair`` is the fingerprint they belong to."""
-    undone = {entry["step"] for entry in entries if entry["kind"] == "undone"}
+    undone = {entry.get("step") for entry in entries if entry["kind"] == "undone"}
     fingerprint = None
     steps = []
     for step, entry in enumerate(entries):
         if entry["kind"] == "repair":
-            fingerprint = entry["fingerprint"]
+            fingerprint = entry.get("fingerprint")
         elif entry["kind"] != "undone" and step not in undone:
             steps.append({**entry, "step": step, "repair": fingerprint})
     yield from reversed(steps)

@@ -308,13 +308,16 @@ class Undo:
         try:
             done = await steps[entry["kind"]](entry) if entry["kind"] in steps else None
         except KeyError as error:
-            raise RefusedError(f"{entry.get('table')} has no column {error} any more; undo leaves it alone") from error
+            what = f"{entry['table']} has no column {error} any more" if "table" in entry else f"step without {error}"
+            raise RefusedError(f"{what}; undo leaves it alone") from error
         self._journal.append({"kind": "undone", "step": entry["step"]})
         return done
 
     async def _file(self, entry: Mapping[str, Any]) -> str | None:
         change = FileChange.from_entry(dict(entry))
-        path = self._root / change.path
+        path = (self._root / change.path).resolve()
+        if not path.is_relative_to(self._root.resolve()):
+            raise RefusedError(f"{change.path} lies outside the target")
         if not path.is_file():
             raise RefusedError(f"{change.path} is gone; undo does not bring it back")
         restored = await asyncio.to_thread(lambda: change.revert(path.read_bytes()))

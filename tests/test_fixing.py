@@ -39,6 +39,10 @@ def found() -> Finding:
     return finding("TSK900", Resource("file", FILE), fixes=(option,))
 
 
+def write(writers: Writers, content: bytes) -> None:
+    writers.source.replace(Path(FILE), Path(FILE).read_bytes(), content)
+
+
 def writing(
     *contents: bytes, then: Exception | None = None, phase: Phase = Phase.CONFIGURATION, incremental: bool = False
 ) -> Fix:
@@ -49,7 +53,7 @@ def writing(
 
     async def apply(_context: FixContext, _plan: Plan, writers: Writers) -> str:
         for content in contents:
-            writers.source.replace(Path(FILE), Path(FILE).read_bytes(), content)
+            write(writers, content)
         if then is not None:
             raise then
         return "written"

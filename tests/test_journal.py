@@ -115,6 +115,14 @@ def test_a_broken_line_in_the_middle_is_told_with_its_number(tmp_path: Path):
         journal.entries()
 
 
+@pytest.mark.parametrize("line", ["[1]", "null", "{}", '{"kind": 1}', "9" * 5_000])
+def test_a_line_that_is_no_entry_is_told_and_never_taken_for_one(tmp_path: Path, line: str):
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.path.write_text(f"{line}\n")
+    with pytest.raises(JournalError, match=r"journal\.jsonl:1: is not a journal entry"):
+        journal.entries()
+
+
 def test_a_process_that_is_killed_leaves_every_finished_step(tmp_path: Path):
     path = tmp_path / "journal.jsonl"
     program = (

@@ -62,7 +62,10 @@ def undo_command(
     require_permission(target, target_name)
     store = RunStore(target.root)
     swept = asyncio.run(_sweep(open_target(path, configuration), output)) if run_id is None else 0
-    run_id = run_id or last_with_journal(store)
+    try:
+        run_id = run_id or last_with_journal(store)
+    except JournalError as error:
+        raise click.UsageError(f"{error}; name the run that is to be undone") from error
     if run_id is None:
         if not swept:
             output.write("nothing to undo: nothing that a run here wrote still stands\n")
@@ -73,7 +76,7 @@ def undo_command(
     try:
         with store.exclusive():
             standing = asyncio.run(take_back(target, journal, output))
-    except (RecordError, OSError) as error:
+    except (RecordError, JournalError, OSError) as error:
         raise click.UsageError(str(error)) from error
     _mark_undone(store, run_id, standing)
     return int(ExitCode.FINDINGS if standing.left_alone else ExitCode.OK)
