@@ -98,10 +98,15 @@ class RunStore:
         """Hold the target against a second repair; the lock ends with the process, however it ends.
 
         Raises:
-            RecordError: when another process repairs or undoes here right now.
+            RecordError: when another process repairs or undoes here right now, or nothing can be recorded here.
         """
-        self._prepare(self.folder)
-        with (self.folder / "lock").open("w") as lock:
+        try:
+            self._prepare(self.folder)
+            file = (self.folder / "lock").open("w")
+        except OSError as error:
+            what = f"{self.folder} cannot be written ({error.strerror})"
+            raise RecordError(f"{what}, and without a record there is no way back: nothing was done") from error
+        with file as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:

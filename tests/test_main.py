@@ -378,6 +378,15 @@ def test_a_target_that_cannot_be_written_can_be_checked_and_previewed(capsys, si
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize("arguments", [("fix", "--yes"), ("sandbox", "up")], ids=" ".join)
+def test_nothing_is_done_where_nothing_can_be_kept(capsys, sick: Path, arguments: tuple[str, ...]):
+    (sick / ".doctor").touch()
+    code, out, err = call(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert "Not a directory" in err
+    assert "Traceback" not in err
+
+
 def test_modules_of_the_target_are_never_taken_for_those_of_doctor(sick: Path):
     (sick / "click.py").write_text("raise SystemExit('the target was imported')\n")
     done = subprocess.run(

@@ -55,7 +55,8 @@ def sandbox_errors() -> Iterator[None]:
     """Turn what can go wrong with a sandbox into one sentence for the person.
 
     Raises:
-        SandboxProblem: for every error of the sandbox, or when its packages are not installed.
+        SandboxProblem: for every error of the sandbox, when its packages are not installed, or when its folder cannot
+        be written.
     """
     try:
         from doctor.pipeline.sandbox.errors import SandboxError
@@ -67,6 +68,8 @@ def sandbox_errors() -> Iterator[None]:
         raise SandboxProblem(str(error)) from error
     except ModuleNotFoundError as error:
         raise SandboxProblem(f"{error.name} is missing: {MISSING_EXTRA}") from error
+    except OSError as error:
+        raise SandboxProblem(f"{error.filename or 'the sandbox'}: {error.strerror or error}") from error
 
 
 def _at(root: Path, name: str) -> Sandbox:
