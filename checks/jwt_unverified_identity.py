@@ -20,7 +20,9 @@ are believed, and the log speaks of a fallback.
 The claims are followed through names, branches and the functions of the same module. Reading `iss` or `kid` to choose a
 key, a comparison, a log line, and an `except` that raises again are fine. So is whatever is verified before it is
 used, and `except ExpiredSignatureError`, which is raised after the signature was found good. A client that reads its
-own token (from `self`, from the answer of a token endpoint, from a file) needs no signature. Tests are not looked at.
+own token (from `self`, from the answer of a token endpoint, from a file) needs no signature. A function whose name or
+docstring says that its result is no proof ("never used to make an authorization decision", "for logging only") has told
+its callers, unless a framework calls it. Tests are not looked at.
 
 ## How to fix
 Return what the verifying `jwt.decode` returns, and nothing else; answer 401 when it raises. For development, issue
@@ -137,6 +139,23 @@ class Client:
 def expires_soon(token: str, now: float) -> bool:
     return jwt.decode(token, options={"verify_signature": False})["exp"] < now + 60
 """
+_DISCLAIMED = """\
+import jwt
+
+
+def namespace_of(token: str) -> str | None:
+    \"\"\"Read the namespace of the pod's own token.
+
+    The value is never used to make an authorization decision; it only makes failures easier to understand.
+    \"\"\"
+    claims = jwt.decode(token, options={"verify_signature": False})
+    return claims["sub"].split(":")[2]
+
+
+def subject_for_logs(token: str) -> str:
+    \"\"\"Return the subject. It should NOT be used for authentication.\"\"\"
+    return jwt.decode(token, options={"verify_signature": False})["sub"]
+"""
 
 
 @check(
@@ -155,6 +174,7 @@ def expires_soon(token: str, now: float) -> bool:
         Example("what was read is verified before it is used", {"app/auth.py": _READ_THEN_VERIFIED}),
         Example("a rejected token is logged, and one that is merely too old", {"app/auth.py": _ONLY_LOGGED}),
         Example("a client reads its own token", {"app/client.py": _CLIENT}),
+        Example("the docstring says that it is no proof", {"app/logs.py": _DISCLAIMED}),
         Example("the fallback stands in a test", {"tests/test_auth.py": _FALLBACK}),
     ],
 )

@@ -96,6 +96,13 @@ AFTER_THE_SIGNATURE = frozenset(
 SAYS_SO = re.compile(r"un_?verified|insecure|unsafe|without_verif|no_?verif|skip_verif|peek|untrusted", re.IGNORECASE)
 """Names of functions that tell their callers what they get."""
 
+DISCLAIMS = re.compile(
+    r"\b(?:not|never)\s+(?:to\s+)?(?:be\s+)?(?:used|meant|intended|relied\s+on)\b[^.]{0,40}\bauth(?:enticat|ori[sz])"
+    r"|\b(?:logging|debugging|diagnostics?|display)\s+(?:purposes\s+)?only\b",
+    re.IGNORECASE,
+)
+"""Docstrings of functions that do the same."""
+
 PROMISES = re.compile(
     r"(?:^|_)(?:verify|verified|authenticate|validate|current_user|get_user|require|login|principal)(?:_|$)"
 )

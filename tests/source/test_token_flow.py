@@ -75,6 +75,14 @@ def user(token):
     if claims['aud'] != AUDIENCE:
         raise ValueError
     return claims['sub']
+---
+def user(token=Depends(bearer)):
+    "For debugging only."
+    return READ['sub']
+---
+def user(token):
+    "Return None if nobody is authenticated. It must not be used without a token."
+    return READ['sub']
 """
 SILENT = """
 def issuer(token):
@@ -122,6 +130,14 @@ def user(token):
 ---
 def name(code):
     token = exchange(code)['id_token']
+    return READ['sub']
+---
+def user(token):
+    "The result is not meant to be used for authentication."
+    return READ['sub']
+---
+def user(token):
+    "Return the user, for logging only."
     return READ['sub']
 """
 

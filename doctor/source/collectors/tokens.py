@@ -12,7 +12,7 @@ from doctor.source.expressions import FunctionNode, dotted
 from doctor.source.switches import Question, Switches, SwitchReader
 from doctor.source.token_flow import TokenFlow
 from doctor.source.token_state import Bypass, Origin, Part, Taken
-from doctor.source.tokens import PROMISES, SAYS_SO, is_base64, reading_of
+from doctor.source.tokens import DISCLAIMS, PROMISES, SAYS_SO, is_base64, reading_of
 
 TESTS = re.compile(r"(?:^|/)(?:tests?|testing|examples?|docs?)/|(?:^|/)(?:test_[^/]*|[^/]*_test|conftest)\.py$")
 """Files whose tokens are their own."""
@@ -121,11 +121,18 @@ def _is_identity(taken: Taken, flow: TokenFlow, module: Module) -> bool:
     origin, name = taken.origin, taken.function.rpartition(".")[2]
     if origin.fallback:
         return bool(origin.sender)
-    if not _is_incoming(origin, taken, flow) or SAYS_SO.search(name):
+    function = flow.functions.get(taken.function)
+    if not _is_incoming(origin, taken, flow) or SAYS_SO.search(name) or _disclaims(function):
         return False
     if origin.part is Part.IDENTITY:
         return True
-    return taken.returned and (bool(PROMISES.search(name)) or _is_dependency(flow.functions.get(taken.function)))
+    return taken.returned and (bool(PROMISES.search(name)) or _is_dependency(function))
+
+
+def _disclaims(function: FunctionNode | None) -> bool:
+    """Whether the docstring says that the result is no proof of anything; a dependency's caller reads no docstring."""
+    text = None if function is None or _is_dependency(function) else ast.get_docstring(function)
+    return text is not None and bool(DISCLAIMS.search(text))
 
 
 def _is_incoming(origin: Origin, taken: Taken, flow: TokenFlow) -> bool:
@@ -176,4 +183,4 @@ def _switched(place: Taken | Bypass, what: str, switches: Switches, module: Modu
         )
 
 
-COLLECTOR = Collector("tokens", 1, (b"jwt",), _collect)
+COLLECTOR = Collector("tokens", 2, (b"jwt",), _collect)
