@@ -112,7 +112,7 @@ class Decorators:
             library = self._library_of_object(symbol) if symbol.attribute == method else None
             if library in _METHODS[method]:
                 return library
-            return _library_by_name(f"{symbol.name}.{symbol.attribute}")
+            return _library_by_name(f"{symbol.name}.{symbol.attribute}") or self._library_by_module(symbol)
         if symbol.kind is SymbolKind.FUNCTION:
             # The library itself may stand in the tree, as in a monorepo.
             known = REGISTRARS.get(self.resolver.identity(symbol))
@@ -126,6 +126,11 @@ class Decorators:
         names = [term.name for term in terms if term.name]
         found = (self._library(name, symbol.path, symbol.name, depth - 1) for name in names)
         return next((one for one in found if one is not None), None)
+
+    def _library_by_module(self, symbol: Symbol) -> Library | None:
+        """Tell by the module that makes an object of unknown kind: ``from project.celery import app``."""
+        module = self.resolver.names.name_of(symbol.path)
+        return _library_by_name(f"{module}.{symbol.attribute}") if "." not in symbol.attribute else None
 
     def _library_of_object(self, symbol: Symbol) -> Library | None:
         library = _library_by_class(symbol.callee)

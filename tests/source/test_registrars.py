@@ -32,6 +32,7 @@ CELERY = {
     "an application of a subclass": "import celery\nclass Mine(celery.Celery): ...\napp = Mine()\n"
     "@app.task\ndef job(): ...",
     "told by its name alone": "from elsewhere import celery_app\n@celery_app.task\ndef job(): ...",
+    "of a module named after the queue": "from .celery import app\n@app.task\ndef job(): ...",
     "the current application": "from celery import current_app\n@current_app.task\ndef job(): ...",
 }
 DRAMATIQ = {
@@ -66,6 +67,7 @@ NONE = {
 OTHERS = {
     "app/__init__.py": "from .queue import q",
     "app/settings.py": "from taskiq import AsyncBroker\nclass Base(AsyncBroker): ...\nclass Queue(Base): ...",
+    "app/celery.py": "from elsewhere import import_string\nkind = import_string('a.B')\napp = kind('x')",
     "app/queue.py": "from taskiq_nats import PullBasedJetStreamBroker\nq = PullBasedJetStreamBroker()",
 }
 
