@@ -15,8 +15,10 @@ from doctor.source.expressions import FunctionNode, dotted, parameters, unwrappe
 from doctor.source.libraries import VERBS
 from doctor.source.module_facts import Definition, Term, TermKind
 
-_WRAPS = frozenset({"wraps", "functools.wraps"})
-_UPDATES = frozenset({"update_wrapper", "functools.update_wrapper"})
+_WRAPS = "wraps"
+"""The last part of the name: the module may be imported as anything (``six.wraps`` does the same)."""
+
+_UPDATES = "update_wrapper"
 _NAMES = frozenset({"__name__", "__qualname__", "__module__", "__dict__"})
 _PARTIAL = frozenset({"partial", "functools.partial"})
 _PROXIES = frozenset({"wrapt.FunctionWrapper", "wrapt.ObjectProxy", "wrapt.CallableObjectProxy", "wrapt.decorator"})
@@ -57,7 +59,7 @@ class Body:
 
     def note_call(self, call: ast.Call, name: str) -> None:
         """Remember what a call says about wrapping."""
-        if name in _WRAPS or name in _UPDATES:
+        if _last(name) in (_WRAPS, _UPDATES):
             self.wraps = True
         elif name == "setattr" and call.args and isinstance(call.args[0], ast.Name):
             self.attached.add(call.args[0].id)
@@ -188,11 +190,11 @@ class _Reader:
 
     def _call(self, call: ast.Call, tests: Sequence[ast.expr], depth: int) -> list[Term]:
         name = dotted(call.func)
-        if name in _UPDATES and call.args:
+        if _last(name) == _UPDATES and call.args:
             return self.terms(call.args[0], tests, depth - 1)
         if isinstance(call.func, ast.Call):
             inner = dotted(call.func.func)
-            if inner in _WRAPS and call.args:
+            if _last(inner) == _WRAPS and call.args:
                 return self.terms(call.args[0], tests, depth - 1)
             return [Term(TermKind.AS_CALLED, inner)] if self._gives(call) else [UNKNOWN]
         if name in _PROXIES:
@@ -216,7 +218,7 @@ def _wrapper(outer: Body, name: str) -> Term:
         return TRANSPARENT
     if not names and not outer.keeps_name and name not in outer.handed:
         return Term(TermKind.OPAQUE, wrapper=name)
-    return OPAQUE if all(decorator in _WRAPS for decorator in names) else UNKNOWN
+    return OPAQUE if all(_last(decorator) == _WRAPS for decorator in names) else UNKNOWN
 
 
 def _branches(value: ast.expr) -> list[ast.expr]:
@@ -237,6 +239,10 @@ def _asks_kind(test: ast.expr, name: str) -> bool:
         isinstance(node, ast.Call) and dotted(node.func) in ("isinstance", "hasattr") and _asks_about(node, name)
         for node in ast.walk(test)
     )
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
 
 
 def _callee(decorator: ast.expr) -> ast.expr:

@@ -24,6 +24,14 @@ OPAQUE = {
                 return await function(*args)
             return wrapper
     """,
+    "wraps of a module that has another name here": """
+        import functools as ft
+        def deco(function):
+            @ft.wraps(function)
+            def wrapper(*args):
+                return function(*args)
+            return wrapper
+    """,
     "cast": """
         from typing import cast
         def deco(function):
