@@ -13,18 +13,20 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from datetime import date, datetime
 from enum import Enum
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from doctor.model import Run
 from doctor.redaction import bounded, redact
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
+
+T = TypeVar("T")
 
 SCHEMA_VERSION = "1"
 
@@ -174,17 +176,23 @@ def tells_of_trouble(run: Run) -> bool:
 
 def redacted_json(run: Run) -> str:
     """Return the record as it is stored: JSON, every text redacted once more."""
+    return json.dumps(plain(redacted(run)), indent=2, ensure_ascii=False) + "\n"
 
-    def clean(value: object) -> object:
-        if isinstance(value, str):
-            return redact(value)
-        if isinstance(value, list):
-            return [clean(item) for item in value]
-        if isinstance(value, dict):
-            return {redact(key): clean(item) for key, item in value.items()}
+
+def redacted(value: T) -> T:
+    """Return a value of the model with every text in it redacted, the names of its keys too."""
+    cleaned: Any = value
+    if isinstance(value, Enum):
         return value
-
-    return json.dumps(clean(plain(run)), indent=2, ensure_ascii=False) + "\n"
+    if isinstance(value, str):
+        cleaned = redact(value)
+    elif is_dataclass(value) and not isinstance(value, type):
+        cleaned = replace(value, **{field.name: redacted(getattr(value, field.name)) for field in fields(value)})
+    elif isinstance(value, Mapping):
+        cleaned = {redacted(key): redacted(item) for key, item in value.items()}
+    elif isinstance(value, (list, tuple)):
+        cleaned = type(value)(map(redacted, value))
+    return cast("T", cleaned)
 
 
 def plain(value: Any) -> Any:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from doctor.model import Resource, Run, Severity
-from doctor.record import RecordError, RunStore, dumps, loads, new_run_id, plain, redacted_json
+from doctor.record import RecordError, RunStore, dumps, loads, new_run_id, plain, redacted, redacted_json
 from tests.example_runs import finding, repaired_run, result, run_of, three_in_series
 from tests.strategies import runs
 
@@ -35,6 +35,12 @@ def test_a_run_survives_the_way_to_json_and_back(run: Run):
 @given(runs)
 def test_a_run_is_written_as_pydantic_would_write_it(run: Run):
     assert plain(run) == TypeAdapter(Run).dump_python(run, mode="json")
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(runs)
+def test_what_is_shown_is_what_the_record_holds(run: Run):
+    assert redacted(run) == loads(redacted_json(run))
 
 
 def test_the_incident_and_its_repair_survive_the_way_to_json_and_back():

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from doctor.plugins import Registry, load_registry
-from doctor.record import loads, redacted_json
+from doctor.record import redacted
 from doctor.redaction import printable, redact
 from doctor.report import Presentation, Report
 
@@ -111,7 +111,7 @@ class Output:
         Raises:
             click.ClickException: when a file cannot be written.
         """
-        run = clean(run)
+        run = redacted(run)
         for choice in formats:
             report = registry().reports[choice.name]
             text = report.render(run, self.presentation(to_file=choice.path is not None))
@@ -188,11 +188,6 @@ class Output:
                 bar.update(task, advance=1, description=f"{result.code} {result.name}")
 
             yield advance
-
-
-def clean(run: Run) -> Run:
-    """Return the run as its record holds it: every text of it redacted, arguments and previews too."""
-    return loads(redacted_json(run))
 
 
 def discard_stdout() -> None:
