@@ -11,6 +11,7 @@ from doctor.source.call_kinds import CallKind, call_kind, log_call
 from doctor.source.expressions import FunctionNode, dotted
 from doctor.source.facts import LogCall, Outcome
 from doctor.source.module_facts import RawHandler
+from doctor.source.walk import children, walk
 
 BROAD = frozenset({"Exception", "BaseException", "builtins.Exception", "builtins.BaseException"})
 
@@ -131,20 +132,20 @@ class _Reading:
             and node.id == target.id
             and isinstance(node.ctx, ast.Load)
             and not first <= node.lineno <= last
-            for node in ast.walk(self.function)
+            for node in walk(self.function)
         )
 
     def _tells(self, value: ast.expr | None) -> bool:
         """Tell whether a returned value lets the caller know that something failed."""
         if value is None or (isinstance(value, ast.Constant) and value.value is None):
             return self.is_told_by_none()
-        return any(_is_failure(node, self.handler.name) for node in ast.walk(value))
+        return any(_is_failure(node, self.handler.name) for node in walk(value))
 
     def is_told_by_none(self) -> bool:
         """Tell whether None differs from what the function returns when all goes well. A route's None is a success."""
         if self.is_route or isinstance(self.function, ast.Module):
             return False
-        inside = set(map(id, ast.walk(self.handler)))
+        inside = set(map(id, walk(self.handler)))
         return any(id(node) not in inside and _has_value(node) for node in own_nodes(self.function.body))
 
 
@@ -176,4 +177,4 @@ def own_nodes(body: Sequence[ast.stmt]) -> Iterable[ast.AST]:
         node = pending.pop()
         yield node
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
-            pending.extend(ast.iter_child_nodes(node))
+            pending.extend(children(node))

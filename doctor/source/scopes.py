@@ -11,11 +11,10 @@ from doctor.source import wrapping
 from doctor.source.expressions import FunctionNode, bindings_of, parameters
 from doctor.source.facts import MODULE_LEVEL
 from doctor.source.module_facts import Binding, BindingKind, Bindings, RawDecorator, RawHandler, RawImport
+from doctor.source.walk import children, walk
 
 TEXT_LIMIT = 200
 """Characters of source that a fact keeps for showing."""
-
-_LEAVES = frozenset({ast.Load, ast.Store, ast.Del, ast.Constant})
 
 
 @dataclass(slots=True)
@@ -89,15 +88,14 @@ class NameWalker:
             handler(node)
 
     def visit_children(self, node: ast.AST) -> None:
-        """Read the nodes inside a node; by hand, because this is where a pass spends its time."""
-        for name in node._fields:
-            value = getattr(node, name, None)
-            if value.__class__ is list:
-                for item in value:
-                    if isinstance(item, ast.AST):
-                        self.visit(item)
-            elif isinstance(value, ast.AST) and value.__class__ not in _LEAVES:
-                self.visit(value)
+        """Read the nodes inside a node."""
+        handlers = self.handlers
+        for child in children(node):  # as `visit`, by hand: this is where a pass spends its time
+            handler = handlers.get(child.__class__)
+            if handler is not None:
+                handler(child)
+            elif child.__class__ is not ast.Constant:
+                self.visit_children(child)
 
     def visit_all(self, nodes: Iterable[ast.AST | None]) -> None:
         """Read several nodes."""
@@ -162,7 +160,7 @@ class NameWalker:
         self.visit_children(node)
 
     def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> None:
-        targets = (inner for generator in node.generators for inner in ast.walk(generator.target))
+        targets = (inner for generator in node.generators for inner in walk(generator.target))
         binds, self.binds = self.binds, False
         self._hiding({inner.id for inner in targets if isinstance(inner, ast.Name)}, node)
         self.binds = binds

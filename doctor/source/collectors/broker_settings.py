@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from doctor.source.collector import Collector, Module
 from doctor.source.expressions import dotted
+from doctor.source.walk import walk
 
 KINDS = ("NatsBroker", "PullBasedJetStreamBroker", "PushBasedJetStreamBroker")
 
@@ -43,7 +44,7 @@ def _collect(module: Module) -> Iterator[BrokerCall]:
         for node in module.nodes
         if isinstance(node, ast.Assign)
         for target in node.targets
-        for inner in ast.walk(node.value)
+        for inner in walk(node.value)
         if isinstance(inner, ast.Call)
     }
     for node in module.nodes:

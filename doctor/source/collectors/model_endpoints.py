@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from doctor.source.collector import Collector, Module
+from doctor.source.walk import walk
 
 STALE = re.compile(r"https?://(?:router\.huggingface\.co/hf/v1|api-inference\.huggingface\.co)(?=[/?\s\"']|$)")
 """Answered once; ``https://router.huggingface.co/v1`` is what answers now."""
@@ -54,7 +55,7 @@ def _only_looked_for(module: Module) -> Iterator[int]:
     """Yield the constants that are compared, searched for or replaced, keys of dictionaries, and docstrings."""
     for node in module.nodes:
         if isinstance(node, ast.Compare):
-            yield from map(id, ast.walk(node))
+            yield from map(id, walk(node))
         elif isinstance(node, ast.Call):
             is_method = isinstance(node.func, ast.Attribute) and node.func.attr in _LOOKS
             if is_method or module.origin(node.func) in _MATCHES:
@@ -65,4 +66,4 @@ def _only_looked_for(module: Module) -> Iterator[int]:
             yield id(node.value)
 
 
-COLLECTOR = Collector("model-endpoints", 1, (b"huggingface.co",), _collect)
+COLLECTOR = Collector("model-endpoints", 1, (b"huggingface.co/hf/v1", b"api-inference.huggingface.co"), _collect)
