@@ -27,7 +27,7 @@ from doctor.resources.database import Database
 from doctor.resources.environment import Environment, Variable
 from doctor.resources.models import Models
 from doctor.resources.nats import Nats
-from doctor.source.index import Source, open_source
+from doctor.source.index import Source, SourceReader
 
 SOURCE_TIMEOUT = 20.0
 """Seconds for reading the whole source in its own process."""
@@ -40,15 +40,18 @@ class NotConfiguredError(NotApplicableError):
 class Target:
     """What is examined. Use as an async context manager; leaving it closes whatever was opened."""
 
-    def __init__(self, root: Path, loaded: LoadedConfiguration) -> None:
+    def __init__(self, root: Path, loaded: LoadedConfiguration, *, keeps_facts: bool = True) -> None:
         self.root = root
         self.loaded = loaded
+        self.keeps_facts = keeps_facts
+        """Whether the facts of the source are kept in ``.doctor/cache`` for the next run."""
+        self._readers: list[SourceReader] = []
         self.environment = Environment(root)
         self._opened: dict[str, asyncio.Task[Any]] = {}
         self._instances: dict[str, Any] = {}
 
     @classmethod
-    def at(cls, path: Path, configuration: Path | None = None) -> Target:
+    def at(cls, path: Path, configuration: Path | None = None, *, keeps_facts: bool = True) -> Target:
         """Look at ``path`` (a folder, or a file in it).
 
         Raises:
@@ -59,7 +62,7 @@ class Target:
         root = folder if loaded.path is None or configuration is not None else loaded.path.parent
         if not (root / loaded.configuration.target.source).is_dir():
             raise ConfigurationError(f"{loaded.path}: `source` under [target] is no folder of {root}")
-        return cls(root, loaded)
+        return cls(root, loaded, keeps_facts=keeps_facts)
 
     async def __aenter__(self) -> Target:
         return self
@@ -76,6 +79,11 @@ class Target:
     def name(self) -> str:
         """The name that a write beyond this machine must repeat."""
         return self.configuration.target.name or self.root.name
+
+    @property
+    def source_folder(self) -> Path:
+        """The folder whose Python files are read."""
+        return self.root / self.configuration.target.source
 
     def chain(self) -> Chain:
         """Return the configured chain.
@@ -138,7 +146,9 @@ class Target:
         return await asyncio.shield(self._opened[name])
 
     async def _open_source(self) -> Source:
-        source = await open_source(self.root / self.configuration.target.source, SOURCE_TIMEOUT)
+        reader = SourceReader(self.source_folder, self.root / ".doctor" / "cache" if self.keeps_facts else None)
+        self._readers.append(reader)
+        source = await reader.source(SOURCE_TIMEOUT)
         if not source.files:
             raise NotConfiguredError("no Python files here")
         return source
@@ -197,6 +207,8 @@ class Target:
         for task in self._opened.values():
             task.cancel()
         await asyncio.gather(*self._opened.values(), return_exceptions=True)
+        for reader in self._readers:
+            await reader.close()
         for instance in self._instances.values():
             if hasattr(instance, "close"):
                 await instance.close()

@@ -26,6 +26,7 @@ from doctor.verdict import exit_code
 @click.option("--ignore", metavar="CODES", multiple=True, help="Leave these codes or prefixes out.")
 @click.option("--tag", metavar="TAG", multiple=True, help="Run only checks with one of these tags: static, live, slow.")
 @click.option("--offline", is_flag=True, help="Read the source and nothing else; open no connection.")
+@click.option("--no-cache", is_flag=True, help="Read every file of the source again, and keep nothing of it.")
 @click.option(
     "--fail-on",
     type=click.Choice([*map(str, Severity), "never"]),
@@ -42,6 +43,7 @@ def check_command(
     ignore: tuple[str, ...],
     tag: tuple[str, ...],
     offline: bool,
+    no_cache: bool,
     fail_on: str | None,
     formats: tuple[FormatChoice, ...],
     timeout: float | None,
@@ -51,13 +53,14 @@ def check_command(
 ) -> int:
     """Diagnose the pipeline at PATH (default: this folder).
 
-    Reads only. The run is recorded in PATH/.doctor, which git ignores, unless there was nothing to check.
+    Reads only. The run is recorded in PATH/.doctor, which git ignores, unless there was nothing to check. What the
+    source says is kept beside it, so that the next run reads only the files that have changed.
 
     \b
     Exit codes: 0 nothing at or above --fail-on   1 findings   2 usage or configuration
                 3 incomplete: something could not be checked   4 a bug of doctor
     """
-    target = open_target(path, configuration)
+    target = open_target(path, configuration, keeps_facts=not no_cache)
     selection = Selection(select, ignore, tag, offline)
     run = examine(
         target, selection, output, fail_on=fail_on, timeout=timeout, total_timeout=total_timeout, formats=formats

@@ -60,7 +60,7 @@ def graph_command(path: Path, form: str, file: Path | None, configuration: Path 
     Exit codes: 0 drawn   3 there are no tasks here
     """
     target = open_target(path, configuration)
-    graph = task_graph(Source.read(target.root / target.configuration.target.source, for_graph=True))
+    graph = task_graph(Source.read(target.source_folder, for_graph=True))
     forms: dict[str, Callable[[TaskGraph], str]] = {"mermaid": mermaid, "dot": dot, "json": as_json}
     text = forms[form](graph)
     if file is None:

@@ -95,14 +95,14 @@ def require_permission(target: Target, named: str | None) -> None:
         )
 
 
-def open_target(path: Path, configuration: Path | None) -> Target:
-    """Look at ``path``.
+def open_target(path: Path, configuration: Path | None, *, keeps_facts: bool = True) -> Target:
+    """Look at ``path``; with ``keeps_facts`` what its source says is kept for the next run.
 
     Raises:
         ConfigurationProblem: when its configuration cannot be used.
     """
     try:
-        target = Target.at(path, configuration)
+        target = Target.at(path, configuration, keeps_facts=keeps_facts)
         target.chain_or_none()
     except ConfigurationError as error:
         raise ConfigurationProblem(str(error)) from error

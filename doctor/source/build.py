@@ -1,32 +1,37 @@
 """The pass over a tree: look for literals in the bytes, parse the candidates, follow names into other files, link.
 
-Every file that is not a candidate is still parsed once, for nothing but its syntax, up to a budget of bytes.
+Every file that is not a candidate is still parsed once, for nothing but its syntax; of a large tree, only the files
+that were changed last.
 """
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+import pickle
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from doctor.source.collect import collect
-from doctor.source.collector import Module
+from doctor.source.collector import Collector
 from doctor.source.collectors import collectors
-from doctor.source.discover import python_files
-from doctor.source.facts import Facts, ImportSite, Unparsable, UnparsableKind
-from doctor.source.libraries import LITERALS, LITERALS_WITH
+from doctor.source.crew import Crew
+from doctor.source.discover import Stamp, stamped_files
+from doctor.source.facts import Facts, ImportSite, Unparsable
+from doctor.source.glance import Glance
+from doctor.source.kept import KeptFile, unpickled
 from doctor.source.link import Linker
 from doctor.source.module_facts import ModuleFacts, RawImport
 from doctor.source.module_names import ModuleNames
-from doctor.source.newer import NewerSyntax
-from doctor.source.parse import conflict_line, lines_of, parse, read
+from doctor.source.phases import Phases
+from doctor.source.reader import FileFacts, Need, Reader, Seen
 from doctor.source.resolve import Resolver
 from doctor.source.tables import Tables
 
 SYNTAX_BUDGET = 8_000_000
-"""Bytes of other files that are parsed only to know that they parse: about half a second."""
+"""Bytes of files that are no candidates up to which all of them are parsed, only to know that they parse."""
 
+LATEST = 8
+"""Of a larger tree, this part of the budget goes to the files that were changed last: there an error is new."""
 
 CALL_STEPS = 3
 """How many calls above an enqueue the files that use a function are looked for."""
@@ -37,187 +42,251 @@ def build_facts(root: Path, *, syntax_budget: int = SYNTAX_BUDGET, for_graph: bo
 
     Raises nothing for what a file holds.
     """
-    reading = _Build(root, syntax_budget, for_graph=for_graph)
+    build = Build(root, stamped_files(root), syntax_budget=syntax_budget, for_graph=for_graph)
     try:
-        return reading.facts()
+        return build.facts()
     finally:
-        reading.newer.close()
+        build.close()
 
 
-@dataclass(slots=True)
-class _Glance:
-    """What the bytes of a file say before it is parsed."""
+class Build:
+    """One pass. ``stamps`` are the files to read; ``known`` is what an earlier run has kept of some of them."""
 
-    size: int
-    has_literal: bool
-    libraries: tuple[bytes, ...]
-    with_library: tuple[bytes, ...]
-    has_conflict: bool
-
-
-class _Build:
-    def __init__(self, root: Path, syntax_budget: int, *, for_graph: bool) -> None:
+    def __init__(
+        self,
+        root: Path,
+        stamps: Mapping[str, Stamp],
+        *,
+        known: Mapping[str, KeptFile] | None = None,
+        syntax_budget: int = SYNTAX_BUDGET,
+        for_graph: bool = False,
+        processes: int = 1,
+        phases: Phases | None = None,
+    ) -> None:
         self.collectors = tuple(one for one in collectors() if for_graph or not one.for_graph)
         self.root = root
         self.budget = syntax_budget
-        self.files = python_files(root)
-        self.names = ModuleNames(root, self.files)
-        self.loaded: dict[str, ModuleFacts | None] = {}
-        self.unparsable: dict[str, Unparsable] = {}
-        self.newer = NewerSyntax()
+        self.stamps = stamps
+        self.names = ModuleNames(root, stamps)
+        self.known = {} if known is None else known
+        self.files: dict[str, KeptFile] = {}
+        """What is known of each file that could be read."""
+        self.read: dict[str, FileFacts] = {}
+        self.asked = {one.name for one in self.collectors if not one.asked_by}
+        """Collectors whose facts somebody wants."""
         self.unchecked = 0
+        self.phases = phases or Phases()
+        reader = Reader(root, self.names, self.collectors)
+        self.crew = Crew(reader, {path: stamp.size for path, stamp in stamps.items()}, processes=processes)
+
+    def close(self) -> None:
+        """End the processes that help."""
+        self.crew.close()
+
+    def look(self) -> None:
+        """Read what has changed, and look for literals in its bytes."""
+        changed = [path for path, stamp in self.stamps.items() if not self._is_known(path, stamp)]
+        with self.phases.measure("reading and pre-filter"):
+            seen = self.crew.glance(changed)
+        for path in self.stamps:
+            found = seen.get(path)
+            if isinstance(found, Unparsable):
+                self.read[path] = FileFacts(unparsable=found)
+            else:
+                self.files[path] = self.known[path] if found is None else self._kept(path, found)
+
+    def _is_known(self, path: str, stamp: Stamp) -> bool:
+        kept = self.known.get(path)
+        return kept is not None and kept.stamp == stamp and kept.module == self.names.name_of(path)
+
+    def _kept(self, path: str, seen: Seen) -> KeptFile:
+        kept = self.known.get(path)
+        facts = kept.facts if kept is not None and kept.digest == seen.digest else None
+        return KeptFile(seen.digest, self.names.name_of(path), seen.stamp, seen.glance, facts)
 
     def facts(self) -> Facts:
         """Run the pass."""
-        glances = {path: glance for path in self.files if (glance := self._glance(path)) is not None}
-        libraries = {library for glance in glances.values() for library in glance.libraries}
-        searched = {
-            path
-            for path, glance in glances.items()
-            if glance.has_literal or libraries.intersection(glance.with_library)
-        }
-        resolver = Resolver(self.names, self.load)
-        linker = Linker(resolver, self._modules(searched))
-        known: frozenset[tuple[str, str]] = frozenset()
-        for _ in range(CALL_STEPS):
-            names = linker.names_elsewhere(self._asked_about())
-            more = self._files_that_use(names - known) - searched
-            known |= names
-            if not more:
-                break
-            searched |= more
-            linker = Linker(resolver, self._modules(searched))
-        self._check_syntax(glances)
+        if not self.files:
+            self.look()
+        tasks = self._with_tasks()
+        with self.phases.measure("parsing and collecting"):
+            self._read_candidates(tasks)
+            self.asked |= {one.name for one in self.collectors if self._is_found(one.asked_by)}
+            self._read_candidates(tasks)
+        with self.phases.measure("linking"):
+            linker = self._linked(tasks)
+        with self.phases.measure("syntax of other files"):
+            self._check_syntax()
+        with self.phases.measure("linking"):
+            return self._facts(linker)
+
+    def _read_candidates(self, tasks: set[str]) -> None:
+        wanted = {path for path in self.files if self._wanted(path)}
+        self._read({path: self._need(path, module=path in tasks) for path in sorted(tasks | wanted)})
+
+    def _is_found(self, names: Iterable[str]) -> bool:
+        """Whether any of these collectors has found anything."""
+        return any(facts.collected.get(name) for facts in self.read.values() if facts.collected for name in names)
+
+    def _facts(self, linker: Linker) -> Facts:
         return Facts(
             root=str(self.root),
-            files=tuple(self.files),
+            files=tuple(self.stamps),
             functions=linker.functions,
             enqueues=linker.enqueues(),
             non_tasks=linker.non_tasks(),
             routes=linker.routes(),
             handed_over=linker.handed_over(),
-            table_writes=tuple(Tables(self.root, resolver, linker.modules).writes()),
+            table_writes=tuple(Tables(self.root, linker.resolver, linker.modules, self.collected).writes()),
             unparsable=self._unparsable(),
-            searched=len(searched),
+            searched=sum(facts.is_searched for facts in self.read.values()),
             unchecked=self.unchecked,
             collected=self._by_collector(),
             reached_from=linker.reached_from(self._asked_about()),
         )
+
+    def _with_tasks(self) -> set[str]:
+        """Return the files that register or enqueue tasks, and those of which the task graph wants to know."""
+        imported = {library for file in self.files.values() for library in file.glance.imports}
+        for_graph = {one.name for one in self.collectors if one.for_graph}
+
+        def matters(glance: Glance) -> bool:
+            return glance.has_task or not (
+                imported.isdisjoint(glance.with_library) and for_graph.isdisjoint(glance.wanted)
+            )
+
+        return {path for path, file in self.files.items() if matters(file.glance)}
+
+    def _linked(self, tasks: set[str]) -> Linker:
+        """Link the files with tasks, and those that use what leads to a task, some calls upwards."""
+        resolver = Resolver(self.names, self.load)
+        linker = Linker(resolver, self._modules(tasks), self.collected)
+        searched = set(tasks)
+        known: frozenset[tuple[str, str]] = frozenset()
+        for _ in range(CALL_STEPS):
+            names = linker.names_elsewhere(self._asked_about())
+            more = self._files_that_use(names - known, self.files.keys() - searched)
+            known |= names
+            if not more:
+                break
+            searched |= more
+            linker = Linker(resolver, self._modules(searched), self.collected)
+        return linker
 
     def _asked_about(self) -> set[tuple[str, str]]:
         """Return the functions whose callers the task graph wants to know."""
         names = {one.name for one in self.collectors if one.for_graph}
         return {
             (path, fact.function)
-            for path, facts in self.loaded.items()
-            for name, fact in (facts.collected if facts is not None else ())
-            if name in names
+            for path, facts in self.read.items()
+            for name in names
+            for fact in (facts.collected or {}).get(name, ())
         }
 
     def _by_collector(self) -> dict[str, tuple[object, ...]]:
         found: dict[str, list[object]] = {}
-        for _, facts in sorted(self.loaded.items()):
-            for name, fact in facts.collected if facts is not None else ():
-                found.setdefault(name, []).append(fact)
-        return {name: tuple(facts) for name, facts in found.items()}
+        for _, facts in sorted(self.read.items()):
+            for name, some in (facts.collected or {}).items():
+                found.setdefault(name, []).extend(some)
+        return {name: tuple(found[name]) for name in sorted(found) if found[name]}
 
     def load(self, path: str) -> ModuleFacts | None:
         """Return the facts of one file, or None when it cannot be parsed; read at most once."""
-        if path not in self.loaded:
-            self.loaded[path] = None  # ends a circle of demands
-            self.loaded[path] = self._parsed(path, lambda tree, content: self._collected(tree, path, content))
-        return self.loaded[path]
+        if path not in self.read or not self.read[path].answers(self._need(path)):
+            self._read({path: self._need(path)})
+        return self.read[path].module
 
-    def _collected(self, tree: ast.Module, path: str, content: bytes) -> ModuleFacts:
-        lines = lines_of(content)
-        facts = collect(tree, path, lines)
-        module = Module(path, self.names.name_of(path), tree, lines)
-        more = [(one.name, fact) for one in self.collectors if one.wants(content) for fact in one.collect(module)]
-        return replace(facts, collected=tuple(more)) if more else facts
+    def collected(self, path: str, collector: Collector) -> tuple[Any, ...]:
+        """Return what a collector has found in one file."""
+        self.load(path)
+        return (self.read[path].collected or {}).get(collector.name, ())
 
-    def _parsed(self, path: str, use: Callable[..., ModuleFacts | None]) -> ModuleFacts | None:
-        content = self._read(path)
-        if content is None:
-            return None
-        tree = parse(content, path, self.names.name_of(path))
-        if isinstance(tree, Unparsable) and tree.kind is UnparsableKind.SYNTAX and not tree.has_conflict_markers:
-            older = self.newer.older(content)
-            tree = tree if older is None else parse(older, path, tree.module)
-        if isinstance(tree, Unparsable):
-            self.unparsable[path] = tree
-            return None
-        try:
-            return use(tree, content)
-        except RecursionError as error:
-            self._failed(path, UnparsableKind.TOO_DEEP, str(error))
-            return None
+    def _modules(self, paths: Iterable[str]) -> dict[str, ModuleFacts]:
+        ordered = sorted(paths)
+        self._read({path: self._need(path) for path in ordered})
+        return {path: facts for path in ordered if (facts := self.load(path)) is not None}
 
-    def _read(self, path: str) -> bytes | None:
-        content = read(self.root, path)
-        if isinstance(content, bytes):
-            return content
-        self._failed(path, *content)
-        return None
+    def _need(self, path: str, *, module: bool = True) -> Need:
+        return Need(module, self._wanted(path))
 
-    def _failed(self, path: str, kind: UnparsableKind, message: str) -> None:
-        self.unparsable[path] = Unparsable(path, self.names.name_of(path), kind, message)
+    def _wanted(self, path: str) -> tuple[str, ...]:
+        """Return the collectors that look at a file, as far as they are asked."""
+        wanted: tuple[str, ...] = self.files[path].glance.wanted if path in self.files else ()
+        return tuple(name for name in wanted if name in self.asked)
 
-    def _glance(self, path: str) -> _Glance | None:
-        content = self._read(path)
-        if content is None:
-            self.loaded[path] = None
-            return None
-        return _Glance(
-            size=len(content),
-            has_literal=any(literal in content for literal in LITERALS)
-            or any(one.literals and one.wants(content) for one in self.collectors),
-            libraries=tuple(library for library in LITERALS_WITH if library in content),
-            with_library=tuple(key for key, words in LITERALS_WITH.items() if any(word in content for word in words)),
-            has_conflict=conflict_line(content) is not None,
-        )
+    def _read(self, needs: Mapping[str, Need]) -> None:
+        """Have these facts at hand, kept ones or new ones."""
+        missing = {}
+        for path, need in needs.items():
+            facts = self.read.get(path) or self._kept_facts(path)
+            if facts is None or not facts.answers(need):
+                missing[path] = need
+            else:
+                self.read[path] = facts
+        if missing:
+            new = self.crew.facts(missing)
+            self.read.update(new)
+            for path, facts in new.items():
+                if path in self.files and facts.is_certain:
+                    self.files[path] = replace(self.files[path], facts=pickled(facts))
 
-    def _files_that_use(self, definitions: Iterable[tuple[str, str]]) -> set[str]:
-        """Return the files that may use these functions (path, name): they hold the name and that of its module."""
-        words: dict[bytes, set[bytes]] = {}
+    def _kept_facts(self, path: str) -> FileFacts | None:
+        kept = self.files[path].facts if path in self.files else None
+        if not kept:
+            return None if kept is None else FileFacts()
+        found = unpickled(kept)
+        return found if isinstance(found, FileFacts) else None
+
+    def _files_that_use(self, definitions: Iterable[tuple[str, str]], among: Iterable[str]) -> set[str]:
+        """Return the files that may use these functions (path, name)."""
+        words: dict[str, set[str]] = {}
         for path, name in definitions:
-            parts = {part.encode("utf-8", "surrogateescape") for part in _last_parts(path)}
-            words.setdefault(name.encode("utf-8", "surrogateescape"), set()).update(parts)
-        found = set()
-        for path in self.files if words else ():
-            content = read(self.root, path)
-            if isinstance(content, bytes) and any(
-                name in content and any(module in content for module in modules) for name, modules in words.items()
-            ):
+            words.setdefault(name, set()).update(_last_parts(path))
+        functions = [(_bytes(name), frozenset(map(_bytes, modules))) for name, modules in sorted(words.items())]
+        return self.crew.using(sorted(among), functions) if functions else set()
+
+    def _check_syntax(self) -> None:
+        others = [path for path in self.files if path not in self.read]
+        chosen = others
+        if sum(self.stamps[path].size for path in others) > self.budget:
+            latest = self._latest(others)
+            chosen = [path for path in others if path in latest or self._must_be_parsed(path)]
+        self.unchecked = len(others) - len(chosen)
+        self._read({path: Need() for path in chosen})
+
+    def _must_be_parsed(self, path: str) -> bool:
+        """Whether conflict markers say that a file does not parse, or an earlier run knows whether it does."""
+        return self.files[path].glance.has_conflict or self.files[path].facts is not None
+
+    def _latest(self, paths: Iterable[str]) -> set[str]:
+        """Return the files that were changed last, as many as a part of the budget allows."""
+        found, left = set(), self.budget // LATEST
+        for path in sorted(paths, key=lambda path: (-self.stamps[path].modified, path)):
+            if (size := self.stamps[path].size) <= left:
+                left -= size
                 found.add(path)
         return found
 
-    def _check_syntax(self, glances: dict[str, _Glance]) -> None:
-        for path, glance in glances.items():
-            if path in self.loaded:
-                continue
-            if glance.size > self.budget and not glance.has_conflict:
-                self.unchecked += 1
-                continue
-            self.budget -= glance.size
-            self._parsed(path, lambda *_: None)
-
-    def _modules(self, paths: Iterable[str]) -> dict[str, ModuleFacts]:
-        return {path: facts for path in sorted(paths) if (facts := self.load(path)) is not None}
-
     def _unparsable(self) -> tuple[Unparsable, ...]:
-        return tuple(self._with_importers(self.unparsable[path]) for path in sorted(self.unparsable))
+        """Return the files that do not parse, with the places that import them."""
+        broken = [facts.unparsable for _, facts in sorted(self.read.items()) if facts.unparsable is not None]
+        definitions = [(one.path, one.module.rpartition(".")[2]) for one in broken]
+        users = self._modules(self._files_that_use(definitions, self.files)) if broken else {}
+        sites: dict[str, list[ImportSite]] = {}
+        for path, module in users.items():
+            for statement in module.imports:
+                for imported in _imported_files(statement, path, self.names):
+                    sites.setdefault(imported or "", []).append(ImportSite(path, statement.line, statement.text))
+        return tuple(replace(one, imported_by=tuple(sites.get(one.path, ()))) for one in broken)
 
-    def _with_importers(self, unparsable: Unparsable) -> Unparsable:
-        """Add the places that import a file which does not parse."""
-        name = unparsable.module.rpartition(".")[2]
-        users = self._modules(self._files_that_use([(unparsable.path, name)]))
-        sites = tuple(
-            ImportSite(path, statement.line, statement.text)
-            for path, module in users.items()
-            for statement in module.imports
-            if unparsable.path in _imported_files(statement, path, self.names)
-        )
-        return replace(unparsable, imported_by=sites)
+
+def pickled(facts: FileFacts) -> bytes:
+    """Return the facts of a file as they are kept; empty when nothing was asked for."""
+    return b"" if facts == FileFacts() else pickle.dumps(facts, pickle.HIGHEST_PROTOCOL)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _last_parts(path: str) -> list[str]:

@@ -8,19 +8,23 @@ nothing but what it is given.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 from doctor.source.expressions import FunctionNode, dotted
 from doctor.source.facts import MODULE_LEVEL
+from doctor.source.walk import children, walk
 
 
 @dataclass(frozen=True, slots=True)
 class Collector:
     """One kind of fact. ``literals``: a file that holds none of them is not looked at (empty: every parsed file is).
 
+    ``pattern``: a file with a literal must hold a match of this too; parsing costs a hundred times what both do.
+    ``asked_by``: it runs only where the collectors of these names have found something that its facts may explain.
     ``version`` is raised when the same file would give other facts; kept ones are then collected anew. ``for_graph``:
     only the task graph asks for it, and wants to know from where the ``function`` of each fact is reached.
     """
@@ -30,10 +34,18 @@ class Collector:
     literals: tuple[bytes, ...]
     collect: Callable[[Module], Iterable[Any]]
     for_graph: bool = False
+    pattern: re.Pattern[bytes] | None = None
+    asked_by: tuple[str, ...] = ()
 
     def wants(self, content: bytes) -> bool:
         """Whether the bytes of a file hold what it looks for."""
-        return not self.literals or any(literal in content for literal in self.literals)
+        if self.literals and not any(literal in content for literal in self.literals):
+            return False
+        return self.pattern is None or self.pattern.search(content) is not None
+
+
+CollectedFrom: TypeAlias = Callable[[str, Collector], tuple[Any, ...]]
+"""Gives what a collector has found in the file of a path."""
 
 
 class Module:
@@ -48,7 +60,7 @@ class Module:
     @cached_property
     def nodes(self) -> tuple[ast.AST, ...]:
         """Every node of the tree."""
-        return tuple(ast.walk(self.tree))
+        return tuple(walk(self.tree))
 
     @cached_property
     def functions(self) -> tuple[tuple[str, FunctionNode], ...]:
@@ -93,14 +105,14 @@ class Module:
 
 def own_nodes(function: ast.AST) -> Iterator[ast.AST]:
     """Yield the nodes of a function's body in the order of the source, without those of functions and classes in it."""
-    for child in ast.iter_child_nodes(function):
+    for child in children(function):
         yield child
         if not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
             yield from own_nodes(child)
 
 
 def _functions(node: ast.AST, prefix: str) -> Iterator[tuple[str, FunctionNode]]:
-    for child in ast.iter_child_nodes(node):
+    for child in children(node):
         if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
             yield f"{prefix}{child.name}", child
             yield from _functions(child, f"{prefix}{child.name}.<locals>.")

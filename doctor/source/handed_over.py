@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from doctor.source.collector import CollectedFrom
 from doctor.source.collectors.hand_overs import COLLECTOR, HandOver
 from doctor.source.facts import HandedOver, Purpose
 from doctor.source.module_facts import ModuleFacts
@@ -32,11 +33,12 @@ class HandOvers:
     modules: Mapping[str, ModuleFacts]
     tasks: Collection[_Key]
     reached_from: Callable[[_Key], frozenset[str]]
+    collected: CollectedFrom
     names: dict[str, list[_Key]] = field(default_factory=dict)
 
     def all(self) -> Iterator[HandedOver]:
         """Yield each with its function; names without a module are those of tasks, of arq's jobs first."""
-        found = [fact for module in self.modules.values() for name, fact in module.collected if name == COLLECTOR.name]
+        found: list[HandOver] = [fact for path in self.modules for fact in self.collected(path, COLLECTOR)]
         listed = [one for one in found if one.purpose is Purpose.TASK and not one.by_name]
         for one in listed:
             for key in self._functions(one.target, one):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import pickle
+import os
+import signal
+import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from doctor.redaction import redact
+from doctor.source.cache import loads
 from doctor.source.collector import Collector
 from doctor.source.collectors.named_tasks import COLLECTOR as NAMED_TASKS
 from doctor.source.facts import (
@@ -18,12 +20,14 @@ from doctor.source.facts import (
     Enqueue,
     Facts,
     HandedOver,
-    Handler,
     NonTask,
     Route,
     TableWrite,
     Unparsable,
 )
+
+KEEPING_TIMEOUT = 2.0
+"""Seconds that a reader has for writing its cache after everything else is done."""
 
 
 class SourceError(Exception):
@@ -34,7 +38,7 @@ class Source:
     """The Python source under ``root``: facts with names resolved and texts redacted."""
 
     def __init__(self, facts: Facts) -> None:
-        self.facts = _redacted(facts)
+        self.facts = facts
 
     @classmethod
     def read(cls, root: Path, *, for_graph: bool = False) -> Source:
@@ -43,8 +47,9 @@ class Source:
         ``for_graph``: with the tables that functions write.
         """
         from doctor.source.build import build_facts
+        from doctor.source.redacting import redacted
 
-        return cls(build_facts(root.absolute(), for_graph=for_graph))
+        return cls(redacted(build_facts(root.absolute(), for_graph=for_graph)))
 
     @property
     def root(self) -> Path:
@@ -112,67 +117,96 @@ _PACKAGE_FOLDER = str(Path(__file__).absolute().parents[2])
 _START = "import sys; sys.path.append(sys.argv.pop(1)); from doctor.source.worker import main; sys.exit(main())"
 
 
-def _command(root: Path) -> tuple[str, ...]:
-    return (sys.executable, "-I", "-S", "-c", _START, _PACKAGE_FOLDER, str(root.absolute()))
+def _command(root: Path, cache: Path | None) -> tuple[str, ...]:
+    folders = (root, *(() if cache is None else (cache,)))
+    return (sys.executable, "-I", "-S", "-c", _START, _PACKAGE_FOLDER, *(str(folder.absolute()) for folder in folders))
 
 
-async def open_source(root: Path, timeout: float) -> Source:
-    """Read the source under ``root`` in another process; parsing here would delay the probes a hundredfold.
+class SourceReader:
+    """Reads the source under ``root`` in another process; parsing here would delay the probes a hundredfold.
 
-    The process runs isolated (``-I -S``): nothing of the target, and no module beside it, can be imported by accident.
+    The process starts at once, isolated (``-I -S``): nothing of the target, and no module beside it, can be imported by
+    accident. It keeps facts for the next run in ``cache`` (None: nowhere).
+    """
+
+    def __init__(self, root: Path, cache: Path | None = None) -> None:
+        self._process = subprocess.Popen(
+            _command(root, cache),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            process_group=0,  # so that the processes that help it end with it
+        )
+        self._errors: asyncio.StreamReader | None = None
+        self._transports: list[asyncio.ReadTransport] = []
+
+    async def source(self, timeout: float) -> Source:
+        """Wait for the facts; to be called once.
+
+        Raises:
+            SourceError: when it takes longer than ``timeout`` seconds, or the process dies.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._source()
+        except TimeoutError as error:
+            raise SourceError(
+                f"reading the source took longer than {timeout:g} s; narrow it with `source` under [target] in "
+                "doctor.toml"
+            ) from error
+
+    async def _source(self) -> Source:
+        output = await self._stream(self._process.stdout)
+        self._errors = await self._stream(self._process.stderr)
+        payload = await output.read()
+        facts = None
+        with contextlib.suppress(Exception):  # what is no whole pickle was cut short; why, the process has said
+            facts = loads(payload)
+        if isinstance(facts, Facts):
+            return Source(facts)
+        lines = redact((await self._errors.read()).decode("utf-8", "replace")).strip().splitlines()
+        raise SourceError(
+            f"the reader of the source died ({self._process.wait()}): {lines[-1] if lines else 'no message'}"
+        )
+
+    async def _stream(self, pipe: IO[bytes] | None) -> asyncio.StreamReader:
+        reader = asyncio.StreamReader()
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, pipe)
+        self._transports.append(transport)
+        return reader
+
+    async def close(self) -> None:
+        """Let it keep its facts, if it has come that far; else end it."""
+        if self._errors is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(KEEPING_TIMEOUT):
+                    await self._errors.read()
+        self.end()
+
+    def end(self) -> None:
+        """End it, whatever it does."""
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        for transport in self._transports:
+            transport.close()
+        for stream in (self._process.stdout, self._process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+async def open_source(root: Path, timeout: float, cache: Path | None = None) -> Source:
+    """Read the source under ``root`` in another process, and end the process.
 
     Raises:
         SourceError: when it takes longer than ``timeout`` seconds, or the process dies.
     """
-    process = await asyncio.create_subprocess_exec(
-        *_command(root),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    reader = SourceReader(root, cache)
     try:
-        async with asyncio.timeout(timeout):
-            output, errors = await process.communicate()
-    except TimeoutError as error:
-        raise SourceError(
-            f"reading the source took longer than {timeout:g} s; narrow it with `source` under [target] in doctor.toml"
-        ) from error
+        source = await reader.source(timeout)
+        await reader.close()
+        return source
     finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-    if process.returncode != 0:
-        lines = redact(errors.decode("utf-8", "replace")).strip().splitlines()
-        raise SourceError(
-            f"the reader of the source died ({process.returncode}): {lines[-1] if lines else 'no message'}"
-        )
-    # The bytes come from our own process, which never runs code of the target.
-    return Source(pickle.loads(output))  # noqa: S301
-
-
-def _redacted(facts: Facts) -> Facts:
-    functions = tuple(
-        replace(function, decorators=tuple(replace(use, text=redact(use.text)) for use in function.decorators))
-        for function in facts.functions
-    )
-    enqueues = tuple(
-        replace(enqueue, text=redact(enqueue.text), handler=_redacted_handler(enqueue.handler))
-        for enqueue in facts.enqueues
-    )
-    unparsable = tuple(
-        replace(
-            found,
-            message=redact(found.message),
-            imported_by=tuple(replace(site, text=redact(site.text)) for site in found.imported_by),
-        )
-        for found in facts.unparsable
-    )
-    handed_over = tuple(replace(one, text=redact(one.text), label=redact(one.label)) for one in facts.handed_over)
-    return replace(facts, functions=functions, enqueues=enqueues, handed_over=handed_over, unparsable=unparsable)
-
-
-def _redacted_handler(handler: Handler | None) -> Handler | None:
-    if handler is None or handler.log is None:
-        return handler
-    return replace(handler, log=replace(handler.log, text=redact(handler.log.text)))
+        reader.end()

@@ -6,6 +6,7 @@ and the standard library: a decorator above the registrar replaces the task obje
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from doctor.source.facts import Wrapping
@@ -50,9 +51,22 @@ LITERALS = (b".kiq", b".kicker", b".delay(", b".apply_async(", b".task", b"share
 
 LITERALS_WITH = {
     b"celery": (b".delay_on_commit(", b".apply_async_on_commit(", b".s(", b".si(", b".signature(", b".subtask("),
-    b"dramatiq": (b"actor", b".send(", b".send_with_options(", b".message(", b".message_with_options("),
+    b"dramatiq": (
+        b"@actor",
+        b".actor",
+        b".send(",
+        b".send_with_options(",
+        b".message(",
+        b".message_with_options(",
+    ),
 }
-"""Literals that matter only when the library's name stands somewhere in the tree."""
+"""Literals that matter only when the library is imported somewhere in the tree."""
+
+NARROWER = {
+    b".task": re.compile(rb"\.task(?=\(|[ \t]*(?:#.*)?\r?$)", re.MULTILINE),
+    b".signature(": re.compile(rb"(?<!inspect)\.signature\("),
+}
+"""What a literal must look like as well: ``.task`` is called, decorates or is assigned; ``.task_id`` is another."""
 
 CELERY_REGISTRARS = frozenset({"celery.shared_task", "celery.task", "celery.app.shared_task", "celery.decorators.task"})
 DRAMATIQ_REGISTRARS = frozenset({"dramatiq.actor", "dramatiq.actor.actor"})

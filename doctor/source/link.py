@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from doctor.source.callers import Callers
+from doctor.source.collector import CollectedFrom
 from doctor.source.decorators import Decorators
 from doctor.source.facts import MODULE_LEVEL, DecoratedFunction, Enqueue, HandedOver, Handler, NonTask, Outcome, Route
 from doctor.source.handed_over import HandOvers
@@ -31,8 +32,9 @@ _VERBS_OF_TASKS_ONLY = UNMISTAKABLE | {"delay", "apply_async"}
 class Linker:
     """Links the facts of ``modules`` (path → facts, in the order of the paths)."""
 
-    def __init__(self, resolver: Resolver, modules: Mapping[str, ModuleFacts]) -> None:
+    def __init__(self, resolver: Resolver, modules: Mapping[str, ModuleFacts], collected: CollectedFrom) -> None:
         self.resolver = resolver
+        self.collected = collected
         self.modules = modules
         decorators = Decorators(resolver)
         self.functions = tuple(
@@ -90,7 +92,7 @@ class Linker:
     def handed_over(self) -> tuple[HandedOver, ...]:
         """Return the functions that are given to a library instead of being decorated."""
         tasks = [key for key, function in self.decorated.items() if function.registrar is not None]
-        found = HandOvers(self.resolver, self.modules, tasks, self._leading_to)
+        found = HandOvers(self.resolver, self.modules, tasks, self._leading_to, self.collected)
         return tuple(found.all())
 
     def non_tasks(self) -> tuple[NonTask, ...]:

@@ -12,6 +12,10 @@ _FAMILIES = (
 _MODEL = re.compile(
     rf"(?:[\w.-]+/){{0,2}}(?P<name>(?P<family>{_FAMILIES})(?=[\d:.\-_])[\w.\-]*(?::[\w.\-]+)?)", re.IGNORECASE
 )
+IN_BYTES = re.compile(
+    rf"[\"'](?:[\w.-]+/){{0,2}}(?:{_FAMILIES})[\d:.\-_][\w.\-]*(?::[\w.\-]+)?[\"']".encode(), re.IGNORECASE
+)
+"""Such a name as the whole of a text in a file of Python."""
 _SIZE = re.compile(r"(?<![a-z0-9])\d+(?:\.\d+)?[bm](?![a-z0-9])")
 _FORM = re.compile(
     r"(?<![a-z0-9])(?:q\d(?:_[a-z0-9]+)*|gguf|awq|gptq|fp16|bf16|fp8|int[48]|[48]bit|latest|bnb)(?![a-z0-9])"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from doctor.source.facts import LogCall, Outcome
 
@@ -175,5 +175,3 @@ class ModuleFacts:
     imports: tuple[RawImport, ...] = ()
     calls: dict[str, int] = field(default_factory=dict)
     """What the module itself calls when it is imported or run, as :attr:`FunctionFacts.calls`."""
-    collected: tuple[tuple[str, Any], ...] = ()
-    """(name of the collector, fact), in the order of the file."""

@@ -19,7 +19,7 @@ class ModuleNames:
 
     def __init__(self, root: Path, files: Iterable[str]) -> None:
         self.files = frozenset(files)
-        self.outside = _packages_above(root) if "__init__.py" in self.files else ()
+        self.outside = packages_above(root) if "__init__.py" in self.files else ()
         self._import_roots = {path: self._find_import_root(path) for path in self.files}
         used = sorted(set(self._import_roots.values()), key=lambda folder: (folder.count("/"), folder))
         self.import_roots = tuple(dict.fromkeys(("", *([SOURCE_FOLDER] if SOURCE_FOLDER in used else ()), *used)))
@@ -74,7 +74,7 @@ class ModuleNames:
         return None
 
 
-def _packages_above(root: Path) -> tuple[str, ...]:
+def packages_above(root: Path) -> tuple[str, ...]:
     """Return the names of the packages that the root itself is in, outermost first, the root's own name last."""
     names = []
     folder = root.absolute()

@@ -35,6 +35,8 @@ class NewerSyntax:
         self._process: subprocess.Popen[bytes] | None = None
         self._starts = 0
         self._owner = os.getpid()
+        self.has_failed = False
+        """Whether some file got no answer, so that another attempt may give one."""
 
     def older(self, content: bytes) -> bytes | None:
         """Return a file in older syntax, each line where it was; None when nothing in it is new, or it is no Python."""
@@ -43,6 +45,7 @@ class NewerSyntax:
         try:
             return self._ask(content) or None
         except (OSError, EOFError, TimeoutError):
+            self.has_failed = True
             self.close()
             return None
 

@@ -6,33 +6,62 @@ import ast
 import os
 import re
 import stat
+import symtable
 import sys
+import time
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
+from doctor.source.discover import Stamp
 from doctor.source.facts import Unparsable, UnparsableKind
 
 MAX_BYTES = 4_000_000
 """A larger file is no code that anybody wrote."""
 
+GRANULARITY = 2_000_000_000
+"""Nanoseconds within which two writes may leave the same time behind (FAT: 2 s); git calls such a file racily clean."""
+
 _CONFLICT = re.compile(rb"^<{7} .*$(?s:.*?)^={7}\r?$(?s:.*?)^>{7} ", re.MULTILINE)
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
+class Content(NamedTuple):
+    """The bytes of a file; ``stamp`` is None when it was written to so lately that its times may lie."""
+
+    content: bytes
+    stamp: Stamp | None
+
+
 def read(root: Path, path: str) -> bytes | tuple[UnparsableKind, str]:
     """Return the content of a regular file, or why it cannot be read."""
+    found = read_stamped(root, path)
+    return found.content if isinstance(found, Content) else found
+
+
+def read_stamped(root: Path, path: str) -> Content | tuple[UnparsableKind, str]:
+    """Return the content of a regular file and what the file system says of it, or why it cannot be read."""
     try:
         # Without O_NONBLOCK, a FIFO that took the file's place since it was found would never open.
-        descriptor = os.open(root / path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(descriptor, "rb") as file:
-            state = os.fstat(descriptor)
-            if not stat.S_ISREG(state.st_mode):
-                return UnparsableKind.UNREADABLE, "not a regular file"
-            if state.st_size > MAX_BYTES:
-                return UnparsableKind.TOO_LARGE, f"{state.st_size:,} bytes; files up to {MAX_BYTES:,} bytes are read"
-            return file.read(MAX_BYTES + 1)
+        descriptor = os.open(f"{root}/{path}", os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        try:
+            return _content(descriptor)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         return UnparsableKind.UNREADABLE, error.strerror or type(error).__name__
+
+
+def _content(descriptor: int) -> Content | tuple[UnparsableKind, str]:
+    state = os.fstat(descriptor)
+    if not stat.S_ISREG(state.st_mode):
+        return UnparsableKind.UNREADABLE, "not a regular file"
+    if state.st_size > MAX_BYTES:
+        return UnparsableKind.TOO_LARGE, f"{state.st_size:,} bytes; files up to {MAX_BYTES:,} bytes are read"
+    # Whatever writes to it from now on leaves a later time behind than that of a file that has settled.
+    settled = max(state.st_mtime_ns, state.st_ctime_ns) < time.time_ns() - GRANULARITY
+    content = os.read(descriptor, MAX_BYTES + 1)
+    return Content(content, Stamp.of(state) if settled else None)
 
 
 def parse(content: bytes, path: str, module: str) -> ast.Module | Unparsable:
@@ -48,6 +77,18 @@ def parse(content: bytes, path: str, module: str) -> ast.Module | Unparsable:
     except (RecursionError, MemoryError) as error:
         reason = str(error) or type(error).__name__
         return Unparsable(path, module, UnparsableKind.TOO_DEEP, reason)
+
+
+def syntax_problem(content: bytes, path: str, module: str) -> Unparsable | None:
+    """Return why a file cannot be parsed, or None; quicker than parsing it, for no tree is made."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            symtable.symtable(content, path, "exec")  # type: ignore[arg-type]  # bytes as well, as compile does
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # what is wrong, the parser says better
+        tree = parse(content, path, module)
+        return tree if isinstance(tree, Unparsable) else None
+    return None
 
 
 def _syntax_error(error: SyntaxError, content: bytes, path: str, module: str) -> Unparsable:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from doctor.source.collector import CollectedFrom
 from doctor.source.collectors.table_writes import COLLECTOR, SqlFile, TableDefinition, TableUse
 from doctor.source.facts import TableWrite
-from doctor.source.module_facts import ModuleFacts
 from doctor.source.parse import MAX_BYTES
 from doctor.source.resolve import Resolver
 from doctor.source.sql_texts import tables_written
@@ -16,18 +16,17 @@ from doctor.source.sql_texts import tables_written
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """Looks up the tables of ``modules``; files with SQL are looked for under ``root``."""
+    """Looks up the tables of ``paths``; files with SQL are looked for under ``root``."""
 
     root: Path
     resolver: Resolver
-    modules: Mapping[str, ModuleFacts]
+    paths: Iterable[str]
+    collected: CollectedFrom
 
     def writes(self) -> Iterator[TableWrite]:
         """Yield each table with the function that writes it, in the order of files and lines."""
-        for path, module in self.modules.items():
-            for name, fact in module.collected:
-                if name != COLLECTOR.name:
-                    continue
+        for path in self.paths:
+            for fact in self.collected(path, COLLECTOR):
                 if isinstance(fact, TableWrite):
                     yield fact
                 elif isinstance(fact, TableUse):
@@ -39,9 +38,8 @@ class Tables:
 
     def _tables(self, name: str, path: str, function: str) -> tuple[str, ...]:
         file, defined = self.resolver.definition(name, path, function) or ("", "")
-        module = self.resolver.load(file) if file else None
-        for collected, fact in () if module is None else module.collected:
-            if collected == COLLECTOR.name and isinstance(fact, TableDefinition) and fact.name == defined:
+        for fact in self.collected(file, COLLECTOR) if file else ():
+            if isinstance(fact, TableDefinition) and fact.name == defined:
                 return fact.tables
         return ()
 

@@ -94,7 +94,7 @@ def test_the_worker_prints_pickled_facts(tmp_path: Path) -> None:
 
 def test_the_worker_without_a_folder_explains_itself() -> None:
     finished = subprocess.run([sys.executable, "-m", "doctor.source.worker"], capture_output=True)
-    assert (finished.returncode, finished.stderr) == (2, b"usage: python -m doctor.source.worker ROOT\n")
+    assert (finished.returncode, finished.stderr) == (2, b"usage: python -m doctor.source.worker ROOT [CACHE]\n")
 
 
 def test_the_same_tree_gives_the_same_facts_every_time(tmp_path: Path) -> None:

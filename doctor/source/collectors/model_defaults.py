@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from doctor.source.collector import Collector, Module
 from doctor.source.expressions import FunctionNode, dotted
-from doctor.source.model_ids import ModelName, model_name
+from doctor.source.model_ids import IN_BYTES, ModelName, model_name
 from doctor.source.switches import absolute
 
 APART = re.compile(
@@ -46,16 +46,14 @@ class ModelDefault:
 def _collect(module: Module) -> Iterator[ModelDefault]:
     if APART.search(module.path):
         return
-    classes = _classes(module)
     for node in module.nodes:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            owner = classes.get(id(node))
             for name, default in _parameters(node):
-                yield from _default(module, name, "parameter", default, owner)
+                yield from _default(module, name, "parameter", default, node)
         elif isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             for name in (dotted(target).removeprefix("self.") for target in targets):
-                yield from _default(module, name, "constant", _fallback(node.value), classes.get(id(node)))
+                yield from _default(module, name, "constant", _fallback(node.value), node)
         elif isinstance(node, ast.Call):
             yield from _of_call(module, node)
 
@@ -73,11 +71,12 @@ def _of_call(module: Module, node: ast.Call) -> Iterator[ModelDefault]:
                 yield from _default(module, word.arg, "parameter", _fallback(word.value), None)
 
 
-def _default(module: Module, name: str, how: str, node: ast.expr, owner: ast.ClassDef | None) -> Iterator[ModelDefault]:
+def _default(module: Module, name: str, how: str, node: ast.expr, inside: ast.stmt | None) -> Iterator[ModelDefault]:
     if not isinstance(node, ast.Constant) or not isinstance(node.value, str) or not _MODEL_WORD.search(name):
         return
     parsed = model_name(node.value)
     if parsed is not None:
+        owner = None if inside is None else _owner(module, inside)
         bases = () if owner is None else tuple(_full(module.origin(base), module) for base in owner.bases)
         full = "" if owner is None else f"{module.name}.{owner.name}"
         place = (module.path, node.lineno, module.line(node.lineno), module.name)
@@ -104,15 +103,17 @@ def _parameters(function: FunctionNode) -> Iterator[tuple[str, ast.expr]]:
             yield one.arg, default
 
 
-def _classes(module: Module) -> dict[int, ast.ClassDef]:
-    """Return the class around each node of a class, by the identity of the node."""
-    found: dict[int, ast.ClassDef] = {}
-    for node in module.nodes:
-        if isinstance(node, ast.ClassDef):
-            found.update((id(inner), node) for inner in ast.walk(node))
-    return found
+def _owner(module: Module, statement: ast.stmt) -> ast.ClassDef | None:
+    """Return the innermost class around a statement."""
+    around = [
+        node
+        for node in module.nodes
+        if isinstance(node, ast.ClassDef) and node.lineno <= statement.lineno <= (node.end_lineno or node.lineno)
+    ]
+    return around[-1] if around else None
 
 
-COLLECTOR = Collector(
-    "model-defaults", 1, (b"-Instruct", b"-instruct", b"lama", b"gpt-4", b"claude", b"gemini"), _collect
-)
+_LITERALS = (b"-Instruct", b"-instruct", b"lama", b"gpt-4", b"claude-", b"gemini-")
+"""What stands in the names that are defaults most often."""
+
+COLLECTOR = Collector("model-defaults", 1, _LITERALS, _collect, pattern=IN_BYTES)

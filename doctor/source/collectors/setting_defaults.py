@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from doctor.source.collector import Collector, Module
 from doctor.source.expressions import dotted
 from doctor.source.unset import Unset, Value
+from doctor.source.walk import walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +26,21 @@ class SettingDefault:
 
 def _collect(module: Module) -> Iterator[SettingDefault]:
     unset = Unset(module)
-    for name, value in unset.names.items():
-        if "." not in name and _is_default(value):
-            yield _default(module, name, value, _line_of(module.tree, name))
+    defaults = [(name, value) for name, value in unset.names.items() if "." not in name and _is_default(value)]
+    lines = _lines(module.nodes) if defaults else {}
+    for name, value in defaults:
+        yield _default(module, name, value, lines.get(name, 1))
     holders = _objects(module)
     for owner, node in unset.classes.items():
         values = dict(unset.attributes(owner))
         for method in node.body:
             if isinstance(method, (ast.FunctionDef, ast.AsyncFunctionDef)) and method.decorator_list:
                 values[method.name] = unset.of(_of_self(method.name), {}, owner)
-        for name, value in values.items():
-            if _is_default(value):
-                line = _line_of(node, name)
-                for holder in (owner, *holders.get(owner, ())):
-                    yield _default(module, f"{holder}.{name}", value, line)
+        defaults = [(name, value) for name, value in values.items() if _is_default(value)]
+        lines = _lines(walk(node)) if defaults else {}
+        for name, value in defaults:
+            for holder in (owner, *holders.get(owner, ())):
+                yield _default(module, f"{holder}.{name}", value, lines.get(name, 1))
 
 
 def _is_default(value: Value) -> bool:
@@ -67,17 +69,17 @@ def _of_self(name: str) -> ast.expr:
     return ast.Attribute(ast.Name("self", ast.Load()), name, ast.Load())
 
 
-def _line_of(node: ast.AST, name: str) -> int:
-    for one in ast.walk(node):
-        if isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            found = one.name
-        elif isinstance(one, (ast.Name, ast.Attribute)) and isinstance(one.ctx, ast.Store):
-            found = dotted(one).rpartition(".")[2]
-        else:
-            continue
-        if found == name:
-            return one.lineno
-    return 1
+def _lines(nodes: Iterable[ast.AST]) -> dict[str, int]:
+    """Return the first line at which each name is defined or assigned."""
+    found: dict[str, int] = {}
+    for node in nodes:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            found.setdefault(node.name, node.lineno)
+        elif isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Store):
+            found.setdefault(dotted(node).rpartition(".")[2], node.lineno)
+    return found
 
 
-COLLECTOR = Collector("setting-defaults", 1, (b"BaseSettings", b"ENVIRONMENT", b"UNVERIFIED"), _collect)
+COLLECTOR = Collector(
+    "setting-defaults", 1, (b"BaseSettings", b"ENVIRONMENT", b"UNVERIFIED"), _collect, asked_by=("tokens",)
+)

@@ -1,0 +1,63 @@
+"""Many texts are looked for at once, and what is found is what each search of its own would find."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doctor.source.collectors import collectors
+from doctor.source.glance import Glancer, Mentions, imported_words
+from doctor.source.needles import Needles
+
+FEW = st.binary(min_size=1, max_size=4).map(lambda text: bytes(byte % 5 + 97 for byte in text))
+MANY = st.binary(max_size=40).map(lambda text: bytes(byte % 5 + 97 for byte in text))
+
+
+@given(st.lists(FEW, max_size=8), MANY)
+def test_what_is_found_is_what_is_there(needles: list[bytes], content: bytes) -> None:
+    assert Needles(needles).in_(content) == {needle for needle in needles if needle in content}
+
+
+@given(st.lists(st.binary(min_size=1, max_size=6), max_size=8), st.binary(max_size=60))
+def test_any_bytes_are_looked_for(needles: list[bytes], content: bytes) -> None:
+    assert Needles(needles).in_(content) == {needle for needle in needles if needle in content}
+
+
+def test_nothing_to_look_for_is_found_nowhere() -> None:
+    assert Needles([]).in_(b"anything") == frozenset()
+
+
+def test_the_literals_of_all_collectors_are_found_in_few_passes() -> None:
+    literals = {literal for one in collectors() for literal in one.literals}
+    assert len(Needles(literals)._groups) < len(literals) / 2
+
+
+def test_a_glance_tells_what_registers_and_enqueues_from_what_looks_like_it() -> None:
+    glancer = Glancer(collectors())
+    for line in (b"@broker.task", b"@broker.task(retry=3)", b"task = broker.task  # mine", b"await job.kiq()"):
+        assert glancer.at(line + b"\n").has_task, line
+    for line in (b"self.task_id = 1", b"from app.tasks import x", b"print(self.task, 1)", b"import inspect"):
+        assert not glancer.at(line + b"\n").has_task, line
+
+
+def test_the_words_of_imports_are_found_however_they_are_written() -> None:
+    text = b"""\
+import a.b, c as d
+from .e.f import (g,  # why
+    h)
+from i import j \\
+    as k, l
+if True:
+    from m import(n)
+o = 1
+"""
+    assert imported_words(text) == {*b"a b c as d e f g why h i j k l m n".split()} | {b"from"}
+
+
+def test_a_file_mentions_a_function_when_it_imports_it_or_its_module() -> None:
+    mentions = Mentions([(b"send", frozenset({b"jobs"}))])
+    assert mentions.in_(b"from . import send\n")
+    assert mentions.in_(b"import app.jobs as j\nj.send()\n")
+    assert mentions.in_(b"from app.jobs import *\nsend()\n")
+    assert not mentions.in_(b"def send(): ...\njobs = 1\n")
+    assert not mentions.in_(b"from app import jobs\n")
