@@ -13,14 +13,15 @@ import re
 import stat
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from doctor.chain import AgentTemplate, Chain, Stage
+
+if TYPE_CHECKING:
+    from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 
 _CODE_PREFIX = r"^(ALL|[A-Z]{1,3}\d{0,3})$"
 
@@ -33,11 +34,13 @@ MAX_BYTES = 1_000_000
 """A larger configuration is none that anybody wrote."""
 
 
-class _Strict(BaseModel):
-    # Most runs have no such file: building the validators only for one that does saves a fifth of the start.
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+class _Strict:
+    """A section of the file; pydantic checks one, and is imported only when there is a file."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = {"extra": "forbid"}
 
 
+@dataclass(frozen=True)
 class FromEnvironment(_Strict):
     """A number that the target reads from its own environment, with the target's default."""
 
@@ -45,6 +48,7 @@ class FromEnvironment(_Strict):
     default: Annotated[float, Field(allow_inf_nan=False)]
 
 
+@dataclass(frozen=True)
 class StageConfiguration(_Strict):
     """One ``[[chain.stage]]``; see :class:`doctor.chain.Stage`."""
 
@@ -60,6 +64,7 @@ class StageConfiguration(_Strict):
     requeue_argument: str | None = None
 
 
+@dataclass(frozen=True)
 class ChainConfiguration(_Strict):
     """``[chain]``; see :class:`doctor.chain.Chain`."""
 
@@ -79,6 +84,7 @@ class ChainConfiguration(_Strict):
     secret_env: str | None = None
 
 
+@dataclass(frozen=True)
 class AgentConfiguration(_Strict):
     """One ``[agents.NAME]``; see :class:`doctor.chain.AgentTemplate`."""
 
@@ -86,6 +92,7 @@ class AgentConfiguration(_Strict):
     system_prompt: str
 
 
+@dataclass(frozen=True)
 class TargetConfiguration(_Strict):
     """``[target]``: the name that a write beyond this machine must repeat, and where the target keeps its addresses."""
 
@@ -102,20 +109,18 @@ def _codes(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-Codes = Annotated[tuple[Annotated[str, Field(pattern=_CODE_PREFIX)], ...], BeforeValidator(_codes)]
-
-
+@dataclass(frozen=True)
 class Configuration(_Strict):
     """The whole file. Times are in seconds."""
 
-    select: Codes = ("ALL",)
-    ignore: Codes = ()
+    select: Annotated[tuple[Annotated[str, Field(pattern=_CODE_PREFIX)], ...], BeforeValidator(_codes)] = ("ALL",)
+    ignore: Annotated[tuple[Annotated[str, Field(pattern=_CODE_PREFIX)], ...], BeforeValidator(_codes)] = ()
     fail_on: Literal["critical", "error", "warning", "info", "never"] = "error"
     timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     total_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0
-    target: TargetConfiguration = TargetConfiguration.model_construct()
+    target: TargetConfiguration = field(default_factory=TargetConfiguration)
     chain: ChainConfiguration | None = None
-    agents: dict[str, AgentConfiguration] = {}
+    agents: dict[str, AgentConfiguration] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +150,7 @@ def load_configuration(start: Path, explicit: Path | None = None) -> LoadedConfi
             return _load(candidate)
         if (candidate := folder / "pyproject.toml").is_file() and _has_section(candidate):
             return _load(candidate)
-    return LoadedConfiguration(Configuration.model_construct())
+    return LoadedConfiguration(Configuration())
 
 
 def _has_section(path: Path) -> bool:
@@ -164,8 +169,11 @@ def _load(path: Path) -> LoadedConfiguration:
         raise ConfigurationError(f"{path}: is not valid TOML: {error}") from error
     if path.name == "pyproject.toml":
         data = data.get("tool", {}).get("doctor", {})
+    # The annotations of the sections name the first two, and this is where they are looked up.
+    from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError  # noqa: F401
+
     try:
-        return LoadedConfiguration(Configuration.model_validate(data), path, text)
+        return LoadedConfiguration(TypeAdapter(Configuration).validate_python(data), path, text)
     except ValidationError as error:
         raise ConfigurationError(_explain(path, text, error)) from error
 
@@ -187,8 +195,8 @@ def _read(path: Path) -> str:
 
 def _explain(path: Path, text: str, error: ValidationError) -> str:
     errors = error.errors()
-    first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])  # a typo explains the rest
-    named = first["type"] in ("extra_forbidden", "missing")  # then the last part is a key, whatever it is called
+    first = next((each for each in errors if each["type"] == _UNKNOWN), errors[0])  # a typo explains the rest
+    named = first["type"] in (_UNKNOWN, "missing")  # then the last part is a key, whatever it is called
     location = [
         part
         for number, part in enumerate(first["loc"], start=1)
@@ -196,7 +204,7 @@ def _explain(path: Path, text: str, error: ValidationError) -> str:
     ]
     key = ".".join(str(part) for part in location)
     message = first["msg"]
-    if first["type"] == "extra_forbidden":
+    if first["type"] == _UNKNOWN:
         message = "unknown key"
         known = _known_keys(location[:-1])
         if near := get_close_matches(str(location[-1]), known, n=1):
@@ -209,7 +217,7 @@ def _explain(path: Path, text: str, error: ValidationError) -> str:
 
 def _known_keys(parents: list[int | str]) -> list[str]:
     names = [part for part in parents if isinstance(part, str)]
-    sections: dict[tuple[str, ...], type[BaseModel]] = {
+    sections: dict[tuple[str, ...], type[Any]] = {
         ("target",): TargetConfiguration,
         ("chain",): ChainConfiguration,
         ("chain", "stage"): StageConfiguration,
@@ -217,7 +225,7 @@ def _known_keys(parents: list[int | str]) -> list[str]:
         ("chain", "message_threshold"): FromEnvironment,
     }
     section = AgentConfiguration if names[:1] == ["agents"] else sections.get(tuple(names), Configuration)
-    return list(section.model_fields)
+    return [each.name for each in fields(section)]
 
 
 def _line_of(text: str, location: list[int | str]) -> int | None:
@@ -242,6 +250,9 @@ def _line_of(text: str, location: list[int | str]) -> int | None:
     return headers[min(wanted, len(headers) - 1)] if headers else None
 
 
+_UNKNOWN = "unexpected_keyword_argument"
+"""What pydantic calls a key that a section does not have."""
+
 _UNION_TAG = re.compile(r"function-|(?:float|int|FromEnvironment)$")
 """Parts of pydantic's locations that name no key but the member of a union."""
 
@@ -257,13 +268,13 @@ def resolve_chain(configuration: Configuration, get: Callable[[str], str | None]
     chain = configuration.chain
     if chain is None:
         return None
-    values: dict[str, Any] = chain.model_dump(exclude={"stage"})
+    values: dict[str, Any] = {each.name: getattr(chain, each.name) for each in fields(chain) if each.name != "stage"}
     values["lookback_hours"] = _number(chain.lookback_hours, get)
     values["message_threshold"] = int(_number(chain.message_threshold, get))
     agents = tuple(
         AgentTemplate(name, agent.model, agent.system_prompt) for name, agent in sorted(configuration.agents.items())
     )
-    return Chain(agents=agents, stages=tuple(Stage(**stage.model_dump()) for stage in chain.stage), **values)
+    return Chain(agents=agents, stages=tuple(Stage(**asdict(stage)) for stage in chain.stage), **values)
 
 
 def _number(value: float | FromEnvironment, get: Callable[[str], str | None]) -> float:
