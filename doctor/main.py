@@ -58,6 +58,16 @@ def _open_missing_streams() -> None:
 
 
 def _run(words: list[str]) -> int:
+    from doctor.source import ahead
+
+    ahead.read_ahead(words)  # first of all: it works while the rest is being imported
+    try:
+        return _run_words(words)
+    finally:
+        ahead.end_all()
+
+
+def _run_words(words: list[str]) -> int:
     import click
 
     from doctor.cli import doctor

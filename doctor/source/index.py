@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import IO, Any
 
 from doctor.redaction import redact
+from doctor.source import ahead, process
 from doctor.source.cache import loads
 from doctor.source.collector import Collector
 from doctor.source.collectors.named_tasks import COLLECTOR as NAMED_TASKS
@@ -113,30 +110,16 @@ class Source:
         return self.facts.unparsable
 
 
-_PACKAGE_FOLDER = str(Path(__file__).absolute().parents[2])
-_START = "import sys; sys.path.append(sys.argv.pop(1)); from doctor.source.worker import main; sys.exit(main())"
-
-
-def _command(root: Path, cache: Path | None) -> tuple[str, ...]:
-    folders = (root, *(() if cache is None else (cache,)))
-    return (sys.executable, "-I", "-S", "-c", _START, _PACKAGE_FOLDER, *(str(folder.absolute()) for folder in folders))
-
-
 class SourceReader:
     """Reads the source under ``root`` in another process; parsing here would delay the probes a hundredfold.
 
-    The process starts at once, isolated (``-I -S``): nothing of the target, and no module beside it, can be imported by
-    accident. It keeps facts for the next run in ``cache`` (None: nowhere).
+    The process starts at once, unless :mod:`doctor.source.ahead` has started it already. It keeps facts for the next
+    run in ``cache`` (None: nowhere).
     """
 
     def __init__(self, root: Path, cache: Path | None = None) -> None:
-        self._process = subprocess.Popen(
-            _command(root, cache),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            process_group=0,  # so that the processes that help it end with it
-        )
+        words = process.command(root, cache)
+        self._process = ahead.taken(words) or process.started(words)
         self._errors: asyncio.StreamReader | None = None
         self._transports: list[asyncio.ReadTransport] = []
 
@@ -186,15 +169,9 @@ class SourceReader:
 
     def end(self) -> None:
         """End it, whatever it does."""
-        if self._process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        process.end(self._process)
         for transport in self._transports:
             transport.close()
-        for stream in (self._process.stdout, self._process.stderr):
-            if stream is not None:
-                stream.close()
 
 
 async def open_source(root: Path, timeout: float, cache: Path | None = None) -> Source:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from doctor.source import index
+from doctor.source import process
 from doctor.source.collect import collect
 from doctor.source.facts import Facts
 from doctor.source.index import Source, SourceError, open_source
@@ -46,7 +46,7 @@ async def test_a_missing_or_empty_folder_has_no_files(tmp_path: Path) -> None:
 async def test_a_reader_that_takes_too_long_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pid_file = tmp_path / "pid"
     monkeypatch.setattr(
-        index, "_START", f"import os, time; open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+        process, "_START", f"import os, time; open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
     )
     started = time.monotonic()
     with pytest.raises(SourceError, match=r"longer than 0\.5 s"):
@@ -60,7 +60,7 @@ async def test_a_reader_that_takes_too_long_is_ended(tmp_path: Path, monkeypatch
 async def test_a_reader_that_is_no_longer_wanted_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pid_file = tmp_path / "pid"
     monkeypatch.setattr(
-        index,
+        process,
         "_START",
         f"import os, time; open({str(tmp_path / 'new')!r}, 'w').write(str(os.getpid()));"
         f" os.rename({str(tmp_path / 'new')!r}, {str(pid_file)!r}); time.sleep(60)",
@@ -77,7 +77,7 @@ async def test_a_reader_that_is_no_longer_wanted_is_ended(tmp_path: Path, monkey
 
 
 async def test_a_reader_that_dies_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index, "_START", "raise SystemExit('no space left')")
+    monkeypatch.setattr(process, "_START", "raise SystemExit('no space left')")
     with pytest.raises(SourceError, match="no space left"):
         await open_source(tmp_path, 10)
 
