@@ -20,6 +20,7 @@ from doctor.pipeline.sandbox.sandbox import Sandbox
 from doctor.target import Target
 from tests.bench.search import measure_search
 from tests.bench.soak import measure_load
+from tests.bench.source import measure_source
 
 STARTS = 15
 CHECKS = 7
@@ -28,9 +29,12 @@ DELAY = 1.0
 
 
 def main() -> None:
-    """Measure and print one line each."""
+    """Measure and print one line each; with arguments, only the parts that they name: ``source``."""
     version_start()
     with tempfile.TemporaryDirectory(prefix="doctor-bench-") as folder:
+        measure_source(Path(folder), line)
+        if sys.argv[1:] == ["source"]:
+            return
         sandbox = Sandbox.create(Path(folder) / "sandbox", name="bench")
         line("sandbox up", seconds(lambda: sandbox.up(with_parent=True)), "s", "the servers, the API and the worker")
         try:
