@@ -10,18 +10,19 @@ from doctor.commands.examination import Selection, examine
 from doctor.commands.options import (
     configuration_option,
     open_target,
-    path_argument,
+    paths_argument,
     presentation_options,
     timeout_options,
 )
 from doctor.commands.output import FormatChoice, Output, format_option
 from doctor.model import Severity, Status
+from doctor.narrowing import NothingInCommonError, common_folder
 from doctor.record import RunStore
 from doctor.verdict import exit_code
 
 
 @click.command("check")
-@path_argument
+@paths_argument
 @click.option("--select", metavar="CODES", multiple=True, help="Run only these codes or prefixes; ALL is every check.")
 @click.option("--ignore", metavar="CODES", multiple=True, help="Leave these codes or prefixes out.")
 @click.option("--tag", metavar="TAG", multiple=True, help="Run only checks with one of these tags: static, live, slow.")
@@ -38,7 +39,7 @@ from doctor.verdict import exit_code
 @configuration_option
 @presentation_options
 def check_command(
-    path: Path,
+    paths: tuple[Path, ...],
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     tag: tuple[str, ...],
@@ -53,6 +54,8 @@ def check_command(
 ) -> int:
     """Diagnose the pipeline at PATH (default: this folder).
 
+    Of several paths, and of a file, the folder around them is read, and what is found in other files is left out.
+
     Reads only. The run is recorded in PATH/.doctor, which git ignores, unless there was nothing to check. What the
     source says is kept beside it, so that the next run reads only the files that have changed.
 
@@ -60,10 +63,21 @@ def check_command(
     Exit codes: 0 nothing at or above --fail-on   1 findings   2 usage or configuration
                 3 incomplete: something could not be checked   4 a bug of doctor
     """
-    target = open_target(path, configuration, keeps_facts=not no_cache)
+    try:
+        folder = common_folder(paths or (Path(),))
+    except NothingInCommonError as error:
+        raise click.UsageError(str(error)) from error
+    target = open_target(folder, configuration, keeps_facts=not no_cache)
     selection = Selection(select, ignore, tag, offline)
     run = examine(
-        target, selection, output, fail_on=fail_on, timeout=timeout, total_timeout=total_timeout, formats=formats
+        target,
+        selection,
+        output,
+        fail_on=fail_on,
+        timeout=timeout,
+        total_timeout=total_timeout,
+        formats=formats,
+        paths=paths if len(paths) > 1 or any(path.is_file() for path in paths) else (),
     )
     asked = any(result.status is not Status.SKIP for result in run.current)
     if asked and RunStore(target.root).save_if_possible(run) is None:

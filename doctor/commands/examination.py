@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
@@ -17,6 +18,7 @@ from doctor.check import Check
 from doctor.commands.output import FormatChoice, Output, registry
 from doctor.diagnosis import diagnose
 from doctor.model import CheckResult, Mechanism, Run, Status
+from doctor.narrowing import narrowed
 from doctor.record import new_run_id
 from doctor.resources.environment import Environment
 from doctor.runner import Progress, run_checks
@@ -75,15 +77,25 @@ def examine(
     timeout: float | None = None,
     total_timeout: float | None = None,
     formats: tuple[FormatChoice, ...] = (),
+    paths: tuple[Path, ...] = (),
 ) -> Run:
-    """Run the selected checks on ``target`` and return the diagnosed run; the target is closed afterwards."""
+    """Run the selected checks on ``target`` and return the diagnosed run; the target is closed afterwards.
+
+    ``paths`` limit it to what is found in these files and folders, and to what is found in no file.
+    """
     chosen = choose(list(registry().checks.values()), selection, target)
 
     async def work() -> Run:
         async with target:
             with output.progress(len(chosen), formats) as progress:
                 return await examine_open(
-                    target, chosen, fail_on=fail_on, timeout=timeout, total_timeout=total_timeout, progress=progress
+                    target,
+                    chosen,
+                    fail_on=fail_on,
+                    timeout=timeout,
+                    total_timeout=total_timeout,
+                    progress=progress,
+                    paths=paths,
                 )
 
     return asyncio.run(work())
@@ -97,6 +109,7 @@ async def examine_open(
     timeout: float | None = None,
     total_timeout: float | None = None,
     progress: Progress | None = None,
+    paths: tuple[Path, ...] = (),
 ) -> Run:
     """Run these checks on an open target and diagnose. Times are in seconds."""
     target.prepare(name for check in checks for name in check.needs)
@@ -110,6 +123,8 @@ async def examine_open(
         progress=progress,
     )
     results, suppressions = suppress(results, await _ignore_comments(target, results), started_at.date())
+    if paths:
+        results = narrowed(results, target.source_folder.resolve(), paths)
     results += plugin_problems()
     if any("live" in check.tags for check in checks):
         results += unread_files(target.environment)

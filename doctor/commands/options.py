@@ -25,6 +25,10 @@ path_argument = click.argument(
     "path", type=click.Path(exists=True, path_type=Path), default=Path(), metavar="[PATH]", required=False
 )
 
+paths_argument = click.argument(
+    "paths", type=click.Path(exists=True, path_type=Path), metavar="[PATH]...", nargs=-1, required=False
+)
+
 path_option = click.option(
     "--path",
     type=click.Path(exists=True, path_type=Path),

@@ -1,0 +1,48 @@
+"""Limits what is reported to the files that were named, as a commit hook names them. The rest is read all the same:
+what a name means is decided elsewhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from doctor.model import CheckResult, Finding, Status
+
+
+class NothingInCommonError(Exception):
+    """The paths share no folder that could be a target; the message says what to do."""
+
+
+def common_folder(paths: Sequence[Path]) -> Path:
+    """Return the innermost folder around these files and folders.
+
+    Raises:
+        NothingInCommonError: it is the root of the file system.
+    """
+    folders = [path if path.is_dir() else path.parent for path in (path.resolve() for path in paths)]
+    common = Path(os.path.commonpath(folders))
+    if len(paths) > 1 and common == Path(common.anchor):
+        raise NothingInCommonError("these paths have no folder in common; check them one by one")
+    return common
+
+
+def narrowed(results: Iterable[CheckResult], root: Path, paths: Sequence[Path]) -> tuple[CheckResult, ...]:
+    """Leave out findings in files under ``root`` that are none of ``paths``, nor in one of them."""
+    named = [path.resolve() for path in paths]
+
+    def is_named(finding: Finding) -> bool:
+        if finding.resource.path is None:
+            return True
+        place = root / finding.resource.path
+        return any(place == path or path in place.parents for path in named)
+
+    return tuple(_kept(result, tuple(filter(is_named, result.findings))) for result in results)
+
+
+def _kept(result: CheckResult, findings: tuple[Finding, ...]) -> CheckResult:
+    if len(findings) == len(result.findings):
+        return result
+    status = Status.PASS if result.status is Status.FAIL and not findings else result.status
+    return replace(result, findings=findings, status=status)
