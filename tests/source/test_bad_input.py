@@ -9,10 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from doctor.source.build import build_facts
+from doctor.source import parse as parse_module
+from doctor.source import reading
+from doctor.source.build import Build, build_facts
+from doctor.source.cache import loads
+from doctor.source.discover import stamped_files
 from doctor.source.facts import UnparsableKind
 from doctor.source.index import Source, open_source
 from doctor.source.parse import MAX_BYTES, conflict_line, parse, read
+from doctor.source.reading import Reading
 
 MARK = b"  # .task\n"
 CONFLICT = b"a = 1\n<<<<<<< HEAD\nb = 1\n=======\nb = 2\n>>>>>>> other\n"
@@ -49,22 +54,124 @@ async def test_a_broken_file_is_one_fact_and_its_neighbours_are_read(
 ) -> None:
     (tmp_path / "broken.py").write_bytes(content)
     (tmp_path / "fine.py").write_text("from celery import shared_task\n@shared_task\ndef job(): ...\n")
-    source = await open_source(tmp_path, 10)
-    assert [(found.path, found.kind) for found in source.unparsable()] == [("broken.py", kind)]
-    assert [task.id for task in source.tasks()] == ["fine.job"]
+    for _ in range(2):  # the second time out of the cache
+        source = await open_source(tmp_path, 10, tmp_path / ".doctor" / "cache")
+        assert [(found.path, found.kind) for found in source.unparsable()] == [("broken.py", kind)]
+        assert [task.id for task in source.tasks()] == ["fine.job"]
 
 
 @pytest.mark.parametrize("content", FINE.values(), ids=FINE)
 async def test_an_unusual_file_is_read_like_any_other(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "fine.py").write_bytes(content)
-    source = await open_source(tmp_path, 10)
-    assert source.unparsable() == ()
-    assert source.files == ("fine.py",)
+    for _ in range(2):
+        source = await open_source(tmp_path, 10, tmp_path / ".doctor" / "cache")
+        assert source.unparsable() == ()
+        assert source.files == ("fine.py",)
 
 
 def test_a_file_that_is_no_candidate_is_still_checked_for_syntax(project) -> None:
     (found,) = project({"plain.py": "def f(:\n    pass\n"}).unparsable()
     assert (found.path, found.line, found.has_conflict_markers) == ("plain.py", 1, False)
+
+
+@pytest.mark.parametrize(("content", "kind"), BROKEN.values(), ids=BROKEN)
+async def test_a_broken_file_that_is_no_candidate_has_the_same_result(
+    tmp_path: Path, content: bytes, kind: UnparsableKind
+) -> None:
+    (tmp_path / "broken.py").write_bytes(content.replace(b".task", b""))
+    (found,) = (await open_source(tmp_path, 10)).unparsable()
+    assert (found.path, found.kind) == ("broken.py", kind)
+
+
+@pytest.mark.parametrize("becomes", ["gone", "a folder", "a pipe", "a link to itself", "locked"])
+@pytest.mark.parametrize("when", ["before it is read", "between two readings"])
+def test_a_file_that_turns_into_something_else_is_one_result_and_its_neighbours_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, becomes: str, when: str
+) -> None:
+    (tmp_path / "a.py").write_bytes(b"x = 1\n")
+    (tmp_path / "fine.py").write_text("from celery import shared_task\n@shared_task\ndef job(): ...\n")
+    cache = tmp_path / ".doctor" / "cache"
+    if when == "between two readings":
+        kept = Reading(tmp_path, cache=cache)
+        kept.facts()
+        kept.keep()
+    one = Reading(tmp_path, cache=cache)
+    stamps = reading.stamped_files(tmp_path)
+    monkeypatch.setattr(reading, "stamped_files", lambda _root: {path: stamps[path] for path in ("a.py", "fine.py")})
+    turn(tmp_path / "a.py", becomes, monkeypatch)
+    facts = loads(one.facts())
+    assert [(found.path, found.kind) for found in facts.unparsable] == [("a.py", UnparsableKind.UNREADABLE)]
+    assert [function.id for function in facts.functions] == ["fine.job"]
+
+
+def turn(path: Path, becomes: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put something else in the place of a file; the tests may run as root, whom no permission stops."""
+    if becomes == "locked":
+        opened = os.open
+
+        def refusing(name: str, *arguments: int) -> int:
+            if name == str(path):
+                raise PermissionError(13, "Permission denied", name)
+            return opened(name, *arguments)
+
+        monkeypatch.setattr(os, "open", refusing)
+        return
+    path.unlink()
+    if becomes == "a folder":
+        path.mkdir()
+    elif becomes == "a pipe":
+        os.mkfifo(path)
+    elif becomes == "a link to itself":
+        path.symlink_to(path)
+
+
+def test_a_file_that_changes_after_the_glance_is_read_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.py").write_text("from celery import shared_task\n@shared_task\ndef job(): ...\n")
+    build = Build(tmp_path, stamped_files(tmp_path))
+    build.look()
+    (tmp_path / "a.py").write_text("def (:\n")
+    assert [function.id for function in build.facts().functions] == ["a.job"]
+
+
+def test_a_file_that_is_written_to_while_it_is_read_is_read_again_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parse_module, "GRANULARITY", 0)
+    path = tmp_path / "a.py"
+    path.write_text("x = 1\n")
+    os.utime(path, (1, 1))
+    read_bytes = os.read
+
+    def written_to(descriptor: int, size: int) -> bytes:
+        content = read_bytes(descriptor, size)
+        path.write_text("x = (\n")  # as long as before
+        return content
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "read", written_to)
+        kept = Reading(tmp_path, cache=tmp_path / ".doctor" / "cache")
+        assert loads(kept.facts()).unparsable == ()
+        kept.keep()
+    again = Reading(tmp_path, cache=tmp_path / ".doctor" / "cache")
+    assert [found.path for found in loads(again.facts()).unparsable] == ["a.py"]
+
+
+def test_beyond_the_budget_the_files_that_were_changed_last_are_parsed(tmp_path: Path) -> None:
+    for number in range(4):
+        (tmp_path / f"{number}.py").write_text("x = (\n")
+        os.utime(tmp_path / f"{number}.py", (number, number))
+    facts = build_facts(tmp_path, syntax_budget=8 * len("x = (\n"))
+    assert ([found.path for found in facts.unparsable], facts.unchecked) == (
+        ["0.py", "1.py", "2.py", "3.py"],
+        0,
+    )
+    facts = build_facts(tmp_path, syntax_budget=2 * len("x = (\n"))
+    assert ([found.path for found in facts.unparsable], facts.unchecked) == ([], 4)
+    (tmp_path / "4.py").write_text("#" * 100 + "\n")
+    facts = build_facts(tmp_path, syntax_budget=16 * len("x = (\n"))
+    assert ([found.path for found in facts.unparsable], facts.unchecked) == (["2.py", "3.py"], 3)
 
 
 def test_beyond_the_budget_only_conflicts_are_found_and_the_rest_is_counted(tmp_path: Path) -> None:
