@@ -5,11 +5,15 @@ Imports nothing heavy, so that ``doctor --version`` costs little more than the i
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import signal
 import sys
 from collections.abc import Sequence
+
+GARBAGE = 20_000
+"""Objects after which garbage is looked for; imports make many that stay, and would be searched seventy times."""
 
 MESSAGE_LIMIT = 2_000
 """Characters of one message on stderr; a name from outside may be a megabyte long."""
@@ -61,6 +65,7 @@ def _run(words: list[str]) -> int:
     from doctor.source import ahead
 
     ahead.read_ahead(words)  # first of all: it works while the rest is being imported
+    gc.set_threshold(GARBAGE)
     try:
         return _run_words(words)
     finally:

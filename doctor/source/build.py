@@ -50,7 +50,8 @@ def build_facts(root: Path, *, syntax_budget: int = SYNTAX_BUDGET, for_graph: bo
 
 
 class Build:
-    """One pass. ``stamps`` are the files to read; ``known`` is what an earlier run has kept of some of them."""
+    """One pass. ``stamps`` are the files to read; ``known`` is what an earlier run has kept of some of them (None:
+    nothing is kept of this one either)."""
 
     def __init__(
         self,
@@ -68,7 +69,7 @@ class Build:
         self.budget = syntax_budget
         self.stamps = stamps
         self.names = ModuleNames(root, stamps)
-        self.known = {} if known is None else known
+        self.known = known or {}
         self.files: dict[str, KeptFile] = {}
         """What is known of each file that could be read."""
         self.read: dict[str, FileFacts] = {}
@@ -76,7 +77,7 @@ class Build:
         """Collectors whose facts somebody wants."""
         self.unchecked = 0
         self.phases = phases or Phases()
-        reader = Reader(root, self.names, self.collectors)
+        reader = Reader(root, self.names, self.collectors, hashes=known is not None)
         self.crew = Crew(reader, {path: stamp.size for path, stamp in stamps.items()}, processes=processes)
 
     def close(self) -> None:

@@ -16,7 +16,6 @@ import hmac
 import io
 import os
 import pickle
-import secrets
 import stat
 import sys
 import time
@@ -73,7 +72,7 @@ class FactCache:
         """Keep ``payload`` under a name, in one step, for this user alone; do nothing where that is impossible."""
         if self._folder is None or self._key is None or len(payload) > MAX_BYTES - SEAL_BYTES:
             return
-        partial = self._folder / f"{name}.{secrets.token_hex(4)}.partial"
+        partial = self._folder / f"{name}.{os.urandom(4).hex()}.partial"
         try:
             _prepare(self._folder)
             _sweep(self._folder)
@@ -156,10 +155,10 @@ def _private_key(path: Path) -> bytes | None:
 
 def _new_key(folder: Path, path: Path) -> bytes | None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    partial = folder / f"key.{secrets.token_hex(4)}.partial"
+    partial = folder / f"key.{os.urandom(4).hex()}.partial"
     try:
         with _new_file(partial) as file:
-            file.write(secrets.token_bytes(KEY_BYTES))
+            file.write(os.urandom(KEY_BYTES))
         with suppress(FileExistsError):  # another run was quicker, and its key is as good
             os.link(partial, path)
     finally:

@@ -1,10 +1,8 @@
-"""Small questions about syntax trees: names as written, who is called, how a name is bound."""
+"""Small questions about syntax trees: names as written, who is called."""
 
 from __future__ import annotations
 
 import ast
-
-from doctor.source.module_facts import Binding, BindingKind
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -51,24 +49,6 @@ def unwrapped(node: ast.expr) -> ast.expr:
             node = node.args[1]
         else:
             return node
-
-
-def bindings_of(value: ast.expr | None, annotation: ast.expr | None = None) -> list[Binding]:
-    """Return what is known of a name that is assigned ``value``; both branches of a condition count."""
-    found: list[Binding] = []
-    if value is not None:
-        value = unwrapped(value)
-        if isinstance(value, ast.IfExp):
-            found += bindings_of(value.body) + bindings_of(value.orelse)
-        elif isinstance(value, ast.BoolOp):
-            found += [binding for operand in value.values for binding in bindings_of(operand)]
-        elif isinstance(value, ast.Call):
-            found.append(Binding(BindingKind.PRODUCED, callee_of_chain(value)))
-        elif isinstance(value, (ast.Name, ast.Attribute)):
-            found.append(Binding(BindingKind.ALIAS, dotted(value)))
-    if isinstance(annotation, (ast.Name, ast.Attribute)):
-        found.append(Binding(BindingKind.PRODUCED, dotted(annotation)))
-    return found or [Binding(BindingKind.OTHER)]
 
 
 def parameters(function: FunctionNode | ast.Lambda) -> list[str]:

@@ -62,8 +62,8 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A file that was read: the hash of its content and its module's name, its time stamp (None: not to be trusted),
-    and what its bytes say."""
+    """A file that was read: the hash of its content and its module's name (empty: nobody keeps it), its time stamp
+    (None: not to be trusted), and what its bytes say."""
 
     digest: bytes
     stamp: Stamp | None
@@ -73,11 +73,12 @@ class Seen:
 class Reader:
     """Reads files under ``root``. Raises nothing for what they hold."""
 
-    def __init__(self, root: Path, names: ModuleNames, collectors: Sequence[Collector]) -> None:
+    def __init__(self, root: Path, names: ModuleNames, collectors: Sequence[Collector], *, hashes: bool = True) -> None:
         self.root = root
         self.names = names
         self.collectors = collectors
         self.newer = NewerSyntax()
+        self._hashes = hashes
         self._glancer = Glancer(collectors)
         self._kept: dict[str, bytes] = {}
         self._room = KEPT
@@ -94,9 +95,14 @@ class Reader:
         if len(content) <= self._room:
             self._room -= len(content)
             self._kept[path] = content
+        return Seen(self._digest(path, content), found.stamp, self._glancer.at(content))
+
+    def _digest(self, path: str, content: bytes) -> bytes:
+        if not self._hashes:
+            return b""
         digest = blake2b(content, digest_size=DIGEST)
         digest.update(b"\0" + self.names.name_of(path).encode("utf-8", "surrogateescape"))
-        return Seen(digest.digest(), found.stamp, self._glancer.at(content))
+        return digest.digest()
 
     def facts(self, needs: Mapping[str, Need]) -> dict[str, FileFacts]:
         """Parse these files and return the facts that are asked for."""

@@ -51,7 +51,7 @@ class Reading:
     def _read(self, stamps: dict[str, Stamp], tree: KeptTree | None, processes: int) -> bytes:
         from doctor.source.build import Build  # an unchanged tree needs nothing of all that
 
-        known = self._keeper.files() if self._keeper.is_on else {}
+        known = self._keeper.files() if self._keeper.is_on else None
         build = Build(self.root, stamps, known=known, for_graph=self.for_graph, processes=processes, phases=self.phases)
         try:
             build.look()

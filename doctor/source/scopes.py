@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from doctor.source import wrapping
-from doctor.source.expressions import FunctionNode, bindings_of, parameters
+from doctor.source.bindings import bindings_of
+from doctor.source.expressions import FunctionNode, parameters
 from doctor.source.facts import MODULE_LEVEL
 from doctor.source.module_facts import Binding, BindingKind, Bindings, RawDecorator, RawHandler, RawImport
 from doctor.source.walk import children, walk

@@ -116,6 +116,17 @@ def test_gitignore_is_respected_without_git(tmp_path: Path) -> None:
     assert python_files(tmp_path) == ["own.py", "sub/kept.py"]
 
 
+def test_gitignore_is_respected_in_a_checkout_on_a_machine_without_git(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "own.py", "generated/a.py", "sub/kept.py", "sub/scratch.py")
+    (tmp_path / ".gitignore").write_text("generated/\n")
+    (tmp_path / "sub" / ".gitignore").write_text("*.py\n!kept.py\n")
+    git(tmp_path, "init", "-q")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert python_files(tmp_path) == ["own.py", "sub/kept.py"]
+
+
 def test_a_nested_gitignore_speaks_of_its_own_folder(tmp_path: Path) -> None:
     write(tmp_path, "a/skip.py", "b/skip.py", "a/c/skip.py")
     (tmp_path / "a" / ".gitignore").write_text("/skip.py\n")

@@ -37,6 +37,12 @@ TARGETS = {
     "from .tasks import score\nasync def f():\n    job = score\n    await job.kiq(1)": "app.tasks.scoring.score",
     "from .tasks import score\nasync def f(): await score.kicker().with_labels(a=1).kiq(1)": "app.tasks.scoring.score",
     "from .tasks import *\nasync def f(): await score.kiq(1)": "app.tasks.scoring.score",
+    "try:\n    from .tasks import score\nexcept ImportError:\n    score = None\nasync def f(): await score.kiq(1)": (
+        "app.tasks.scoring.score"
+    ),
+    "if 1:\n    from .tasks import score as job\nelse:\n    job = None\nasync def f(): await job.kiq(1)": (
+        "app.tasks.scoring.score"
+    ),
     "from .celery_jobs import clean\ndef f(): clean.delay()": "app.celery_jobs.clean",
     "from .celery_jobs import clean\ndef f(): clean.s().apply_async()": "app.celery_jobs.clean",
     "from .celery_jobs import clean\ndef f(): clean.delay_on_commit()": "app.celery_jobs.clean",
