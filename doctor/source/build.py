@@ -115,7 +115,7 @@ class Build:
             self.asked |= {one.name for one in self.collectors if self._is_found(one.asked_by)}
             self._read_candidates(tasks)
         with self.phases.measure("linking"):
-            linker = self._linked(tasks)
+            linker = self._linked(tasks | self._with_followed())
         with self.phases.measure("syntax of other files"):
             self._check_syntax()
         with self.phases.measure("linking"):
@@ -157,6 +157,12 @@ class Build:
             )
 
         return {path for path, file in self.files.items() if matters(file.glance)}
+
+    def _with_followed(self) -> set[str]:
+        """Return the files with facts of which somebody asks who waits for them."""
+        names = {one.name for one in self.collectors if one.followed}
+        found = {path: facts.collected for path, facts in self.read.items() if facts.collected}
+        return {path for path, collected in found.items() if any(collected.get(name) for name in names)}
 
     def _linked(self, tasks: set[str]) -> Linker:
         """Link the files with tasks, and those that use what leads to a task, some calls upwards."""

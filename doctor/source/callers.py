@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
-from doctor.source.module_facts import ModuleFacts
+from doctor.source.module_facts import FunctionFacts, ModuleFacts
 from doctor.source.resolve import Resolver, SymbolKind
 
 FunctionKey = tuple[str, str]
@@ -26,8 +26,8 @@ class Callers:
         self._modules = modules
         self._sites: dict[str, list[tuple[FunctionKey, str]]] = defaultdict(list)
         for path, module in modules.items():
-            for function in module.functions.values():
-                for call in function.calls:
+            for function in self._functions(module):
+                for call in self._calls(function):
                     self._sites[call.rpartition(".")[2]].append(((path, function.qualname), call))
         self._direct: dict[FunctionKey, frozenset[FunctionKey]] = {}
 
@@ -42,15 +42,26 @@ class Callers:
                     frontier.append(caller)
         return frozenset(found)
 
+    def _functions(self, module: ModuleFacts) -> Iterable[FunctionFacts]:
+        return module.functions.values()
+
+    def _calls(self, function: FunctionFacts) -> Iterable[str]:
+        return function.calls
+
     def _callers(self, function: FunctionKey) -> frozenset[FunctionKey]:
         if function not in self._direct:
-            name = function[1].rpartition(".")[2]
-            around = function[1].rpartition(".<locals>.")[0]
-            found = {site for site, call in self._sites.get(name, ()) if self._callee(call, *site) == function}
-            if around:  # a function inside another one runs when that one runs
-                found.add((function[0], around))
-            self._direct[function] = frozenset(found)
+            self._direct[function] = frozenset(self._found(function))
         return self._direct[function]
+
+    def _found(self, function: FunctionKey) -> set[FunctionKey]:
+        found = self._sites_of(function, function[1].rpartition(".")[2])
+        around = function[1].rpartition(".<locals>.")[0]
+        # A function inside another one runs when that one runs.
+        return found | {(function[0], around)} if around else found
+
+    def _sites_of(self, function: FunctionKey, name: str) -> set[FunctionKey]:
+        """Return the functions that call this one under ``name``."""
+        return {site for site, call in self._sites.get(name, ()) if self._callee(call, *site) == function}
 
     def _callee(self, call: str, path: str, scope: str) -> FunctionKey | None:
         """Return the function of the target that a call as written means, methods of known objects included."""
@@ -61,6 +72,8 @@ class Callers:
         for symbol in self._resolver.resolve_all(call, path, scope):
             if symbol.kind is SymbolKind.FUNCTION:
                 return symbol.path, symbol.name
+            if symbol.kind is SymbolKind.CLASS:
+                return symbol.path, f"{symbol.name}.__init__"
             if symbol.kind is SymbolKind.VALUE and symbol.attribute and "." not in symbol.attribute:
                 made_by = self._resolver.resolve(symbol.callee, symbol.path, symbol.scope)
                 owner_class = self._resolver.class_of(made_by)

@@ -6,7 +6,7 @@ import ast
 
 from doctor.source import wrapping
 from doctor.source.call_kinds import CallKind, call_kind
-from doctor.source.expressions import FunctionNode, dotted, first_text, parameters
+from doctor.source.expressions import FunctionNode, dotted, first_text, is_for_types, is_main_block, parameters
 from doctor.source.handlers import broad_handler, read_handler, suppressed
 from doctor.source.libraries import BUILDERS, VERBS
 from doctor.source.module_facts import (
@@ -24,6 +24,13 @@ from doctor.source.scopes import NameWalker, Scope
 
 COLLECTOR_VERSION = 3
 """Part of the key under which collected facts may be kept; raised when the same file would give other facts."""
+
+STARTING = frozenset({"create_task", "ensure_future", "run_coroutine_threadsafe", "start_soon"})
+"""Calls that start a coroutine and go on at once."""
+IN_THREADS = frozenset({"to_thread", "run_in_executor", "run_in_threadpool", "run_sync"})
+"""Calls that run a function in a thread; whether anybody waits for it is said by ``await``."""
+RUNNING = frozenset({"asyncio.run", "anyio.run", "uvloop.run", "trio.run"})
+"""Calls that return when the coroutine has ended."""
 
 _PLAIN_BASES = frozenset({"object", "Generic", "typing.Generic", "Protocol", "typing.Protocol", "ContextDecorator"})
 """Bases that add nothing by which an instance could answer for the object it holds."""
@@ -68,7 +75,12 @@ class _Collector(NameWalker):
             ast.With: self._with,
             ast.AsyncWith: self._with,
             ast.Call: self._call,
+            ast.Await: self._await,
+            ast.Lambda: self._lambda,
         }
+        self.awaiting = False
+        self.awaited: ast.expr | None = None
+        self.lambdas = 0
 
     def result(self, path: str) -> ModuleFacts:
         """Return what was collected."""
@@ -82,7 +94,12 @@ class _Collector(NameWalker):
             enqueues=tuple(self.enqueues),
             guarded_calls=tuple(self.guarded),
             imports=tuple(self.imports),
-            calls=self.scopes[0].calls,
+            calls=self.scopes[0].calls | self.main.calls,
+            bodies=tuple(
+                _body_facts(scope)
+                for scope in (self.scopes[0], self.main)
+                if scope.calls or scope.made or scope.awaited
+            ),
         )
 
     def _function(self, node: FunctionNode) -> None:
@@ -97,12 +114,13 @@ class _Collector(NameWalker):
         scope = Scope(node, qualname, body, tuple(self._decorator(one) for one in node.decorator_list))
         for name in parameters(node):
             scope.bind(name, Binding(BindingKind.OTHER))
-        outer = self.prefix, self.in_class, self.binds, self.hidden
+        outer = self.prefix, self.in_class, self.binds, self.hidden, self.awaiting, self.lambdas
         self.prefix, self.in_class, self.binds, self.hidden = f"{qualname}.<locals>.", False, True, []
+        self.awaiting, self.lambdas = False, 0
         self.scopes.append(scope)
         self.visit_all(node.body)
         self.scopes.pop()
-        self.prefix, self.in_class, self.binds, self.hidden = outer
+        self.prefix, self.in_class, self.binds, self.hidden, self.awaiting, self.lambdas = outer
         facts = self._function_facts(node, scope, body)
         self.functions[qualname] = facts
         if facts.decorators:
@@ -122,6 +140,9 @@ class _Collector(NameWalker):
             definition=wrapping.definition_of(body, is_method=self.in_class) if decorates else None,
             last_line=_last_line(node),
             indent=node.body[0].col_offset,
+            awaited=tuple(scope.awaited),
+            made=tuple(scope.made),
+            deferred=tuple(name for name in scope.calls if name not in scope.at_once),
         )
 
     def _decorator(self, node: ast.expr) -> RawDecorator:
@@ -170,7 +191,11 @@ class _Collector(NameWalker):
     def _if(self, node: ast.If) -> None:
         self.visit(node.test)
         self.scope.tests.append(node.test)
-        self.visit_all((*node.body, *node.orelse))
+        outer = self.in_main, self.for_types
+        self.in_main, self.for_types = outer[0] or is_main_block(node), outer[1] or is_for_types(node)
+        self.visit_all(node.body)
+        self.in_main, self.for_types = outer
+        self.visit_all(node.orelse)
         self.scope.tests.pop()
 
     def _while(self, node: ast.While) -> None:
@@ -202,7 +227,9 @@ class _Collector(NameWalker):
         scope.guards.append(guard)
 
     def _with(self, node: ast.With | ast.AsyncWith) -> None:
+        outer, self.awaiting = self.awaiting, self.awaiting or isinstance(node, ast.AsyncWith)
         self.visit_all(node.items)
+        self.awaiting = outer
         handler = suppressed(node)
         if handler is not None:
             self.scope.guards.append(lambda: handler)
@@ -219,11 +246,44 @@ class _Collector(NameWalker):
             self._plain_call(node, name)
         if self.scope.body is not None:
             self.scope.body.note_call(node, name)
+        outer = self.awaiting
+        self.awaiting = self._awaits_arguments(node, name)
         self.visit_children(node)
+        self.awaiting = outer
+
+    def _awaits_arguments(self, node: ast.Call, name: str) -> bool:
+        """Tell whether the coroutines that a call is given are waited for, and note the functions that are."""
+        last = name.rpartition(".")[2]
+        awaited = node is self.awaited
+        if name in RUNNING or last == "run_until_complete" or (awaited and last in IN_THREADS):
+            functions = (one for one in node.args if isinstance(one, (ast.Name, ast.Attribute)))
+            self.calling.awaited.update((dotted(one), None) for one in functions)
+            return True
+        return awaited if last in STARTING else self.awaiting
+
+    def _await(self, node: ast.Await) -> None:
+        outer = self.awaiting, self.awaited
+        self.awaiting, self.awaited = True, node.value
+        self.visit(node.value)
+        self.awaiting, self.awaited = outer
+
+    def _lambda(self, node: ast.Lambda) -> None:
+        self.lambdas += 1
+        self._hiding(set(parameters(node)), node)
+        self.lambdas -= 1
+
+    def _note(self, name: str, line: int) -> None:
+        """Remember a call of the function that is being read."""
+        scope = self.calling
+        scope.calls.setdefault(name, line)
+        if not self.lambdas:
+            scope.at_once.add(name)
+            if self.awaiting:
+                scope.awaited[name] = None
 
     def _enqueue(self, node: ast.Call, function: ast.Attribute) -> None:
         target = self._task_of(function.value)
-        self.scope.calls.setdefault(dotted(function), node.lineno)
+        self._note(dotted(function), node.lineno)
         if not self.is_hidden(target):
             self.enqueues.append(self._guarded_call(node, target, function.attr))
 
@@ -239,11 +299,13 @@ class _Collector(NameWalker):
 
     def _plain_call(self, node: ast.Call, name: str) -> None:
         kind = call_kind(name)
+        if kind is CallKind.PURE and name.rpartition(".")[2][:1].isupper() and not self.lambdas:
+            self.calling.made[name] = None
         if kind is CallKind.WRITE:
             self.scope.writes = True
-            self.scope.calls.setdefault(name, node.lineno)  # it may be a function of the target all the same
+            self._note(name, node.lineno)  # it may be a function of the target all the same
         elif kind is CallKind.OTHER:
-            self.scope.calls.setdefault(name, node.lineno)
+            self._note(name, node.lineno)
             if self.scope.guards and "?" not in name and "(" not in name and not self.is_hidden(name):
                 self.guarded.append(self._guarded_call(node, name, ""))
 
@@ -270,3 +332,20 @@ def _methods(call: ast.Call) -> tuple[str, ...]:
             values = (element.value for element in keyword.value.elts if isinstance(element, ast.Constant))
             return tuple(value for value in values if isinstance(value, str))
     return ()
+
+
+def _body_facts(scope: Scope) -> FunctionFacts:
+    return FunctionFacts(
+        qualname=scope.qualname,
+        line=0,
+        is_async=False,
+        decorators=(),
+        bindings={},
+        calls=scope.calls,
+        raises=False,
+        writes=False,
+        definition=None,
+        awaited=tuple(scope.awaited),
+        made=tuple(scope.made),
+        deferred=tuple(name for name in scope.calls if name not in scope.at_once),
+    )

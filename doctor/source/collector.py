@@ -8,14 +8,15 @@ nothing but what it is given.
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
-from doctor.source.expressions import FunctionNode, dotted
-from doctor.source.facts import MODULE_LEVEL
+from doctor.source.expressions import FunctionNode, dotted, is_main_block
+from doctor.source.facts import MAIN_BLOCK, MODULE_LEVEL
 from doctor.source.walk import children, walk
 
 
@@ -27,6 +28,7 @@ class Collector:
     ``asked_by``: it runs only where the collectors of these names have found something that its facts may explain.
     ``version`` is raised when the same file would give other facts; kept ones are then collected anew. ``for_graph``:
     only the task graph asks for it, and wants to know from where the ``function`` of each fact is reached.
+    ``followed``: the files are read, too, in which somebody may wait for that ``function``.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Collector:
     for_graph: bool = False
     pattern: re.Pattern[bytes] | None = None
     asked_by: tuple[str, ...] = ()
+    followed: bool = False
 
     def wants(self, content: bytes) -> bool:
         """Whether the bytes of a file hold what it looks for."""
@@ -91,6 +94,40 @@ class Module:
         first, dot, rest = dotted(node).partition(".")
         return f"{self.origins.get(first, first)}{dot}{rest}"
 
+    @cached_property
+    def function_names(self) -> frozenset[str]:
+        """The qualified names of all functions."""
+        return frozenset(name for name, _ in self.functions)
+
+    def absolute(self, origin: str) -> str:
+        """Return a name with the leading dots of a relative import resolved."""
+        level = len(origin) - len(origin.lstrip("."))
+        if not level:
+            return origin
+        package = self.name.split(".")
+        kept = package[: len(package) - level + (1 if self.path.endswith("__init__.py") else 0)]
+        return ".".join([*kept, origin.lstrip(".")])
+
+    def identity(self, callee: ast.expr, scope: str) -> str:
+        """Return ``module.qualname`` of what a name means in the function ``scope``, without looking into other files.
+
+        ``.name`` for a method of some object, an empty string for a builtin, ``?`` for what nobody knows.
+        """
+        name = dotted(callee)
+        owner, _, last = name.rpartition(".")
+        if owner in ("self", "cls"):
+            around = scope.partition(".<locals>.")[0].rpartition(".")[0]
+            return f"{self.name}.{around}.{last}"
+        if owner:
+            known = owner.partition(".")[0] in self.origins
+            return self.absolute(self.origin(callee)) if known else f".{last}"
+        for prefix in _prefixes(scope):
+            if f"{prefix}{name}" in self.function_names:
+                return f"{self.name}.{prefix}{name}"
+        if name in self.origins:
+            return self.absolute(self.origin(callee))
+        return "" if hasattr(builtins, name) else "?"
+
     def line(self, number: int) -> str:
         """Return one line of the file, counted from 1, without the space around it."""
         return self.lines[number - 1].strip() if 0 < number <= len(self.lines) else ""
@@ -102,6 +139,21 @@ class Module:
         ]
         return around[-1][0] if around else MODULE_LEVEL
 
+    def running(self, line: int) -> str:
+        """Return the function in which a line runs, ``<main>`` under ``if __name__ == "__main__"``, or ``<module>``."""
+        function = self.enclosing(line)
+        return MAIN_BLOCK if function == MODULE_LEVEL and line in self.main_block else function
+
+    @cached_property
+    def main_block(self) -> range:
+        """The lines under ``if __name__ == "__main__"``."""
+        return _main_block(self.tree)
+
+
+def _main_block(tree: ast.Module) -> range:
+    found = next((one for one in tree.body if is_main_block(one)), None)
+    return range(0) if found is None else range(found.lineno, (found.end_lineno or found.lineno) + 1)
+
 
 def own_nodes(function: ast.AST) -> Iterator[ast.AST]:
     """Yield the nodes of a function's body in the order of the source, without those of functions and classes in it."""
@@ -109,6 +161,14 @@ def own_nodes(function: ast.AST) -> Iterator[ast.AST]:
         yield child
         if not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
             yield from own_nodes(child)
+
+
+def _prefixes(scope: str) -> Iterator[str]:
+    """Yield the prefixes under which a plain name is looked for: the functions around, then the module."""
+    while scope != MODULE_LEVEL and scope:
+        yield f"{scope}.<locals>."
+        scope = scope.rpartition(".<locals>.")[0]
+    yield ""
 
 
 def _functions(node: ast.AST, prefix: str) -> Iterator[tuple[str, FunctionNode]]:

@@ -78,6 +78,23 @@ def text_of(node: ast.expr) -> str | None:
     return None
 
 
+def is_main_block(node: ast.AST) -> bool:
+    """Tell whether a statement is ``if __name__ == "__main__":``."""
+    test = node.test if isinstance(node, ast.If) else None
+    return (
+        isinstance(test, ast.Compare)
+        and dotted(test.left) == "__name__"
+        and isinstance(test.ops[0], ast.Eq)
+        and isinstance(test.comparators[0], ast.Constant)
+        and test.comparators[0].value == "__main__"
+    )
+
+
+def is_for_types(node: ast.If) -> bool:
+    """Tell whether a statement is ``if TYPE_CHECKING:``."""
+    return dotted(node.test).rpartition(".")[2] == "TYPE_CHECKING"
+
+
 def _placeholder(part: ast.expr) -> str:
     inner = part.value if isinstance(part, ast.FormattedValue) else part
     return f"{{{inner.id}}}" if isinstance(inner, ast.Name) else "{}"

@@ -14,6 +14,9 @@ from typing import Any
 MODULE_LEVEL = "<module>"
 """The name of the enclosing function when there is none."""
 
+MAIN_BLOCK = "<main>"
+"""The name of what stands under ``if __name__ == "__main__"``, which runs, unlike the module, only in a program."""
+
 
 class Wrapping(StrEnum):
     """What a decorator does to the object that it is given."""
@@ -262,7 +265,7 @@ class Facts:
     ``files`` are all Python files, in order; ``searched`` is the number of those whose tree was walked for facts;
     ``unchecked`` is the number of those that no parser looked at, because the tree is too large for that.
     ``collected`` has the facts of each collector; ``reached_from`` the callers of functions (path, qualified name) that
-    the task graph asks about.
+    the task graph asks about, and those that wait for the facts of collectors that are followed.
     """
 
     root: str

@@ -5,16 +5,29 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 from doctor.source.callers import Callers
 from doctor.source.collector import CollectedFrom
+from doctor.source.collectors import collectors
 from doctor.source.decorators import Decorators
-from doctor.source.facts import MODULE_LEVEL, DecoratedFunction, Enqueue, HandedOver, Handler, NonTask, Outcome, Route
+from doctor.source.facts import (
+    MAIN_BLOCK,
+    MODULE_LEVEL,
+    DecoratedFunction,
+    Enqueue,
+    HandedOver,
+    Handler,
+    NonTask,
+    Outcome,
+    Route,
+)
 from doctor.source.handed_over import HandOvers
 from doctor.source.libraries import HUEY, LIBRARIES, UNMISTAKABLE
 from doctor.source.module_facts import BindingKind, GuardedCall, ModuleFacts, RawHandler
 from doctor.source.resolve import Resolver, SymbolKind
 from doctor.source.routes import route_of
+from doctor.source.waiting import Waiting
 
 _Key = tuple[str, str]
 """A function: path and qualified name."""
@@ -22,6 +35,12 @@ _Key = tuple[str, str]
 _CALL_DEPTH = 3
 """How many calls deep the doings of a handler are followed."""
 
+
+FOLLOWED_LIMIT = 48
+"""Functions with followed facts above which nobody looks for those that call them: so many are what a library offers,
+not what an application does when it starts."""
+
+_FOLLOWED = tuple(collector for collector in collectors() if collector.followed)
 
 _REGISTRARS = frozenset({"task", "shared_task", "actor"})
 
@@ -47,11 +66,48 @@ class Linker:
         self.plain = [found for module in modules.values() for found in self._plain_calls(module)]
 
     def reached_from(self, functions: Iterable[_Key]) -> dict[_Key, frozenset[str]]:
-        """Return for each function the identities of those that lead to it by calls, itself among them."""
-        return {key: self._leading_to(key) for key in functions}
+        """Return for each function the identities of those that lead to it by calls, itself among them.
+
+        Also, for the functions of followed facts and all that wait for these, the identities of those that wait.
+        """
+        waiting = {key for fact in self._followed() for key in self.waiting.of(fact)}
+        found = {key: frozenset(map(self._identity, self.waiting.of(key))) for key in waiting}
+        return found | {key: self._leading_to(key) for key in functions}
 
     def _leading_to(self, function: _Key) -> frozenset[str]:
         return frozenset(map(self._identity, self.callers.of(function)))
+
+    @cached_property
+    def waiting(self) -> Waiting:
+        """Who waits for whom; only trees with followed facts need it."""
+        return Waiting(self.resolver, self.modules, self.sent_by_a_call)
+
+    def _followed(self) -> set[_Key]:
+        """Return the functions in which collectors have found what is followed."""
+        return {
+            (path, fact.function)
+            for path in self.modules
+            for collector in _FOLLOWED
+            for fact in self.collected(path, collector)
+            if fact.function
+        }
+
+    def _waited_for_elsewhere(self) -> set[_Key]:
+        """Return the names under which other files may wait for what is followed; nothing when there is too much of it.
+
+        A module is looked for as an import writes it.
+        """
+        followed = self._followed()
+        if len(followed) > FOLLOWED_LIMIT:
+            return set()
+        names: set[_Key] = set()
+        for path, function in {key for fact in followed for key in self.waiting.of(fact)}:
+            if function == MODULE_LEVEL:
+                parts = path.removesuffix(".py").removesuffix("/__init__").split("/")
+                names |= {(path, f"{parts[-1]} import"), (path, f"import {parts[-1]}"), (path, ".".join(parts[-2:]))}
+            elif function != MAIN_BLOCK:
+                names.add((path, function.partition(".")[0]))
+        return names
 
     def names_elsewhere(self, others: Iterable[_Key] = ()) -> frozenset[_Key]:
         """Return path and name of what makes other files matter: functions that lead to an enqueue or to one of the
@@ -63,7 +119,8 @@ class Linker:
         }
         enqueuing = {key for site in sites for key in self.callers.of(site) if "." not in key[1]}
         registrars = {(path, name) for path, module in self.modules.items() for name in _registrars(module)}
-        return frozenset(enqueuing | registrars | {key for key in self.sent_by_a_call if "." not in key[1]})
+        sent_by_a_call = {key for key in self.sent_by_a_call if "." not in key[1]}
+        return frozenset(enqueuing | registrars | sent_by_a_call | self._waited_for_elsewhere())
 
     def enqueues(self) -> tuple[Enqueue, ...]:
         """Return the enqueues, then the guarded calls of functions whose enqueue may raise, each with its routes."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TypeAlias
 
-from doctor.source.facts import LogCall, Outcome
+from doctor.source.facts import MODULE_LEVEL, LogCall, Outcome
 
 
 class BindingKind(Enum):
@@ -94,7 +94,8 @@ class FunctionFacts:
     """A function: its decorators, the names it binds, and what a call of it does.
 
     ``calls`` are the callees as written, each with the line of its first call, without log calls, plain formatting and
-    the standard conversions.
+    the standard conversions. Of these, ``awaited`` are waited for as coroutines, and ``deferred`` stand only in
+    lambdas. ``made`` are the classes that it calls.
     """
 
     qualname: str
@@ -109,6 +110,9 @@ class FunctionFacts:
     last_line: int = 0
     """The line behind which code at its end goes: that of the last statement, or before a ``return`` at the end."""
     indent: int = 4
+    awaited: tuple[str, ...] = ()
+    made: tuple[str, ...] = ()
+    deferred: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,18 +155,25 @@ class GuardedCall:
 
 @dataclass(frozen=True, slots=True)
 class RawImport:
-    """One import statement's module: ``from module import names`` or ``import module``."""
+    """One import statement's module: ``from module import names`` or ``import module``.
+
+    ``function`` is where it stands; empty for one that only a type checker sees.
+    """
 
     module: str
     names: tuple[str, ...]
     level: int
     line: int
     text: str
+    function: str = MODULE_LEVEL
 
 
 @dataclass(frozen=True, slots=True)
 class ModuleFacts:
-    """Everything that one file says. ``functions`` has the last definition of each name, ``decorated`` all of them."""
+    """Everything that one file says. ``functions`` has the last definition of each name, ``decorated`` all of them.
+
+    ``bodies`` is what runs outside of functions: when the module is imported, and when it is the program.
+    """
 
     path: str
     bindings: Bindings
@@ -175,3 +186,4 @@ class ModuleFacts:
     imports: tuple[RawImport, ...] = ()
     calls: dict[str, int] = field(default_factory=dict)
     """What the module itself calls when it is imported or run, as :attr:`FunctionFacts.calls`."""
+    bodies: tuple[FunctionFacts, ...] = ()

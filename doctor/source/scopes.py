@@ -10,7 +10,7 @@ from typing import Any
 from doctor.source import wrapping
 from doctor.source.bindings import bindings_of
 from doctor.source.expressions import FunctionNode, parameters
-from doctor.source.facts import MODULE_LEVEL
+from doctor.source.facts import MAIN_BLOCK, MODULE_LEVEL
 from doctor.source.module_facts import Binding, BindingKind, Bindings, RawDecorator, RawHandler, RawImport
 from doctor.source.walk import children, walk
 
@@ -32,6 +32,10 @@ class Scope:
     tests: list[ast.expr] = field(default_factory=list)
     loops: int = 0
     calls: dict[str, int] = field(default_factory=dict)
+    awaited: dict[str, None] = field(default_factory=dict)
+    made: dict[str, None] = field(default_factory=dict)
+    at_once: set[str] = field(default_factory=set)
+    """Those of the calls that stand outside of lambdas."""
     raises: bool = False
     writes: bool = False
 
@@ -51,6 +55,10 @@ class NameWalker:
     def __init__(self, tree: ast.Module, lines: list[str]) -> None:
         self.lines = lines
         self.scopes = [Scope(tree)]
+        self.main = Scope(tree, MAIN_BLOCK)
+        self.in_main = False
+        self.for_types = False
+        """Whether only a type checker sees the statement."""
         self.prefix = ""
         self.binds = True
         """Whether names are bound in the scope; not so in a class body and in a comprehension."""
@@ -79,6 +87,11 @@ class NameWalker:
     def scope(self) -> Scope:
         """The innermost function, or the module."""
         return self.scopes[-1]
+
+    @property
+    def calling(self) -> Scope:
+        """The innermost function, or what of the module runs here: its body, or its main block."""
+        return self.main if self.in_main and len(self.scopes) == 1 else self.scopes[-1]
 
     def visit(self, node: ast.AST) -> None:
         """Read one node and those inside it."""
@@ -122,7 +135,7 @@ class NameWalker:
         for alias in node.names:
             module = alias.name if alias.asname else alias.name.partition(".")[0]
             self.bind(alias.asname or module, Binding(BindingKind.MODULE, module=module))
-            self.imports.append(RawImport(alias.name, (), 0, node.lineno, self.text(node.lineno, node.lineno)))
+            self._imported(alias.name, (), 0, node.lineno)
 
     def _import_from(self, node: ast.ImportFrom) -> None:
         module = node.module or ""
@@ -133,7 +146,11 @@ class NameWalker:
             else:
                 self.bind(alias.asname or alias.name, binding)
         names = tuple(alias.name for alias in node.names)
-        self.imports.append(RawImport(module, names, node.level, node.lineno, self.text(node.lineno, node.lineno)))
+        self._imported(module, names, node.level, node.lineno)
+
+    def _imported(self, module: str, names: tuple[str, ...], level: int, line: int) -> None:
+        function = "" if self.for_types else self.calling.qualname
+        self.imports.append(RawImport(module, names, level, line, self.text(line, line), function))
 
     def _outer(self, node: ast.Global | ast.Nonlocal) -> None:
         self.scope.outer_names.update(node.names)

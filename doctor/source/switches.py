@@ -150,13 +150,7 @@ def owner_of(function: str) -> str:
 
 def absolute(origin: str, module: Module) -> str:
     """Return a name with the leading dots of a relative import resolved."""
-    level = len(origin) - len(origin.lstrip("."))
-    if not level:
-        return origin
-    package = module.name.split(".")
-    is_package = module.path.endswith("__init__.py")
-    kept = package[: len(package) - level + (1 if is_package else 0)]
-    return ".".join([*kept, origin.lstrip(".")])
+    return module.absolute(origin)
 
 
 def _annotation(function: FunctionNode | None, name: str) -> str:

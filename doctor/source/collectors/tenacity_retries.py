@@ -7,7 +7,6 @@ With ``reraise=True`` tenacity raises the last exception itself; ``RetryError`` 
 from __future__ import annotations
 
 import ast
-import builtins
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,10 +16,8 @@ from doctor.source.call_kinds import CallKind, call_kind
 from doctor.source.collector import Collector, Module, own_nodes
 from doctor.source.collectors.model_defaults import APART
 from doctor.source.expressions import dotted
-from doctor.source.facts import MODULE_LEVEL
 from doctor.source.handlers import BROAD
 from doctor.source.libraries import VERBS
-from doctor.source.switches import absolute
 
 _OBJECTS = frozenset({"retry", "Retrying", "AsyncRetrying", "TornadoRetrying"})
 _BY_EXCEPTION = frozenset(
@@ -111,7 +108,6 @@ def _collect(module: Module) -> Iterator[RetryingFunction | RetryHandler]:
 class _Reader:
     def __init__(self, module: Module) -> None:
         self.module = module
-        self.names = dict(module.functions)
         self.assigned: dict[str, Ending] = {}
         for node in module.nodes:
             if isinstance(node, ast.Assign) and (ending := self.ending(node.value)) is not None:
@@ -182,22 +178,10 @@ class _Reader:
 
         A method of an object stands as ``.method``.
         """
-        name = dotted(callee)
-        owner, _, last = name.rpartition(".")
-        if call_kind(name) in (CallKind.LOG, CallKind.PURE) or self.module.origin(callee).startswith("tenacity."):
+        tenacity = self.module.origin(callee).startswith("tenacity.")
+        if tenacity or call_kind(dotted(callee)) in (CallKind.LOG, CallKind.PURE):
             return ""
-        if owner in ("self", "cls"):
-            around = scope.partition(".<locals>.")[0].rpartition(".")[0]
-            return f"{self.module.name}.{around}.{last}"
-        if owner:
-            known = owner.partition(".")[0] in self.module.origins
-            return absolute(self.module.origin(callee), self.module) if known else f".{last}"
-        for holder in _around(scope):
-            if (local := f"{holder}{name}") in self.names:
-                return f"{self.module.name}.{local}"
-        if name in self.module.origins:
-            return absolute(self.module.origin(callee), self.module)
-        return "" if hasattr(builtins, name) else "?"
+        return self.module.identity(callee, scope)
 
 
 def _joined(endings: Sequence[Ending]) -> Ending:
@@ -249,14 +233,6 @@ def _nodes(body: Iterable[ast.stmt]) -> Iterator[ast.AST]:
         yield statement
         if not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             yield from own_nodes(statement)
-
-
-def _around(scope: str) -> Iterator[str]:
-    """Yield the prefixes under which a plain name is looked for: the functions around, then the module."""
-    while scope != MODULE_LEVEL and scope:
-        yield f"{scope}.<locals>."
-        scope = scope.rpartition(".<locals>.")[0]
-    yield ""
 
 
 COLLECTOR = Collector("tenacity-retries", 1, (b"tenacity",), _collect)
