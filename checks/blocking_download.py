@@ -14,8 +14,8 @@ An error for a call that only downloads, a warning for one that also loads the m
 
 ## Why it hurts
 Nothing answers until gigabytes have come; health probes fail, and the orchestrator starts it all over. Without network
-the Hub's client tries for 23 seconds for each file, then raises, and the service does not start at all, although most
-requests need no model.
+the Hub's client tries for up to 23 seconds a file (measured on huggingface_hub 2.4), then raises, and the service does
+not start at all, although most requests need no model.
 
 ## How it is told from its look-alikes
 Calls are followed through files and constructors. What is handed to a thread, started as a task without being awaited,

@@ -176,10 +176,12 @@ def dead_letter_never_written(source: Source) -> Iterator[Finding]:
 def _reraising(block: Retrying, functions: Mapping[str, Retrying], own: set[str], depth: int) -> list[Retrying] | None:
     """Return where the retries of a block are set up, when all raise the last exception and nothing else is in doubt.
 
-    None when ``RetryError`` may come out of it.
+    None when ``RetryError`` may come out of it. A function of the target's ``own`` whose calls were not read may let it
+    through only where some retry of the target ends in it.
     """
     if depth == 0 or block.unknown or (block.place and block.ending is not Ending.LAST_EXCEPTION):
         return None
+    doubtful = any(retrying.ending is not Ending.LAST_EXCEPTION for retrying in functions.values())
     found = [block] if block.place else []
     for name in block.calls:
         if name in functions:
@@ -187,7 +189,7 @@ def _reraising(block: Retrying, functions: Mapping[str, Retrying], own: set[str]
             if inner is None:
                 return None
             found += inner
-        elif _may_retry(name, functions) or (not name.startswith(".") and name.partition(".")[0] in own):
+        elif _may_retry(name, functions) or (doubtful and name.partition(".")[0] in own):
             return None
     return None if any(_may_retry(name, functions) for name in block.tried) else found
 
@@ -212,11 +214,12 @@ def _tasks_in(handler: RetryHandler, source: Source) -> list[str]:
 
 def _finding(handler: RetryHandler, places: list[Retrying], tasks: list[str]) -> Finding:
     lost = bool(handler.records) and not handler.or_else
+    function = handler.function.partition(".<locals>.")[0]
     what = f"`{handler.records}` is never called" if handler.records else "its handler never runs"
     return Finding(
         code="TSK007",
         resource=Resource("code", f"{handler.module}.{handler.function}", handler.path, handler.line),
-        symptom=f"when the retries of `{handler.function}` end, {what}",
+        symptom=f"when the retries of `{function}` end, {what}",
         cause="`reraise=True` raises the last exception, and `except RetryError` catches only tenacity's own",
         severity=Severity.ERROR if lost else Severity.WARNING,
         impacts=("work that failed for good leaves nothing behind",) if lost else ("the failure is not handled here",),

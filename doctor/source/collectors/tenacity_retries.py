@@ -108,6 +108,7 @@ def _collect(module: Module) -> Iterator[RetryingFunction | RetryHandler]:
 class _Reader:
     def __init__(self, module: Module) -> None:
         self.module = module
+        self.functions = dict(module.functions)
         self.assigned: dict[str, Ending] = {}
         for node in module.nodes:
             if isinstance(node, ast.Assign) and (ending := self.ending(node.value)) is not None:
@@ -158,7 +159,7 @@ class _Reader:
 
     def handler(self, handler: ast.ExceptHandler, block: ast.Try) -> RetryHandler:
         """Read an ``except RetryError``."""
-        line, records = _records(handler)
+        line, records = self._records(handler.body)
         scope = self.module.enclosing(handler.lineno)
         others = [one for one in block.handlers if one is not handler and _is_broad(one)]
         return RetryHandler(
@@ -170,8 +171,18 @@ class _Reader:
             retrying=self.block(block.body, scope),
             records=records,
             records_line=line,
-            or_else=any(_records(one)[1] for one in others),
+            or_else=any(self._records(one.body)[1] for one in others),
         )
+
+    def _records(self, body: Sequence[ast.stmt], depth: int = 2) -> tuple[int, str]:
+        """Return line and text of what some statements do to write a failure down, functions of the file included."""
+        for node in _nodes(body):
+            if isinstance(node, ast.Call):
+                called = self.functions.get(dotted(node.func))
+                by_way = depth > 0 and called is not None and self._records(called.body, depth - 1)[1]
+                if by_way or _is_record(node):
+                    return node.lineno, f"{dotted(node.func)}(…)"
+        return 0, ""
 
     def _identity(self, callee: ast.expr, scope: str) -> str:
         """Return who is called; empty for what cannot raise ``RetryError``, ``?`` for what nobody knows.
@@ -212,15 +223,13 @@ def _is_by_exception(condition: ast.expr, module: Module) -> bool:
     return name in _BY_EXCEPTION
 
 
-def _records(handler: ast.ExceptHandler) -> tuple[int, str]:
-    """Return line and text of what a handler does to write the failure down."""
-    for node in _nodes(handler.body):
-        if isinstance(node, ast.Call):
-            name = dotted(node.func)
-            kind, last = call_kind(name), name.rpartition(".")[2]
-            if kind is CallKind.WRITE or last in VERBS or (kind is CallKind.OTHER and _RECORDS.search(last)):
-                return node.lineno, f"{name}(…)"
-    return 0, ""
+def _is_record(call: ast.Call) -> bool:
+    """Tell whether a call writes something down, by its name."""
+    name = dotted(call.func)
+    kind, last = call_kind(name), name.rpartition(".")[2]
+    if kind is CallKind.WRITE or last in VERBS:
+        return True
+    return kind is CallKind.OTHER and _RECORDS.search(last) is not None
 
 
 def _is_broad(handler: ast.ExceptHandler) -> bool:
