@@ -19,6 +19,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from loguru import logger
 from psycopg import Error as DatabaseError
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from .dead_letters import clear_failure, is_recorded, record_failure
 from .delivery import current_delivery
@@ -71,32 +72,40 @@ def task_retry_with_dlq(
 async def _attempt(execution: Execution, max_attempts: int, call: Callable[[], Awaitable[R]]) -> R:
     """Try until it works, the attempts are used up, the error is permanent, or the deadline has passed."""
     seconds = get_settings().task_timeout_seconds
+    retrying = AsyncRetrying(
+        stop=stop_after_attempt(max_attempts),
+        wait=lambda state: delay_before(state.attempt_number + 1),
+        retry=retry_if_exception(_may_be_cured),
+        before_sleep=functools.partial(_announce_retry, execution, max_attempts),
+        reraise=True,  # the last error itself, which the dead letter describes; not tenacity's RetryError
+    )
+
+    async def attempt() -> R:
+        execution.attempts += 1
+        return await call()
+
     try:
         async with asyncio.timeout(seconds) as deadline:
-            while True:
-                execution.attempts += 1
-                try:
-                    return await call()
-                except Exception as error:
-                    if execution.attempts >= max_attempts or is_permanent(error):
-                        raise
-                    delay = delay_before(execution.attempts + 1)
-                    _announce_retry(execution, max_attempts, delay, error)
-                await asyncio.sleep(delay)
+            return await retrying(attempt)
     except TimeoutError:
         if deadline.expired():
             raise TimeoutError(f"not done within {seconds:g} s, all attempts together") from None
         raise
 
 
-def _announce_retry(execution: Execution, max_attempts: int, delay: float, error: Exception) -> None:
+def _may_be_cured(error: BaseException) -> bool:
+    return isinstance(error, Exception) and not is_permanent(error)
+
+
+def _announce_retry(execution: Execution, max_attempts: int, state: RetryCallState) -> None:
+    error = None if state.outcome is None else state.outcome.exception()
     logger.warning(
         "Task {} failed (attempt {} of {}), trying again in {:.1f} s: {}",
         execution.task,
         execution.attempts,
         max_attempts,
-        delay,
-        describe(error),
+        state.upcoming_sleep,
+        "" if error is None else describe(error),
     )
 
 
