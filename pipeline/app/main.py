@@ -22,6 +22,7 @@ from .database import close_pool, open_pool
 from .embeddings import NotEmbeddedError
 from .errors import describe
 from .language_models import ModelError
+from .local_model import LocalModel
 from .logs import configure_logging
 from .routes import (
     agent_configs,
@@ -41,18 +42,26 @@ from .routes import (
 from .routes.access import token_holders_only
 from .routes.problems import problems
 from .search import NoVectorError, UnknownRowError
+from .settings import get_settings
 from .vectors import VectorError, ZeroVectorError
 
 
 @contextlib.asynccontextmanager
-async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     """Start at once, whatever is down; what needs a service answers 503 until it is there."""
     configure_logging()
     await open_pool()
+    settings = get_settings()
+    local_model = LocalModel(settings.local_model) if settings.local_model else None
+    application.state.local_model = local_model
+    if local_model is not None:
+        local_model.start(settings.local_model_retry_seconds)
     connecting = asyncio.create_task(connect_broker())
     # Usually this takes milliseconds, and the first request finds the queue ready.
     await asyncio.wait({connecting}, timeout=3)
     yield
+    if local_model is not None:
+        local_model.stop()
     connecting.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await connecting

@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     embed_topics: bool = False
     embedding_request_size: int = Field(default=32, ge=1, le=1_000)
     model_timeout_seconds: float = Field(default=180.0, gt=0)
+    # A repository of the Hugging Face Hub, fetched in the background; unset: none.
+    local_model: str | None = None
+    local_model_retry_seconds: float = Field(default=60.0, gt=0)
 
     telegram_webhook_secret: SecretStr | None = None
     webhook_deadline_seconds: float = Field(default=5.0, gt=0)

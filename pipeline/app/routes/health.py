@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
-from fastapi import APIRouter, Response, status
+from fastapi import APIRouter, Request, Response, status
 from nats.errors import Error as NatsError
 from psycopg import Error as DatabaseError
 from pydantic import BaseModel
@@ -16,6 +16,7 @@ from ..broker import broker
 from ..database import connection
 from ..errors import describe
 from ..language_models import ModelError, Provider, list_models
+from ..local_model import LocalModel, ModelState
 
 router = APIRouter(tags=["health"])
 
@@ -30,23 +31,46 @@ class Component(BaseModel):
     detail: str | None = None
 
 
+class LocalModelHealth(BaseModel):
+    """The model of ``LOCAL_MODEL``. ``detail`` says why it could not be fetched."""
+
+    name: str
+    state: ModelState
+    detail: str | None = None
+
+
 class Health(BaseModel):
-    """``ok``: all up. ``degraded``: models do not answer, messages wait. ``down``: messages cannot be taken in."""
+    """``ok``: all up. ``degraded``: models do not answer, messages wait. ``down``: messages cannot be taken in.
+
+    ``local_model`` is there when one is configured; messages do not wait for it.
+    """
 
     status: Literal["ok", "degraded", "down"]
     database: Component
     nats: Component
     models: Component
+    local_model: LocalModelHealth | None = None
 
 
 @router.get("/health", responses={503: {"model": Health, "description": "Messages cannot be taken in."}})
-async def health(response: Response) -> Health:
+async def health(request: Request, response: Response) -> Health:
     """Ask every service at once; 503 when messages cannot be taken in."""
     database, queue, models = await asyncio.gather(_probe(_database), _probe(_queue), _probe(_models))
+    found = Health(
+        status="ok" if models.state == "up" else "degraded",
+        database=database,
+        nats=queue,
+        models=models,
+        local_model=_local_model(getattr(request.app.state, "local_model", None)),
+    )
     if "down" in (database.state, queue.state):
         response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-        return Health(status="down", database=database, nats=queue, models=models)
-    return Health(status="ok" if models.state == "up" else "degraded", database=database, nats=queue, models=models)
+        found.status = "down"
+    return found
+
+
+def _local_model(model: LocalModel | None) -> LocalModelHealth | None:
+    return None if model is None else LocalModelHealth(name=model.repository, state=model.state, detail=model.detail)
 
 
 async def _database() -> None:
