@@ -17,7 +17,9 @@ BY_HAND = (
     "embedding-not-queued",
     "enqueue-error-swallowed",
     "initialisation-race",
+    "blocking-download",
     "model-default-drift",
+    "dead-letter-never-written",
     "conflict-markers",
     "double-initialisation",
 )

@@ -21,7 +21,9 @@ NAMES = (
     "embedding-not-queued",
     "null-embeddings",
     "initialisation-race",
+    "blocking-download",
     "model-default-drift",
+    "dead-letter-never-written",
     "conflict-markers",
     "printf-log-arguments",
     "double-initialisation",
@@ -206,6 +208,19 @@ def test_one_outage_of_the_database_and_nothing_is_ever_loaded_again(
     healthy.heal("double-initialisation")
     outage()
     assert found() == 1
+
+
+def test_a_task_that_fails_for_good_leaves_no_dead_letter(healthy: Sandbox, eventually: Callable[..., None]) -> None:
+    healthy.break_("dead-letter-never-written", "model-not-available")
+    log = healthy.layout.log("worker")
+    failed = "Exception found while executing function."
+    before = log.read_text(errors="replace").count(failed)
+    healthy.send_messages(10, -2_007)
+    eventually(lambda: log.read_text(errors="replace").count(failed) > before, "the task has failed")
+    with healthy.connect() as connection:
+        assert connection.execute("SELECT count(*) FROM failed_tasks").fetchone() == (0,)
+        claimed = "SELECT count(*) FROM messages WHERE chat_id = %s AND extraction_id IS NOT NULL AND topic_id IS NULL"
+        assert connection.execute(claimed, (-2_007,)).fetchone() == (10,)
 
 
 def test_a_repair_by_somebody_else_is_not_undone_by_healing(healthy: Sandbox) -> None:
