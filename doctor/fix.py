@@ -55,8 +55,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the person allows a bulk repair: rows per batch, rows in all (None: no limit), rows per second (None: no
-    limit)."""
+    """What the person allows each bulk repair: rows per batch, rows in all, rows per second (None: no limit)."""
 
     batch_size: int = 100
     limit: int | None = None

@@ -43,7 +43,7 @@ _CHANGED = (RepairStatus.VERIFIED, RepairStatus.PARTIAL, RepairStatus.RESTART_NE
 @click.option("--yes", "-y", is_flag=True, help="Apply safe fixes without asking.")
 @click.option("--unsafe-fixes", is_flag=True, help="Consider unsafe fixes too.")
 @click.option("--batch-size", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Rows per batch.")
-@click.option("--limit", type=click.IntRange(1), help="Rows in all.")
+@click.option("--limit", type=click.IntRange(1), help="Rows of each repair at most.")
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Rows per second at most.")
 @target_option
 @format_option("text")
