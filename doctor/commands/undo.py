@@ -114,7 +114,7 @@ def last_with_journal(store: RunStore) -> str | None:
 
 async def take_back(target: Target, journal: Journal, output: Output) -> Standing:
     """Revert every step that can be, say what happened, and return what still stands."""
-    standing = Standing()
+    standing, lines = Standing(), _Lines(output)
     async with target:
         undo = Undo(target.root, journal, partial(target.provide, "database"))
         for entry in in_reverse(journal.entries()):
@@ -123,16 +123,41 @@ async def take_back(target: Target, journal: Journal, output: Output) -> Standin
             except (JournalError, FixError, ResourceUnreachable, NotConfiguredError, psycopg.Error, OSError) as error:
                 standing.left_alone += 1
                 standing.repairs.add(entry["repair"])
-                output.say(f"left alone  {error}")
+                lines.add(f"left alone  {error}")
                 continue
             if done:
-                output.say(f"taken back  {done}")
+                lines.add(f"taken back  {done}")
             elif entry["kind"] in LASTING:
                 standing.sent[LASTING[entry["kind"]].format_map(entry)] += 1
                 standing.repairs.add(entry["repair"])
+    lines.end()
     for what, count in sorted(standing.sent.items()):
-        output.say(f"stays       {what}{f' ({count} times)' if count > 1 else ''}")
+        output.say(f"stays       {what}{_times(count)}")
     return standing
+
+
+@dataclass(slots=True)
+class _Lines:
+    """Says each line once, with the number of times in a row: a backfill has one step for every hundred rows."""
+
+    output: Output
+    line: str = ""
+    count: int = 0
+
+    def add(self, line: str) -> None:
+        if line != self.line:
+            self.end()
+            self.line = line
+        self.count += 1
+
+    def end(self) -> None:
+        if self.count:
+            self.output.say(f"{self.line}{_times(self.count)}")
+        self.count = 0
+
+
+def _times(count: int) -> str:
+    return f" ({count} times)" if count > 1 else ""
 
 
 def _mark_undone(store: RunStore, run_id: str, standing: Standing) -> None:
