@@ -34,6 +34,9 @@ from doctor.api import (
     check,
 )
 
+ROUND_TRIPS = 3
+"""The shortest counts: in the others the answer waited for the doctor, which is busy with other checks."""
+
 
 @check(
     "NAT001",
@@ -46,10 +49,10 @@ from doctor.api import (
     ],
 )
 async def nats_unreachable(nats: Nats) -> AsyncIterator[Finding | Observation]:
-    """Connect and measure one round trip."""
+    """Connect and measure the way there and back."""
     try:
         await nats.open()
-        round_trip = await nats.round_trip()
+        round_trip = min([await nats.round_trip() for _ in range(ROUND_TRIPS)])
     except NatsUnreachable as error:
         yield Finding(
             code="NAT001",

@@ -39,6 +39,9 @@ from doctor.api import (
     milliseconds,
 )
 
+ROUND_TRIPS = 3
+"""The shortest counts: in the others the answer waited for the doctor, which is busy with other checks."""
+
 
 @check("PGS001", "postgresql-unreachable", severity=Severity.CRITICAL, tags=["live"], guards="database")
 async def postgresql_unreachable(database: Database) -> AsyncIterator[Finding | Observation]:
@@ -46,7 +49,7 @@ async def postgresql_unreachable(database: Database) -> AsyncIterator[Finding | 
     endpoint = database.endpoint
     try:
         await database.open()
-        round_trip = await milliseconds(database.scalar("SELECT 1"))
+        round_trip = min([await milliseconds(database.scalar("SELECT 1")) for _ in range(ROUND_TRIPS)])
     except DatabaseUnreachable as error:
         unusable = error.reason is Reason.INVALID_ADDRESS and error.detail
         what = error.detail if unusable else error.reason.explanation
