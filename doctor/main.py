@@ -15,6 +15,9 @@ from collections.abc import Sequence
 GARBAGE = 20_000
 """Objects after which garbage is looked for; imports make many that stay, and would be searched seventy times."""
 
+INTERRUPTED = 130
+"""`doctor.verdict.ExitCode.INTERRUPTED`, which is not to be imported just to be interrupted."""
+
 MESSAGE_LIMIT = 2_000
 """Characters of one message on stderr; a name from outside may be a megabyte long."""
 
@@ -34,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
             return 0
         return _run(words)
+    except KeyboardInterrupt:  # while the command line itself is still being imported
+        return _interrupted()
     except BrokenPipeError:
         # The reader went away. Keep the interpreter from failing again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -59,6 +64,12 @@ def _open_missing_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - for the process
+
+
+def _interrupted() -> int:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.stderr.write("interrupted\n")
+    return INTERRUPTED
 
 
 def _run(words: list[str]) -> int:
@@ -94,9 +105,7 @@ def _run_words(words: list[str]) -> int:
             click.UsageError(message, error.ctx).show()
         return int(ExitCode.USAGE)
     except (click.Abort, KeyboardInterrupt):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        sys.stderr.write("interrupted\n")
-        return int(ExitCode.INTERRUPTED)
+        return _interrupted()
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else int(ExitCode.USAGE)
     except BrokenPipeError:

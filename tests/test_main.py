@@ -521,6 +521,14 @@ def test_ctrl_c_is_130_and_says_so(healthy: Path, tmp_path: Path):
     assert err.strip() == "interrupted"
 
 
+def test_ctrl_c_before_the_command_line_is_there_is_130_too(healthy: Path, tmp_path: Path):
+    early = tmp_path / "early"
+    early.mkdir()
+    (early / "click.py").write_text("import os, signal\n\nos.kill(os.getpid(), signal.SIGINT)\n")
+    done = run("check", cwd=healthy, plugins=early)
+    assert (done.returncode, done.stdout, done.stderr.strip()) == (130, "", "interrupted")
+
+
 def test_an_interrupt_that_meets_an_exec_is_130_too(healthy: Path, tmp_path: Path):
     plugins = install(tmp_path / "plugins", "slow", PLUGIN)
     done = run("check", "--select", "DOC010", "--format", "left", cwd=healthy, plugins=plugins)
