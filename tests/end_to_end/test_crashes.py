@@ -24,6 +24,7 @@ PATIENCE = 60.0
 KILLS = 10
 WORKER = ("taskiq", "worker", "app.broker:broker", "app.tasks", "--workers", "1", "--wait-tasks-timeout", "15")
 UNDER_WAY = "SELECT status FROM extractions WHERE status IN ('claimed', 'running')"
+RUNNING = "SELECT status FROM extractions WHERE status = 'running'"
 COMPLETED = "SELECT count(*) FROM extractions WHERE status = 'completed'"
 
 
@@ -140,6 +141,17 @@ async def test_the_work_of_a_frozen_worker_goes_to_another_one(patient: Sandbox)
             patient.start("worker")
     last = await settle(patient, sent.accepted, PATIENCE)
     assert last.is_settled, last
+
+
+async def test_a_worker_that_is_told_to_stop_waits_for_no_task_for_ever(patient: Sandbox) -> None:
+    patient.stop("worker")
+    try:
+        with slow_model(patient, 2 * PATIENCE), process(patient, *WORKER[:-1], "1"):
+            patient.send_messages(10, FIRST_CHAT)
+            await until(lambda: ask(patient, RUNNING), "the model is being asked")
+    finally:
+        patient.start("worker")
+    await until(lambda: ask(patient, COMPLETED) == [(1,)], "another worker has done it")
 
 
 def _asked(sandbox: Sandbox) -> int:
