@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from taskiq.receiver import Receiver
 
+from doctor.pipeline.app import delivery
 from doctor.pipeline.app.broker import broker
-from doctor.pipeline.app.errors import PermanentError, describe
+from doctor.pipeline.app.errors import PermanentError, StoppedByOutageError, describe
 from doctor.pipeline.app.messages import save_message
 from doctor.pipeline.app.retry import delay_before, task_retry_with_dlq
 from doctor.pipeline.app.tasks import ingestion
+from doctor.pipeline.app.tasks.embedding import embed_messages_batch_task
 from doctor.pipeline.app.tasks.ingestion import save_telegram_message
 from doctor.pipeline.app.tasks.scoring import score_message_task
 from doctor.pipeline.app.telegram import Update, message_of
@@ -68,6 +72,31 @@ async def test_what_no_retry_cures_is_tried_once(pipeline: Any, error: Exception
     with pytest.raises(type(error)):
         await failing(1, error)(1)
     assert [row["attempts"] for row in await pipeline.rows(FAILED)] == [1]
+
+
+async def deliver() -> None:
+    """Take the next task from the queue and work on it, as a worker does."""
+    async with contextlib.aclosing(broker.listen()) as messages:
+        message = await anext(messages)
+    await Receiver(broker, max_async_tasks=1, run_startup=False).callback(message)
+
+
+async def test_a_task_that_an_outage_stops_goes_back_to_the_queue_until_the_patience_ends(
+    pipeline: Any, settings: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "GIVE_BACK_AFTER_SECONDS", 0)
+    away = "http://127.0.0.1:9"
+    settings(ollama_host=away)
+    await embed_messages_batch_task.kiq(await pipeline.add_messages(1))
+    for _ in range(2):
+        with pytest.raises(StoppedByOutageError):
+            await deliver()
+    assert await pipeline.rows(FAILED) == []
+    assert await pipeline.queued() == 1
+    settings(ollama_host=away, task_outage_patience_seconds=0)
+    await deliver()
+    assert [row["attempts"] for row in await pipeline.rows(FAILED)] == [3]
+    assert await pipeline.queued() == 0
 
 
 async def test_all_attempts_together_end_within_the_tasks_time(pipeline: Any, settings: Callable[..., None]) -> None:
