@@ -56,6 +56,12 @@ async def test_the_limit_is_kept_with_an_index_too(pipeline: Any) -> None:
     assert answer.json()["total"] == 100
 
 
+@pytest.mark.parametrize("table", ["messages", "atoms"])
+async def test_vectors_are_stored_in_the_rows_that_a_search_reads(pipeline: Any, table: str) -> None:
+    storage = "SELECT attstorage FROM pg_attribute WHERE attrelid = %s::regclass AND attname = 'embedding'"
+    assert await pipeline.value(storage, table) == "m"  # main: outside only what does not fit into a page
+
+
 async def test_atoms_are_found(pipeline: Any) -> None:
     atom = await pipeline.value(
         "INSERT INTO atoms (type, title, content) VALUES ('decision', 'Rebuild', 'the index') RETURNING id"
