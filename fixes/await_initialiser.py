@@ -45,46 +45,44 @@ def awaiting(content: bytes, function: str, starter: str, waiter: str) -> bytes:
         NothingToDoError: there is no such call.
         RefusedError: the file does not parse.
     """
+    return transformed(content, lambda: _transformer(function, starter, waiter))
+
+
+def _transformer(function: str, starter: str, waiter: str) -> libcst.CSTTransformer:
     import libcst
+    from libcst.metadata import QualifiedNameProvider
 
     class _Await(libcst.CSTTransformer):
+        METADATA_DEPENDENCIES = (QualifiedNameProvider,)
+
         def __init__(self) -> None:
             super().__init__()
-            self.names: list[str] = []
-            self.coroutines: list[bool] = []
-
-        def visit_ClassDef(self, node: libcst.ClassDef) -> None:  # noqa: N802
-            self._enter(node.name.value, is_coroutine=False)
-
-        def leave_ClassDef(self, original_node: libcst.ClassDef, updated_node: libcst.ClassDef) -> libcst.ClassDef:  # noqa: N802
-            self._leave()
-            return updated_node
+            self.inside = [False]
+            """For each function and class around, whether it is the coroutine in question."""
 
         def visit_FunctionDef(self, node: libcst.FunctionDef) -> None:  # noqa: N802
-            self._enter(node.name.value, is_coroutine=node.asynchronous is not None)
-            self.names.append("<locals>")
+            names = {found.name for found in self.get_metadata(QualifiedNameProvider, node, ())}
+            self.inside.append(function in names and node.asynchronous is not None)
+
+        def visit_ClassDef(self, node: libcst.ClassDef) -> None:  # noqa: N802
+            self.inside.append(False)
 
         def leave_FunctionDef(  # noqa: N802
             self, original_node: libcst.FunctionDef, updated_node: libcst.FunctionDef
         ) -> libcst.FunctionDef:
-            self.names.pop()
-            self._leave()
+            self.inside.pop()
+            return updated_node
+
+        def leave_ClassDef(self, original_node: libcst.ClassDef, updated_node: libcst.ClassDef) -> libcst.ClassDef:  # noqa: N802
+            self.inside.pop()
             return updated_node
 
         def leave_Expr(self, original_node: libcst.Expr, updated_node: libcst.Expr) -> libcst.Expr:  # noqa: N802
-            if ".".join(self.names[:-1]) != function or not self.coroutines[-1]:
+            if not self.inside[-1]:
                 return updated_node
             return updated_node.with_changes(value=_awaited(updated_node.value, starter, waiter))
 
-        def _enter(self, name: str, *, is_coroutine: bool) -> None:
-            self.names.append(name)
-            self.coroutines.append(is_coroutine)
-
-        def _leave(self) -> None:
-            self.names.pop()
-            self.coroutines.pop()
-
-    return transformed(content, _Await)
+    return _Await()
 
 
 def _awaited(value: libcst.BaseExpression, starter: str, waiter: str) -> libcst.BaseExpression:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,7 +23,7 @@ from doctor.source.walk import children, walk
 class Collector:
     """One kind of fact. ``literals``: a file that holds none of them is not looked at (empty: every parsed file is).
 
-    ``pattern``: a file with a literal must hold a match of this too; parsing costs a hundred times what both do.
+    ``looks``: a file with a literal must pass this test of its bytes too; parsing costs a hundred times what both do.
     ``asked_by``: it runs only where the collectors of these names have found something that its facts may explain.
     ``version`` is raised when the same file would give other facts; kept ones are then collected anew. ``for_graph``:
     only the task graph asks for it, and wants to know from where the ``function`` of each fact is reached.
@@ -36,7 +35,7 @@ class Collector:
     literals: tuple[bytes, ...]
     collect: Callable[[Module], Iterable[Any]]
     for_graph: bool = False
-    pattern: re.Pattern[bytes] | None = None
+    looks: Callable[[bytes], bool] | None = None
     asked_by: tuple[str, ...] = ()
     followed: bool = False
 
@@ -44,7 +43,7 @@ class Collector:
         """Whether the bytes of a file hold what it looks for."""
         if self.literals and not any(literal in content for literal in self.literals):
             return False
-        return self.pattern is None or self.pattern.search(content) is not None
+        return self.looks is None or self.looks(content)
 
 
 CollectedFrom: TypeAlias = Callable[[str, Collector], tuple[Any, ...]]

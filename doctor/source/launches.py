@@ -50,6 +50,8 @@ class Launches:
     def __init__(self, module: Module) -> None:
         self.module = module
         self.members = Members(module)
+        calls = (node for node in module.nodes if isinstance(node, ast.Call))
+        self._calls = [(call.lineno, dotted(call.func).rpartition(".")[2]) for call in calls]
         self._direct = {one: tuple(self._launches(one)) for one in self._calling(_STARTS)}
         found = [launch for launches in self._direct.values() for launch in launches if self._is_starter(launch)]
         self._starters = {one.function.member: one for one in found}
@@ -95,11 +97,7 @@ class Launches:
 
     def _calling(self, names: Collection[str]) -> list[Function]:
         """Return the functions in which something of these names is called."""
-        lines = [
-            node.lineno
-            for node in self.module.nodes
-            if isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] in names
-        ]
+        lines = [line for line, name in self._calls if name in names]
         return [
             one
             for one in (self.members.functions if lines else ())

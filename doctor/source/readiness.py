@@ -135,7 +135,8 @@ def _unset_when(test: ast.expr, reading: Reading) -> tuple[Flag, bool] | None:
         flag = reading(test.left)
         positive = isinstance(test.ops[0], (ast.Is, ast.Eq))
         value = test.comparators[0].value
-        return None if flag is None or value not in (None, True, False) else (flag, positive is not (value is True))
+        known = value is None or isinstance(value, bool)
+        return (flag, positive is not (value is True)) if flag is not None and known else None
     flag = reading(test)
     return None if flag is None else (flag, False)
 

@@ -135,6 +135,18 @@ async def test_what_runs_twice_runs_once_afterwards(tmp_path: Path) -> None:
     assert by_code(tmp_path) == [("INI001", "Index.search")]
 
 
+def test_where_another_object_starts_it_nothing_is_offered(tmp_path: Path) -> None:
+    holder = INDEX.replace(b"self.start()", b"pass") + (
+        b"\n\nclass Holder:\n    def __init__(self):\n        self.index = Index()\n\n"
+        b"    def start(self):\n        self.index.start()\n\n"
+        b"    async def add(self, text):\n        self.start()\n        if not self.index.ready:\n            raise E\n"
+    )
+    (tmp_path / "index.py").write_bytes(holder)
+    (finding,) = findings(tmp_path)
+    assert finding.resource.id == "index.py:Holder.add"
+    assert automatic(finding) is None  # the holder has no method that waits
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [

@@ -11,6 +11,7 @@ from doctor.source.continuation import following, inner_nodes, is_lock, is_wait,
 from doctor.source.launches import LITERALS, Launch, Launches, called_alone, is_awaited
 from doctor.source.members import Function, Member
 from doctor.source.readiness import NotReady, is_mentioned, refusal
+from doctor.source.start_glance import may_take_a_start_for_done
 
 Place = tuple[int, str]
 """A line and its text."""
@@ -100,7 +101,7 @@ class _Reader:
             raises=found.kind is NotReady.RAISES,
             starter="" if launch.starter is None else launch.starter.node.name,
             waiter="" if waiter is None else waiter.node.name,
-            swappable=waiter is not None and _is_swappable(launch),
+            swappable=waiter is not None and _is_swappable(launch, waiter),
         )
 
     def _second_run(self, launch: Launch) -> SecondRun | None:
@@ -120,7 +121,7 @@ class _Reader:
                     run=self._place(statement.lineno),
                     starter="" if launch.starter is None else launch.starter.node.name,
                     waiter=waiter.node.name,
-                    swappable=_is_swappable(launch),
+                    swappable=_is_swappable(launch, waiter),
                 )
             if waits(inner_nodes(statement)):
                 return None
@@ -179,12 +180,13 @@ class _Reader:
         return line, self.module.line(line)
 
 
-def _is_swappable(launch: Launch) -> bool:
-    """Whether the call of the starter may become the await of another method as it stands."""
+def _is_swappable(launch: Launch, waiter: Function) -> bool:
+    """Whether the call of the starter may become the await of another method of the same object, as it stands."""
     call = called_alone(launch.statement)
     return (
         isinstance(launch.function.node, ast.AsyncFunctionDef)
         and launch.starter is not None
+        and launch.starter.owner == waiter.owner
         and call is not None
         and isinstance(call.func, ast.Attribute)
         and not call.args
@@ -204,4 +206,4 @@ def _needs_arguments(function: Function) -> bool:
     return required > 1 or any(default is None for default in arguments.kw_defaults)
 
 
-COLLECTOR = Collector("background-starts", 1, LITERALS, _collect)
+COLLECTOR = Collector("background-starts", 1, LITERALS, _collect, looks=may_take_a_start_for_done)

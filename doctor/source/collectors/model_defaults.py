@@ -116,4 +116,6 @@ def _owner(module: Module, statement: ast.stmt) -> ast.ClassDef | None:
 _LITERALS = (b"-Instruct", b"-instruct", b"lama", b"gpt-4", b"claude-", b"gemini-")
 """What stands in the names that are defaults most often."""
 
-COLLECTOR = Collector("model-defaults", 1, _LITERALS, _collect, pattern=IN_BYTES)
+COLLECTOR = Collector(
+    "model-defaults", 1, _LITERALS, _collect, looks=lambda content: IN_BYTES.search(content) is not None
+)
