@@ -110,6 +110,7 @@ def test_what_a_person_asks_for_by_its_code_awaits_the_initialiser(
         (old, new) for old, new in zip(before.splitlines(), file.read_bytes().splitlines(), strict=True) if old != new
     ]
     assert {new.strip() for _, new in changed} == {b"await self.ensure_initialized()"}
+    patient.await_code_restart()
     url = f"{patient.environment()['API_URL']}/api/v1/users/-4300/index/content"
     assert httpx.post(url, json={"content": "the index"}, trust_env=False).status_code == 201
     undone = doctor(patient, "undo")
