@@ -276,7 +276,7 @@ class _Screen:
         if RepairStatus.RESTART_NEEDED in by_status:
             return "restart what still runs the old code, then doctor fix"
         if planned:
-            return _how_to_apply(planned)
+            return _how_to_apply(run, planned)
         if RepairStatus.PARTIAL in by_status:
             return f"doctor fix {by_status[RepairStatus.PARTIAL].code}     goes on where it stopped"
         if run.after is not None and exit_code(run) is not ExitCode.OK:
@@ -310,15 +310,22 @@ def _caution(repair: Repair) -> str:
     return "" if repair.applicability is Applicability.SAFE else f" ({repair.applicability})"
 
 
-def _how_to_apply(planned: Sequence[Repair]) -> str:
-    """Return the command that makes the planned repairs, and says which of them it leaves out."""
+def _how_to_apply(run: Run, planned: Sequence[Repair]) -> str:
+    """Return the command that makes the planned repairs, and says which of them it leaves out.
+
+    A repair that stands in for a recommended one that is a person's is made only when its code is named.
+    """
+    fingerprints = {repair.fingerprint for repair in planned}
+    recommended = [one.recommended_fix for one in run.findings if one.fingerprint in fingerprints]
+    by_name = any(option is not None and option.applicability is Applicability.MANUAL for option in recommended)
+    command = " ".join(("doctor fix", *(sorted({one.code for one in planned}) if by_name else ()), "--yes"))
     safe = sum(repair.applicability is Applicability.SAFE for repair in planned)
     unsafe = sum(repair.applicability is Applicability.UNSAFE for repair in planned)
     if safe and unsafe:
         need = "needs" if unsafe == 1 else "need"
-        return f"doctor fix --yes     makes {safe} of these changes; {unsafe} {need} --unsafe-fixes as well"
+        return f"{command}     makes {safe} of these changes; {unsafe} {need} --unsafe-fixes as well"
     unsafe_too = " --unsafe-fixes" if unsafe else ""
-    return f"doctor fix --yes{unsafe_too}     makes these changes; doctor undo takes back what they write"
+    return f"{command}{unsafe_too}     makes these changes; doctor undo takes back what they write"
 
 
 def _is_applicable(finding: Finding) -> bool:

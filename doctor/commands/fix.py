@@ -68,6 +68,8 @@ def fix_command(
 ) -> int:
     """Repair root causes and left-over damage; CODE limits it to findings of these codes or prefixes.
 
+    Where the recommended repair is a person's, naming the code asks for the first that is not.
+
     Each repair is planned, shown, applied, checked again, and rolled back when the finding is still there. `doctor
     undo` takes back what was written to files, rows and indexes; what a requeued task then did, and a model that was
     pulled, stay.

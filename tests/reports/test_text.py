@@ -219,6 +219,9 @@ def test_a_planned_repair_is_shown_line_by_line_with_the_way_to_make_it():
     assert "doctor fix --yes     makes these changes; doctor undo takes back what they write" in text
     unsafe = replace(run, repairs=(replace(run.repairs[0], applicability=Applicability.UNSAFE),))
     assert "doctor fix --yes --unsafe-fixes" in shown(unsafe)
+    manual = replace(model_missing(), fixes=(FixOption.by_hand("think", "a person's"),))
+    by_name = replace(run_of((result(manual.code, manual),)), repairs=(repair(manual, RepairStatus.PLANNED),))
+    assert f"doctor fix {manual.code} --yes     makes these changes" in shown(by_name)
 
 
 def test_a_repaired_run_leads_to_the_proof():
