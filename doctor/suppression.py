@@ -29,31 +29,35 @@ def suppress(
 ) -> tuple[tuple[CheckResult, ...], tuple[Suppression, ...]]:
     """Return the results without what usable comments cover, and what was taken out.
 
-    Comments that are over, or whose checks ran and found nothing at their place, become findings of DOC011.
+    Comments that are over, and codes whose checks ran and found nothing at the comment's place, become findings of
+    DOC011.
     """
     usable = [comment for comment in comments if not comment.problem]
     valid = [comment for comment in usable if comment.until is None or comment.until >= today]
     suppressions: list[Suppression] = []
-    used: set[IgnoreComment] = set()
+    used: set[tuple[IgnoreComment, str]] = set()
     kept = []
     for result in results:
         left = []
         for finding in result.findings:
-            comment = next((one for one in valid if _covers(one, finding)), None)
+            covering = {one: codes for one in valid if (codes := _covers(one, finding))}
+            used |= {(one, code) for one, codes in covering.items() for code in codes}
+            comment = next(iter(covering), None)
             if comment is None:
                 left.append(finding)
                 continue
-            used.add(comment)
             place = f"{comment.path}:{comment.line}"
             suppressions.append(Suppression(finding, place, comment.reason, comment.until))
         kept.append(_with(result, left))
     stale = [_over(one) for one in usable if one not in valid]
-    stale += [_unused(one) for one in valid if one not in used and _was_asked(one, results)]
+    for one in valid:
+        unused = [code for code in one.codes if (one, code) not in used and _was_asked(code, results)]
+        stale += [_unused(one, unused)] if unused else []
     return tuple(_add(kept, stale)), tuple(suppressions)
 
 
-def _covers(comment: IgnoreComment, finding: Finding) -> bool:
-    return comment.covers(finding.code, finding.resource.path, finding.resource.line)
+def _covers(comment: IgnoreComment, finding: Finding) -> frozenset[str]:
+    return comment.used_for(finding.code, finding.resource.path, finding.resource.line)
 
 
 def _with(result: CheckResult, findings: list[Finding]) -> CheckResult:
@@ -63,18 +67,16 @@ def _with(result: CheckResult, findings: list[Finding]) -> CheckResult:
     return replace(result, findings=tuple(findings), status=status)
 
 
-def _was_asked(comment: IgnoreComment, results: Iterable[CheckResult]) -> bool:
-    return any(
-        result.code.startswith(comment.codes) and result.status in (Status.PASS, Status.FAIL) for result in results
-    )
+def _was_asked(code: str, results: Iterable[CheckResult]) -> bool:
+    return any(result.code.startswith(code) and result.status in (Status.PASS, Status.FAIL) for result in results)
 
 
 def _over(comment: IgnoreComment) -> Finding:
     return comment_problem(comment, f"its day is over ({comment.until})")
 
 
-def _unused(comment: IgnoreComment) -> Finding:
-    return comment_problem(comment, f"nothing of {', '.join(comment.codes)} is found there")
+def _unused(comment: IgnoreComment, codes: Sequence[str]) -> Finding:
+    return comment_problem(comment, f"nothing of {', '.join(codes)} is found there")
 
 
 def comment_problem(comment: IgnoreComment, problem: str) -> Finding:
@@ -83,7 +85,7 @@ def comment_problem(comment: IgnoreComment, problem: str) -> Finding:
     return Finding(
         code=COMMENTS,
         resource=Resource("line", place, comment.path, comment.line),
-        symptom=f"the comment in {place} ignores nothing: {problem}",
+        symptom=f"the comment in {place} is not usable as it is: {problem}",
         cause=problem,
         severity=Severity.WARNING,
         role=Role.ADVICE,

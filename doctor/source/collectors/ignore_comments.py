@@ -18,13 +18,26 @@ _REST = re.compile(
     r"(?:\s+reason=\"(?P<reason>[^\"]*)\")?(?:\s+until=(?P<until>\d{4}-\d\d-\d\d))?\s*$"
 )
 
+_SIMPLE = (
+    ast.Expr,
+    ast.Assign,
+    ast.AnnAssign,
+    ast.AugAssign,
+    ast.Return,
+    ast.Raise,
+    ast.Assert,
+    ast.Import,
+    ast.ImportFrom,
+)
+"""Statements without statements in them."""
+
 
 @dataclass(frozen=True, slots=True)
 class IgnoreComment:
     """One comment. It holds for findings of ``codes`` (or prefixes) on the lines ``first`` to ``last``.
 
-    That is its own line, or the whole function or class when it stands on a line of its head. ``problem`` says why it
-    cannot be used.
+    Those are the lines of the statement that it stands in, or the whole function or class when it stands on a line of
+    its head. ``problem`` says why it cannot be used.
     """
 
     path: str
@@ -37,10 +50,10 @@ class IgnoreComment:
     until: date | None = None
     problem: str = ""
 
-    def covers(self, code: str, path: str | None, line: int | None) -> bool:
-        """Whether it is meant for a finding at this place."""
+    def used_for(self, code: str, path: str | None, line: int | None) -> frozenset[str]:
+        """Return those of its codes or prefixes by which it is meant for a finding."""
         inside = path == self.path and line is not None and self.first <= line <= self.last
-        return inside and code.startswith(self.codes)
+        return frozenset(one for one in self.codes if inside and code.startswith(one))
 
 
 def _collect(module: Module) -> Iterator[IgnoreComment]:
@@ -82,12 +95,15 @@ def _comments(module: Module) -> Iterator[tuple[int, str]]:
 
 def _covered(module: Module, line: int) -> tuple[int, int]:
     """Return the lines for which a comment on ``line`` holds."""
+    statement = line, line
     for node in module.nodes:
+        if isinstance(node, _SIMPLE) and node.lineno <= line <= (node.end_lineno or node.lineno):
+            statement = node.lineno, node.end_lineno or node.lineno
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             head = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
             if head <= line < node.body[0].lineno or line == node.lineno:
                 return head, node.end_lineno or node.lineno
-    return line, line
+    return statement
 
 
-COLLECTOR = Collector("ignore-comments", 1, (b"doctor: ignore", b"doctor:ignore"), _collect)
+COLLECTOR = Collector("ignore-comments", 2, (b"doctor: ignore", b"doctor:ignore"), _collect)
