@@ -95,6 +95,7 @@ from doctor.source.facts import (
     Wrapping,
 )
 from doctor.source.index import Source
+from doctor.source.printf import PLAIN, are_plain
 from doctor.source.settings_files import search_settings
 from doctor.suppression import comment_problem
 from doctor.task_chain import UnreachedEmbedding, chain_ends, is_scheduled, never_enqueued, unreached_embeddings
@@ -106,6 +107,7 @@ __all__ = [
     "AGAIN",
     "JSON",
     "LINE",
+    "PLAIN",
     "AgentRow",
     "AgentTables",
     "Applicability",
@@ -185,6 +187,7 @@ __all__ = [
     "Wrapping",
     "Writers",
     "agent_tables",
+    "are_plain",
     "by_area",
     "chain_ends",
     "chain_progress",

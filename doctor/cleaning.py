@@ -26,7 +26,7 @@ def clean(item: T) -> T:
         impacts=tuple(map(_text, item.impacts)),
         evidence=tuple(_evidence(evidence) for evidence in item.evidence),
         related=tuple(_resource(resource) for resource in item.related),
-        fixes=tuple(replace(o, title=_text(o.title), reason=_text(o.reason)) for o in item.fixes),
+        fixes=tuple(replace(o, title=_text(o.title), reason=_text(o.reason), code=_text(o.code)) for o in item.fixes),
     )
 
 

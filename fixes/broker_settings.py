@@ -8,12 +8,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from doctor.api import Fix, FixContext, Phase, Plan, RefusedError, Source, Writers, difference, read_source, transformed
+from doctor.api import (
+    Fix,
+    FixContext,
+    NothingToDoError,
+    Phase,
+    Plan,
+    RefusedError,
+    Source,
+    Writers,
+    difference,
+    read_source,
+    transformed,
+)
 
 if TYPE_CHECKING:
     import libcst
 
 SETTINGS = ("ack_wait", "pull_consume_timeout", "queue")
+BROKERS = {f"taskiq_nats.{name}" for name in ("NatsBroker", "PullBasedJetStreamBroker", "PushBasedJetStreamBroker")}
+CONSUMER = "ConsumerConfig"
+CONSUMER_IMPORT = b"from nats.js.api import ConsumerConfig"
 DURABLE = "taskiq_durable"
 """The name under which taskiq-nats 0.7 makes its consumer unless told otherwise; a consumer's configuration must carry
 the same."""
@@ -51,30 +66,57 @@ def with_setting(content: bytes, line: int, setting: str, value: str) -> bytes:
     if setting not in SETTINGS:
         raise RefusedError(f"{setting} is to be set by hand")
     import libcst
-    from libcst.codemod import CodemodContext
-    from libcst.codemod.visitors import AddImportsVisitor
-    from libcst.metadata import PositionProvider
+    from libcst.metadata import PositionProvider, QualifiedNameProvider
 
     keyword = "consumer_config" if setting == "ack_wait" else setting
 
     class _Add(libcst.CSTTransformer):
-        METADATA_DEPENDENCIES = (PositionProvider,)
+        METADATA_DEPENDENCIES = (PositionProvider, QualifiedNameProvider)
 
         def leave_Call(self, original_node: libcst.Call, updated_node: libcst.Call) -> libcst.Call:  # noqa: N802
             position = self.get_metadata(PositionProvider, original_node).start
-            name = libcst.Module([]).code_for_node(original_node.func).rpartition(".")[2]
+            names = {found.name for found in self.get_metadata(QualifiedNameProvider, original_node.func, ())}
             given = {argument.keyword.value for argument in original_node.args if argument.keyword is not None}
-            if position.line != line or not name.endswith("Broker") or keyword in given:
+            if position.line != line or not names & BROKERS or keyword in given:
                 return updated_node
             return _with_argument(updated_node, keyword, _value(setting, value, updated_node))
 
     changed = transformed(content, _Add)
-    if setting != "ack_wait":
-        return changed
-    module = libcst.parse_module(changed)
-    context = CodemodContext()
-    AddImportsVisitor.add_needed_import(context, "nats.js.api", "ConsumerConfig")
-    return module.visit(AddImportsVisitor(context)).bytes
+    return _with_import(changed) if setting == "ack_wait" else changed
+
+
+def _with_import(content: bytes) -> bytes:
+    """Import the consumer's configuration right above the brokers, unless some line does already."""
+    import libcst
+
+    class _Import(libcst.CSTTransformer):
+        is_done = CONSUMER_IMPORT in content
+
+        def leave_SimpleStatementLine(  # noqa: N802
+            self, original_node: libcst.SimpleStatementLine, updated_node: libcst.SimpleStatementLine
+        ) -> libcst.SimpleStatementLine | libcst.FlattenSentinel[libcst.SimpleStatementLine]:
+            if self.is_done or not any(_imports_brokers(statement) for statement in original_node.body):
+                return updated_node
+            self.is_done = True
+            line = libcst.parse_statement(CONSUMER_IMPORT.decode())
+            assert isinstance(line, libcst.SimpleStatementLine)
+            above = line.with_changes(leading_lines=updated_node.leading_lines)
+            return libcst.FlattenSentinel([above, updated_node.with_changes(leading_lines=[])])
+
+    try:
+        return transformed(content, _Import)
+    except NothingToDoError:
+        return content
+
+
+def _imports_brokers(statement: libcst.BaseSmallStatement) -> bool:
+    import libcst
+
+    if isinstance(statement, libcst.ImportFrom):
+        module = statement.module
+        return isinstance(module, libcst.Name) and module.value == "taskiq_nats"
+    names = statement.names if isinstance(statement, libcst.Import) else ()
+    return any(isinstance(alias.name, libcst.Name) and alias.name.value == "taskiq_nats" for alias in names)
 
 
 def _value(setting: str, value: str, call: libcst.Call) -> libcst.BaseExpression:
@@ -84,7 +126,7 @@ def _value(setting: str, value: str, call: libcst.Call) -> libcst.BaseExpression
         return libcst.parse_expression(value)
     durable = next((a.value for a in call.args if a.keyword is not None and a.keyword.value == "durable"), None)
     name = f'"{DURABLE}"' if durable is None else libcst.Module([]).code_for_node(durable)
-    return libcst.parse_expression(f"ConsumerConfig(durable_name={name}, ack_wait={value})")
+    return libcst.parse_expression(f"{CONSUMER}(durable_name={name}, ack_wait={value})")
 
 
 def _with_argument(call: libcst.Call, keyword: str, value: libcst.BaseExpression) -> libcst.Call:

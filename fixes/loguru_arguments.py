@@ -5,15 +5,26 @@ Only the literal's placeholders change; every other byte of the file stays as it
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from doctor.api import Fix, FixContext, Phase, Plan, Source, Writers, difference, read_source, transformed
+from doctor.api import (
+    PLAIN,
+    Fix,
+    FixContext,
+    Phase,
+    Plan,
+    Source,
+    Writers,
+    are_plain,
+    difference,
+    read_source,
+    transformed,
+)
 
 if TYPE_CHECKING:
     import libcst
 
-_PLACEHOLDER = re.compile("%[sd]")
+LEVELS = frozenset({"trace", "debug", "info", "success", "warning", "error", "critical", "exception"})
 
 
 async def plan(context: FixContext) -> Plan:
@@ -45,16 +56,19 @@ def rewritten(content: bytes, line: int) -> bytes:
         RefusedError: the file does not parse.
     """
     import libcst
-    from libcst.metadata import PositionProvider
+    from libcst.metadata import PositionProvider, QualifiedNameProvider
 
     class _Rewrite(libcst.CSTTransformer):
-        METADATA_DEPENDENCIES = (PositionProvider,)
+        METADATA_DEPENDENCIES = (PositionProvider, QualifiedNameProvider)
 
         def leave_Call(self, original_node: libcst.Call, updated_node: libcst.Call) -> libcst.Call:  # noqa: N802
             if self.get_metadata(PositionProvider, original_node).start.line != line or not updated_node.args:
                 return updated_node
+            names = {found.name for found in self.get_metadata(QualifiedNameProvider, _logger(original_node), ())}
+            if names != {"loguru.logger"}:
+                return updated_node
             first, *rest = updated_node.args
-            message = _in_new_form(first.value, len(rest))
+            message = _in_new_form(first.value, sum(one.keyword is None and not one.star for one in rest))
             return (
                 updated_node
                 if message is None
@@ -64,38 +78,37 @@ def rewritten(content: bytes, line: int) -> bytes:
     return transformed(content, _Rewrite)
 
 
+def _logger(call: libcst.Call) -> libcst.BaseExpression:
+    """Return ``logger`` of ``logger.bind(…).info(…)``; the call itself where it writes no line of a log."""
+    import libcst
+
+    if not isinstance(call.func, libcst.Attribute) or call.func.attr.value not in LEVELS:
+        return call
+    node: libcst.BaseExpression = call
+    while isinstance(node, libcst.Call) and isinstance(node.func, libcst.Attribute):
+        node = node.func.value
+    return node
+
+
 def _in_new_form(message: libcst.BaseExpression, arguments: int) -> libcst.BaseExpression | None:
     """Return the literal with ``{}``, or None when it is none or its placeholders and arguments do not match."""
     import libcst
 
-    if isinstance(message, libcst.SimpleString):
-        if "{" in message.value or len(_PLACEHOLDER.findall(message.value)) != arguments or not arguments:
-            return None
-        return message.with_changes(value=_PLACEHOLDER.sub("{}", message.value))
-    if isinstance(message, libcst.ConcatenatedString):
-        return _concatenated(message, arguments)
-    return None
-
-
-def _concatenated(message: libcst.ConcatenatedString, arguments: int) -> libcst.BaseExpression | None:
-    import libcst
-
     parts: list[libcst.BaseExpression] = []
-    left: libcst.BaseExpression = message
-    while isinstance(left, libcst.ConcatenatedString):
-        parts.append(left.left)
-        left = left.right
-    parts.append(left)
-    simple = [part for part in parts if isinstance(part, libcst.SimpleString)]
-    text = "".join(part.value for part in simple)
-    if len(simple) != len(parts) or "{" in text or len(_PLACEHOLDER.findall(text)) != arguments:
+    rest = message
+    while isinstance(rest, libcst.ConcatenatedString):
+        parts.append(rest.left)
+        rest = rest.right
+    parts.append(rest)
+    simple = [part.value for part in parts if isinstance(part, libcst.SimpleString)]
+    if len(simple) != len(parts) or not are_plain("".join(simple), arguments):
         return None
 
     class _Replace(libcst.CSTTransformer):
         def leave_SimpleString(  # noqa: N802
             self, original_node: libcst.SimpleString, updated_node: libcst.SimpleString
         ) -> libcst.SimpleString:
-            return updated_node.with_changes(value=_PLACEHOLDER.sub("{}", original_node.value))
+            return updated_node.with_changes(value=PLAIN.sub("{}", original_node.value))
 
     changed = message.visit(_Replace())
     return changed if isinstance(changed, libcst.BaseExpression) else None

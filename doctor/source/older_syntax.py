@@ -39,7 +39,8 @@ def older(content: bytes) -> bytes:
     Raises:
         libcst.ParserSyntaxError: it is not even new Python.
     """
-    module = cst.parse_module(content)
+    # LibCST loses some line ends of a file that mixes them
+    module = cst.parse_module(content.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
     rewriter = _Rewriter(module)
     rewritten = module.visit(rewriter)
     return rewritten.bytes if rewriter.has_rewritten else b""

@@ -17,18 +17,36 @@ def test_only_the_placeholders_of_the_named_call_change() -> None:
     assert rewritten(content, 3) == content.replace(b"no %s after %d", b"no {} after {}")
 
 
+IMPORT = b"from loguru import logger\n"
+
+
 def test_a_message_in_several_pieces_is_rewritten_piece_by_piece() -> None:
-    content = b'logger.info(\n    "no %s "\n    "after %d",\n    name,\n    3,\n)\n'
-    assert rewritten(content, 1) == b'logger.info(\n    "no {} "\n    "after {}",\n    name,\n    3,\n)\n'
+    content = IMPORT + b'logger.info(\n    "no %s "\n    "after %d",\n    name,\n    3,\n)\n'
+    assert rewritten(content, 2) == IMPORT + b'logger.info(\n    "no {} "\n    "after {}",\n    name,\n    3,\n)\n'
+
+
+def test_other_calls_of_the_line_are_left_alone() -> None:
+    others = b'; print("%s", x); logging.info("%s", x); logger.info("%s %5d", x, y); log("%s", x)\n'
+    content = IMPORT + b'logger.info("%s", shown("%s", x))' + others
+    assert rewritten(content, 2) == IMPORT + b'logger.info("{}", shown("%s", x))' + others
 
 
 @pytest.mark.parametrize(
     "content",
-    [b'logger.info("no {}", name)\n', b'logger.info("no %s")\n', b'logger.info("%s {x}", 1)\n', b"x = 1\n", b""],
+    [
+        b'logger.info("no {}", name)\n',
+        b'logger.info("no %s")\n',
+        b'logger.info("%s {x}", 1)\n',
+        b'logger.info("%s }", 1)\n',
+        b'logger.info("100%% %s", 1)\n',
+        b'logger.bind("%s", 1)\n',
+        b"x = 1\n",
+        b"",
+    ],
 )
 def test_where_nothing_is_to_be_done_nothing_is_done(content: bytes) -> None:
     with pytest.raises(NothingToDoError):
-        rewritten(content, 1)
+        rewritten(IMPORT + content, 2)
 
 
 def test_a_file_that_does_not_parse_is_refused() -> None:
@@ -39,9 +57,9 @@ def test_a_file_that_does_not_parse_is_refused() -> None:
 @given(st.lists(st.sampled_from(["%s", "%d", "text ", "é", "\\n"]), max_size=8))
 def test_a_second_time_changes_nothing(parts: list[str]) -> None:
     count = sum(part in ("%s", "%d") for part in parts)
-    content = f'log("{"".join(parts)}"{", x" * count})\n'.encode()
+    content = IMPORT + f'logger.info("{"".join(parts)}"{", x" * count})\n'.encode()
     try:
-        after = rewritten(content, 1)
+        after = rewritten(content, 2)
     except NothingToDoError:
         assert not count
         return
@@ -49,4 +67,4 @@ def test_a_second_time_changes_nothing(parts: list[str]) -> None:
     assert b"%" not in after
     assert after.count(b"{}") == count
     with pytest.raises(NothingToDoError):
-        rewritten(after, 1)
+        rewritten(after, 2)

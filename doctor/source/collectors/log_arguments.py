@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from doctor.source.collector import Collector, Module
+from doctor.source.printf import are_plain, placeholders
 
 LEVELS = frozenset({"trace", "debug", "info", "success", "warning", "error", "critical", "exception"})
-PLACEHOLDER = re.compile(r"%(?:\((?P<name>\w+)\))?[#0\- +]*(?:\d+|\*)?(?:\.(?:\d+|\*))?[diouxXeEfFgGcrsa]")
-"""A conversion of printf-style formatting, as Python's documentation of the % operator lists them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +35,17 @@ def _collect(module: Module) -> Iterator[LostArguments]:
         message = node.args[0]
         if not isinstance(message, ast.Constant) or not isinstance(message.value, str):
             continue
-        found = PLACEHOLDER.findall(message.value.replace("%%", ""))
-        whole = [match[0] for match in PLACEHOLDER.finditer(message.value.replace("%%", ""))]
+        found, arguments = placeholders(message.value), len(node.args) - 1
         if found and "{" not in message.value:
-            plain = all(each in ("%s", "%d") for each in whole) and len(whole) == len(node.args) - 1
-            plain = plain and not any(isinstance(argument, ast.Starred) for argument in node.args)
+            starred = any(isinstance(argument, ast.Starred) for argument in node.args)
             yield LostArguments(
                 module.path,
                 node.lineno,
                 module.enclosing(node.lineno),
                 module.line(node.lineno),
-                len(whole),
-                len(node.args) - 1,
-                plain and "%%" not in message.value,
+                len(found),
+                arguments,
+                are_plain(message.value, arguments) and not starred,
             )
 
 
@@ -59,4 +55,4 @@ def _is_loguru(node: ast.expr, module: Module) -> bool:
     return module.origin(node) == "loguru.logger"
 
 
-COLLECTOR = Collector("log-arguments", 1, (b"loguru",), _collect)
+COLLECTOR = Collector("log-arguments", 2, (b"loguru",), _collect)
