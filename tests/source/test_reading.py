@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from doctor.checks import doctor_checks
 from doctor.source import parse, reading
 from doctor.source.build import Build, build_facts
 from doctor.source.cache import loads
@@ -222,6 +223,22 @@ def test_whatever_changes_a_reading_with_a_cache_says_what_one_without_says(
         else:
             path.write_text(text)
         assert read(root, root / ".doctor" / "cache") == fresh(root)
+
+
+def test_the_facts_of_every_example_survive_the_cache(tmp_path: Path) -> None:
+    examples = [one for check in doctor_checks() for one in (*check.bad, *check.good) if one.files]
+    for number, example in enumerate(examples):
+        for name, text in example.files.items():
+            path = tmp_path / str(number) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+    kept = Reading(tmp_path, cache=tmp_path / ".doctor" / "cache")
+    facts = loads(kept.facts())
+    kept.keep()
+    (tmp_path / "one_more.py").write_text("")
+    again = loads(Reading(tmp_path, cache=tmp_path / ".doctor" / "cache").facts())
+    assert again.collected == facts.collected
+    assert len(facts.collected) > 8
 
 
 @pytest.mark.parametrize("processes", [1, 2])
