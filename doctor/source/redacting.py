@@ -40,8 +40,11 @@ def redacted(facts: Facts) -> Facts:
 
 
 def _redacted_texts(fact: Any) -> Any:
-    """Redact the lines of source in a collector's fact: what is called ``text``, and what stands beside a line's
-    number, at any depth. Other texts are names, and a check compares them."""
+    """Redact the lines of source in a collector's fact, at any depth.
+
+    They are called ``text`` or ``…_text``, or stand beside the number of their line. Other texts are names, and a check
+    compares them.
+    """
     if isinstance(fact, tuple):
         if len(fact) == 2 and isinstance(fact[0], int) and isinstance(fact[1], str):
             return fact[0], redact(fact[1])
@@ -51,7 +54,7 @@ def _redacted_texts(fact: Any) -> Any:
     changed = {}
     for field in fields(fact):
         value = getattr(fact, field.name)
-        new = redact(value) if field.name == "text" and isinstance(value, str) else _redacted_texts(value)
+        new = redact(value) if field.name.endswith("text") and isinstance(value, str) else _redacted_texts(value)
         if new != value:
             changed[field.name] = new
     return replace(fact, **changed) if changed else fact
