@@ -168,6 +168,20 @@ async def retake_messages(database: Connection, extraction: OpenExtraction) -> N
     await _take(database, extraction.id, extraction.chat_id, extraction.message_ids)
 
 
+async def release_unstarted(extraction_id: UUID, error: str) -> bool:
+    """Release the claim unless somebody has begun to work on it, and tell whether that was done.
+
+    Raises:
+        psycopg.Error: the database cannot do it; the lease will.
+    """
+    async with connection() as database, database.transaction():
+        extraction = await lock_extraction(database, extraction_id)
+        if extraction is None or extraction.status != "claimed":
+            return False
+        await _release(database, extraction_id, error)
+    return True
+
+
 async def release_claim(extraction_id: UUID, error: str) -> None:
     """Mark an extraction as failed and give its messages back, so that a later one can take them.
 
@@ -177,6 +191,10 @@ async def release_claim(extraction_id: UUID, error: str) -> None:
     async with connection() as database, database.transaction():
         extraction = await lock_extraction(database, extraction_id)
         if extraction is not None and extraction.status != "completed":
-            values = {"extraction_id": extraction_id, "error": error}
-            await database.execute(FAIL_EXTRACTION, values)
-            await database.execute(RELEASE_MESSAGES, values)
+            await _release(database, extraction_id, error)
+
+
+async def _release(database: Connection, extraction_id: UUID, error: str) -> None:
+    values = {"extraction_id": extraction_id, "error": error}
+    await database.execute(FAIL_EXTRACTION, values)
+    await database.execute(RELEASE_MESSAGES, values)

@@ -14,7 +14,7 @@ from ..claims import (
     count_waiting,
     find_unstarted,
     lock_chat,
-    release_claim,
+    release_unstarted,
     select_waiting,
 )
 from ..database import connection
@@ -51,12 +51,16 @@ async def queue_knowledge_extraction_if_needed(chat_id: int, claimed_by: str) ->
 
 
 async def queue_extraction(extraction_id: UUID) -> None:
-    """Enqueue a claimed extraction; a failure gives the claim back, leaves a failed-task row and is raised again."""
+    """Enqueue a claimed extraction; a failure gives the claim back, leaves a failed-task row and is raised again.
+
+    Not so when somebody works on the extraction already: then the queue has it, and only its receipt was lost.
+    """
     try:
         await extract_knowledge_from_messages_task.kiq(str(extraction_id))
     except Exception as error:  # whatever the queue raises, the claimed messages must not be stranded
         logger.warning("Failed to queue extraction task: {}", describe(error))
-        await release_claim(extraction_id, describe(error))
+        if not await release_unstarted(extraction_id, describe(error)):
+            return
         await record_failed_enqueue(
             extract_knowledge_from_messages_task.task_name, {"extraction_id": str(extraction_id)}, error
         )

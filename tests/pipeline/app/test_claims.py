@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from taskiq import SendTaskError
 
 from doctor.pipeline.app.claims import lock_chat
 from doctor.pipeline.app.database import connection
@@ -114,6 +115,25 @@ async def test_a_claim_whose_maker_died_before_it_enqueued_is_enqueued_by_the_re
     ]
     await score_message_task(ids[9])
     assert await pipeline.queued() == 0
+
+
+@pytest.mark.parametrize("status", ["running", "completed"])
+async def test_an_enqueue_whose_receipt_alone_was_lost_takes_nothing_back(
+    pipeline: Any, monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    await pipeline.agent()
+    await pipeline.add_messages(10)
+
+    async def no_receipt(_: str) -> None:
+        """Fail when another worker has the task already."""
+        await pipeline.database.execute(f"UPDATE extractions SET status = '{status}'")
+        raise SendTaskError from TimeoutError("no receipt")
+
+    monkeypatch.setattr(scoring.extract_knowledge_from_messages_task, "kiq", no_receipt)
+    await queue_knowledge_extraction_if_needed(7, "a test")
+    assert await pipeline.value(CLAIMED) == 10
+    assert await pipeline.rows("SELECT status FROM extractions") == [{"status": status}]
+    assert await pipeline.value("SELECT count(*) FROM failed_tasks") == 0
 
 
 async def test_a_process_that_is_frozen_within_a_transaction_soon_holds_nobody_up(pipeline: Any) -> None:
