@@ -1,9 +1,9 @@
 """A function is enqueued that is registered with no task queue.
 
 ## What it finds
-`.kiq`, `.kicker`, `.delay` or `.apply_async` on a name that leads, through imports and re-exports, to a plain function
-of the target. Two shapes occur in practice: a helper was inserted between the decorator and its task, so that the
-helper is the task now; and a route of the same name was defined below the task and took its name.
+`.kiq`, `.kicker`, `.delay` or `.apply_async` (and Celery's `…_on_commit`) on a name that leads, through imports and
+re-exports, to a plain function of the target. Two shapes occur in practice: a helper was inserted between the decorator
+and its task, so that the helper is the task now; and a route of the same name was defined below the task.
 
 ## Why it hurts
 The call raises `AttributeError: 'function' object has no attribute 'kiq'` each time it runs, and where that is caught
@@ -71,6 +71,23 @@ async def score_message(text: str) -> None:
 async def score_message(text: str) -> None:
     await score_message.kiq(text)
 """
+_ON_COMMIT = """\
+from celery import shared_task
+
+
+@shared_task
+def _ids(book):
+    return [book.pk]
+
+
+def index(book):
+    print(_ids(book))
+
+
+def save(book):
+    book.save()
+    index.delay_on_commit(book)
+"""
 _RIGHT = """\
 import datetime
 
@@ -103,6 +120,7 @@ async def receive(text: str) -> None:
     ],
     bad=[
         Example("a helper took the decorator", {"app/broker.py": _BROKER, "app/tasks.py": _HELPER_BETWEEN}),
+        Example("the same with Celery, after the commit", {"books.py": _ON_COMMIT}),
         Example("a route took the task's name", {"app/broker.py": _BROKER, "app/tasks.py": _SHADOWED}),
     ],
     good=[Example("a task, and a parameter with a delay", {"app/broker.py": _BROKER, "app/tasks.py": _RIGHT})],

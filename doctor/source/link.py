@@ -44,7 +44,7 @@ _FOLLOWED = tuple(collector for collector in collectors() if collector.followed)
 
 _REGISTRARS = frozenset({"task", "shared_task", "actor"})
 
-_VERBS_OF_TASKS_ONLY = UNMISTAKABLE | {"delay", "apply_async"}
+_VERBS_OF_TASKS_ONLY = UNMISTAKABLE | {"delay", "apply_async", "delay_on_commit", "apply_async_on_commit"}
 """No plain function of a module has these; ``send`` and ``s`` are names of too many things."""
 
 
