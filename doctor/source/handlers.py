@@ -44,7 +44,7 @@ def read_handler(
     """Read a broad ``handler`` of ``block`` in ``function``; a route that returns has answered success."""
     reading = _Reading(handler, block, function, is_route)
     reading.statements(handler.body)
-    if not reading.returned and reading.is_told_by_none():
+    if not reading.returned and reading.is_told_by_none() and not reading.goes_on_as_if_well():
         reading.reports = True
     caught = "" if handler.type is None else ast.unparse(handler.type)
     return RawHandler(handler.lineno, caught, reading.outcome, tuple(dict.fromkeys(reading.calls)), reading.log)
@@ -140,6 +140,15 @@ class _Reading:
         if value is None or (isinstance(value, ast.Constant) and value.value is None):
             return self.is_told_by_none()
         return any(_is_failure(node, self.handler.name) for node in walk(value))
+
+    def goes_on_as_if_well(self) -> bool:
+        """Tell whether what stands after the block returns a value that the block has no part in."""
+        end = self.block.end_lineno or self.block.lineno
+        later = [node for node in own_nodes(self.function.body) if getattr(node, "lineno", 0) > end]
+        read = {node.id for node in later if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+        inside = own_nodes((*self.block.body, *self.block.orelse))
+        made = {node.id for node in inside if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+        return any(_has_value(node) for node in later) and not made & read
 
     def is_told_by_none(self) -> bool:
         """Tell whether None differs from what the function returns when all goes well. A route's None is a success."""

@@ -165,6 +165,25 @@ def test_none_tells_the_caller_when_success_returns_something(project) -> None:
     assert found.outcome is Outcome.REPORTS
 
 
+@pytest.mark.parametrize(
+    ("after", "outcome"),
+    [
+        ("    return 'welcome'\n", Outcome.LOGS_ONLY),
+        ("    return queued\n", Outcome.REPORTS),
+        ("    return queued.id if True else None\n", Outcome.REPORTS),
+        ("    score.clean()\n", Outcome.LOGS_ONLY),
+    ],
+)
+def test_a_handler_that_goes_on_to_the_usual_answer_tells_nobody(project, after: str, outcome: Outcome) -> None:
+    text = (
+        "from .tasks import score\nasync def save(log):\n    queued = None\n    try:\n"
+        "        queued = await score.kiq(1)\n    except Exception:\n        log.warning('not queued')\n"
+    )
+    found = project({**OTHERS, "app/caller.py": text + after}).enqueues()[0].handler
+    assert found is not None
+    assert found.outcome is outcome
+
+
 def test_the_log_line_is_kept_for_showing(project) -> None:
     found = enqueue_handled(project, "logger.warning(f'Failed to queue {key}: {error}')").handler
     assert found is not None
