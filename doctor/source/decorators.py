@@ -25,10 +25,15 @@ _DEPTH = 8
 
 _HARMLESS = frozenset({"staticmethod", "classmethod", "overload", "typing.overload", "cache", "lru_cache"})
 _READ = frozenset({"wrapt.decorator", "contextmanager", "asynccontextmanager"})
-_METHODS = {"task": frozenset({TASKIQ, CELERY, HUEY}), "job": frozenset({RQ})} | dict.fromkeys(
-    HUEY_METHODS - {"task"}, frozenset({HUEY})
-)
-"""Methods that register a task, and whose objects have them."""
+_METHODS = {
+    **dict.fromkeys(HUEY_METHODS, frozenset({HUEY})),
+    "task": frozenset({TASKIQ, CELERY, HUEY}),
+    "periodic_task": frozenset({CELERY, HUEY}),
+    "job": frozenset({RQ}),
+}
+"""Methods that register a task, and whose objects have them; ``periodic_task`` is that of old Celery, and lives on in
+subclasses."""
+
 _BY_NAME = (
     (re.compile("broker", re.IGNORECASE), TASKIQ),
     (re.compile("celery", re.IGNORECASE), CELERY),

@@ -50,7 +50,15 @@ LITERALS = (b".kiq", b".kicker", b".delay(", b".apply_async(", b".task", b"share
 """A file without any of these neither registers nor enqueues, apart from what the next table adds."""
 
 LITERALS_WITH = {
-    b"celery": (b".delay_on_commit(", b".apply_async_on_commit(", b".s(", b".si(", b".signature(", b".subtask("),
+    b"celery": (
+        b".delay_on_commit(",
+        b".apply_async_on_commit(",
+        b".s(",
+        b".si(",
+        b".signature(",
+        b".subtask(",
+        b".periodic_task",
+    ),
     b"dramatiq": (
         b"@actor",
         b".actor",

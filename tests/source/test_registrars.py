@@ -31,6 +31,8 @@ CELERY = {
     "an application": "from celery import Celery\napp = Celery('x')\n@app.task\ndef job(): ...",
     "an application of a subclass": "import celery\nclass Mine(celery.Celery): ...\napp = Mine()\n"
     "@app.task\ndef job(): ...",
+    "a periodic task of a subclass": "import celery\nclass Mine(celery.Celery):\n    def periodic_task(self): ...\n"
+    "app = Mine()\n@app.periodic_task()\ndef job(): ...",
     "told by its name alone": "from elsewhere import celery_app\n@celery_app.task\ndef job(): ...",
     "of a module named after the queue": "from .celery import app\n@app.task\ndef job(): ...",
     "the current application": "from celery import current_app\n@current_app.task\ndef job(): ...",
