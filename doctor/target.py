@@ -30,7 +30,7 @@ from doctor.resources.nats import Nats
 from doctor.source.index import Source, SourceReader
 
 SOURCE_TIMEOUT = 20.0
-"""Seconds for reading the whole source in its own process."""
+"""Seconds for reading the whole source in its own process; a longer `timeout` in doctor.toml holds for it too."""
 
 
 class NotConfiguredError(NotApplicableError):
@@ -148,7 +148,7 @@ class Target:
     async def _open_source(self) -> Source:
         reader = SourceReader(self.source_folder, self.root / ".doctor" / "cache" if self.keeps_facts else None)
         self._readers.append(reader)
-        source = await reader.source(SOURCE_TIMEOUT)
+        source = await reader.source(max(SOURCE_TIMEOUT, self.configuration.timeout or 0.0))
         if not source.files:
             raise NotConfiguredError("no Python files here")
         return source

@@ -1,0 +1,31 @@
+"""What a target opens, and how long it may take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from doctor import target as module
+from doctor.source.index import Source
+from doctor.target import SOURCE_TIMEOUT, Target
+
+
+@pytest.mark.parametrize(
+    ("settings", "limit"), [("", SOURCE_TIMEOUT), ("timeout = 3\n", SOURCE_TIMEOUT), ("timeout = 200\n", 200.0)]
+)
+async def test_a_longer_timeout_in_the_configuration_holds_for_reading_the_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: str, limit: float
+) -> None:
+    given: list[float] = []
+
+    async def reading(root: Path, timeout: float) -> Source:
+        given.append(timeout)
+        return Source.read(root)
+
+    (tmp_path / "doctor.toml").write_text(settings, encoding="utf-8")
+    (tmp_path / "app.py").write_text("", encoding="utf-8")
+    monkeypatch.setattr(module, "open_source", reading)
+    async with Target.at(tmp_path) as target:
+        await target.provide("source")
+    assert given == [limit]
