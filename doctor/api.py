@@ -11,7 +11,7 @@ from doctor.chain_progress import (
     queue_is_idle,
     stalled_rows,
 )
-from doctor.check import Check, CouldNotTellError, Example, NotApplicableError, check, checks_in
+from doctor.check import OPT_IN, Check, CouldNotTellError, Example, NotApplicableError, check, checks_in
 from doctor.codemod import AGAIN, LINE, difference, parse_source, read_source, transformed
 from doctor.embeddings import (
     EmbeddingCounts,
@@ -107,6 +107,7 @@ __all__ = [
     "AGAIN",
     "JSON",
     "LINE",
+    "OPT_IN",
     "PLAIN",
     "AgentRow",
     "AgentTables",

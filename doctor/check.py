@@ -100,6 +100,10 @@ class Check:
         return AREAS.get(self.code[:3], self.code[:3].lower())
 
 
+OPT_IN = "opt-in"
+"""The tag of a check that runs only when its code or this tag is asked for."""
+
+
 def check(
     code: str,
     name: str,

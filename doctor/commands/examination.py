@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from doctor import __version__
-from doctor.check import Check
+from doctor.check import OPT_IN, Check
 from doctor.commands.output import FormatChoice, Output, registry
 from doctor.diagnosis import diagnose
 from doctor.model import CheckResult, Mechanism, Run, Status
@@ -58,6 +58,7 @@ def choose(checks: Sequence[Check], selection: Selection, target: Target) -> lis
         check
         for check in checks
         if ("ALL" in select or check.code.startswith(select))
+        and (OPT_IN not in check.tags or OPT_IN in tags or check.code in select)
         and not ("ALL" in ignore or check.code.startswith(ignore))
         and (not tags or tags & check.tags)
         and (not selection.offline or "static" in check.tags)

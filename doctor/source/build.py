@@ -137,6 +137,7 @@ class Build:
             enqueues=linker.enqueues(),
             non_tasks=linker.non_tasks(),
             routes=linker.routes(),
+            examples=linker.examples(),
             handed_over=linker.handed_over(),
             table_writes=tuple(Tables(self.root, linker.resolver, linker.modules, self.collected).writes()),
             unparsable=self._unparsable(),

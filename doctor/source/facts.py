@@ -264,6 +264,7 @@ class Facts:
 
     ``files`` are all Python files, in order; ``searched`` is the number of those whose tree was walked for facts;
     ``unchecked`` is the number of those that no parser looked at, because the tree is too large for that.
+    ``examples`` are functions in the examples of docstrings.
     ``collected`` has the facts of each collector; ``reached_from`` the callers of functions (path, qualified name) that
     the task graph asks about, and those that wait for the facts of collectors that are followed.
     """
@@ -274,6 +275,7 @@ class Facts:
     enqueues: tuple[Enqueue, ...] = ()
     non_tasks: tuple[NonTask, ...] = ()
     routes: tuple[Route, ...] = ()
+    examples: tuple[DecoratedFunction, ...] = ()
     handed_over: tuple[HandedOver, ...] = ()
     table_writes: tuple[TableWrite, ...] = ()
     unparsable: tuple[Unparsable, ...] = field(default=())

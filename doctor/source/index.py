@@ -85,6 +85,10 @@ class Source:
         """Return the calls of a task's verb on functions that are no tasks."""
         return self.facts.non_tasks
 
+    def examples(self) -> tuple[DecoratedFunction, ...]:
+        """Return the task functions that the examples of docstrings show."""
+        return self.facts.examples
+
     def handed_over(self) -> tuple[HandedOver, ...]:
         """Return the functions that are given to a library; read for the task graph only."""
         return self.facts.handed_over

@@ -10,6 +10,7 @@ from functools import cached_property
 from doctor.source.callers import Callers
 from doctor.source.collector import CollectedFrom
 from doctor.source.collectors import collectors
+from doctor.source.collectors.docstring_examples import COLLECTOR as EXAMPLES
 from doctor.source.decorators import Decorators
 from doctor.source.facts import (
     MAIN_BLOCK,
@@ -55,9 +56,9 @@ class Linker:
         self.resolver = resolver
         self.collected = collected
         self.modules = modules
-        decorators = Decorators(resolver)
+        self.decorators = Decorators(resolver)
         self.functions = tuple(
-            decorators.read(function, module.path) for module in modules.values() for function in module.decorated
+            self.decorators.read(function, module.path) for module in modules.values() for function in module.decorated
         )
         self.decorated = {(function.path, function.qualname): function for function in self.functions}
         self.sent_by_a_call = {key for key, one in self.decorated.items() if one.library == HUEY.name}
@@ -145,6 +146,11 @@ class Linker:
             for raw in function.decorators
             if (answer := route_of(raw)) is not None
         )
+
+    def examples(self) -> tuple[DecoratedFunction, ...]:
+        """Return the tasks that the examples of docstrings show, their names looked up in the module around them."""
+        found = (self.decorators.read(fact, path) for path in self.modules for fact in self.collected(path, EXAMPLES))
+        return tuple(one for one in found if one.registrar is not None)
 
     def handed_over(self) -> tuple[HandedOver, ...]:
         """Return the functions that are given to a library instead of being decorated."""

@@ -6,15 +6,12 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from doctor.redaction import redact
-from doctor.source.facts import Facts, Handler
+from doctor.source.facts import DecoratedFunction, Facts, Handler
 
 
 def redacted(facts: Facts) -> Facts:
     """Return the facts with every line of source redacted."""
-    functions = tuple(
-        replace(function, decorators=tuple(replace(use, text=redact(use.text)) for use in function.decorators))
-        for function in facts.functions
-    )
+    functions, examples = map(_redacted_functions, (facts.functions, facts.examples))
     enqueues = tuple(
         replace(enqueue, text=redact(enqueue.text), handler=_redacted_handler(enqueue.handler))
         for enqueue in facts.enqueues
@@ -32,6 +29,7 @@ def redacted(facts: Facts) -> Facts:
     return replace(
         facts,
         functions=functions,
+        examples=examples,
         enqueues=enqueues,
         handed_over=handed_over,
         unparsable=unparsable,
@@ -58,6 +56,13 @@ def _redacted_texts(fact: Any) -> Any:
         if new != value:
             changed[field.name] = new
     return replace(fact, **changed) if changed else fact
+
+
+def _redacted_functions(functions: tuple[DecoratedFunction, ...]) -> tuple[DecoratedFunction, ...]:
+    return tuple(
+        replace(function, decorators=tuple(replace(use, text=redact(use.text)) for use in function.decorators))
+        for function in functions
+    )
 
 
 def _redacted_handler(handler: Handler | None) -> Handler | None:

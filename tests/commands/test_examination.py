@@ -10,6 +10,7 @@ import click
 import pytest
 
 from doctor import __version__
+from doctor.check import OPT_IN
 from doctor.commands.examination import Selection, choose, examine
 from doctor.commands.output import Output
 from doctor.model import Status
@@ -32,7 +33,7 @@ def chosen(folder: Path, text: str = "", **selection: object) -> list[str]:
 
 
 def test_everything_is_chosen_by_default(tmp_path: Path):
-    assert chosen(tmp_path) == [check.code for check in CHECKS]
+    assert chosen(tmp_path) == [check.code for check in CHECKS if OPT_IN not in check.tags]
     assert chosen(tmp_path, select=("ALL",)) == chosen(tmp_path)
 
 
@@ -57,7 +58,7 @@ def test_the_configuration_chooses_and_the_command_line_wins(tmp_path: Path):
 
 
 def test_tags_and_offline_narrow_the_choice(tmp_path: Path):
-    static = [check.code for check in CHECKS if "static" in check.tags]
+    static = [check.code for check in CHECKS if "static" in check.tags and OPT_IN not in check.tags]
     assert chosen(tmp_path, tags=("static",)) == static
     assert chosen(tmp_path, offline=True) == static
     assert chosen(tmp_path, tags=("static", "live")) == chosen(tmp_path)

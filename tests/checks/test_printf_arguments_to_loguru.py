@@ -1,0 +1,32 @@
+"""LOG001 offers its repair as safe only where `{}` means the same as every placeholder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from doctor.api import Applicability, Finding, Source
+from doctor.checks.printf_arguments_to_loguru import printf_arguments_to_loguru
+
+
+@pytest.mark.parametrize(
+    ("call", "applicability"),
+    [
+        ("'%s and %d', x, y", Applicability.SAFE),
+        ("'100%, %s', x", Applicability.SAFE),
+        ("'%s', x, exception=True", Applicability.SAFE),
+        ("'%5d', x", Applicability.MANUAL),
+        ("'%(x)s', x", Applicability.MANUAL),
+        ("'%s and %s', x", Applicability.MANUAL),
+        ("'%s', *values", Applicability.MANUAL),
+        ("'100%% of %s', x", Applicability.MANUAL),
+        ("'%s}', x", Applicability.MANUAL),
+    ],
+)
+def test_plain_placeholders_are_safe_and_all_others_are_left_to_you(
+    tmp_path: Path, call: str, applicability: Applicability
+) -> None:
+    (tmp_path / "app.py").write_text(f"from loguru import logger\nlogger.info({call})\n")
+    (finding,) = (one for one in printf_arguments_to_loguru.detect(Source.read(tmp_path)) if isinstance(one, Finding))
+    assert finding.fixes[0].applicability is applicability
