@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from doctor import target as module
-from doctor.source.index import Source
+from doctor.source.index import Source, SourceReader
 from doctor.target import SOURCE_TIMEOUT, Target
 
 
@@ -19,13 +18,15 @@ async def test_a_longer_timeout_in_the_configuration_holds_for_reading_the_sourc
 ) -> None:
     given: list[float] = []
 
-    async def reading(root: Path, timeout: float) -> Source:
+    read = SourceReader.source
+
+    async def reading(reader: SourceReader, timeout: float) -> Source:
         given.append(timeout)
-        return Source.read(root)
+        return await read(reader, timeout)
 
     (tmp_path / "doctor.toml").write_text(settings, encoding="utf-8")
     (tmp_path / "app.py").write_text("", encoding="utf-8")
-    monkeypatch.setattr(module, "open_source", reading)
+    monkeypatch.setattr(SourceReader, "source", reading)
     async with Target.at(tmp_path) as target:
         await target.provide("source")
     assert given == [limit]
