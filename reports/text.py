@@ -169,7 +169,7 @@ class _Screen:
             self._labelled("blocks", ", ".join(root.stages))
         self._explained("explains", root.effects)
         self._explained("made silent by", root.contributing)
-        self._repair_option(findings)
+        self._repair_options(findings)
         if self.presentation.verbose:
             self._labelled("confidence", f"{root.confidence}: {root.confidence_rule}")
 
@@ -179,13 +179,16 @@ class _Screen:
             self._labelled(label, f"{finding.code}  {finding.symptom}")
             label = ""
 
-    def _repair_option(self, findings: Sequence[Finding]) -> None:
-        options = [option for finding in findings if (option := finding.recommended_fix)]
-        for words, code in {f"{option.title} ({option.applicability})": option.code for option in options}.items():
-            self._labelled("repair", words)
-            for line in code.splitlines():
-                # never broken: it is there to be copied
-                self.console.print(Text(f"{' ' * 9}{printable(line)}".rstrip(), "dim"), soft_wrap=True)
+    def _repair_options(self, findings: Sequence[Finding]) -> None:
+        """Show the recommended repair of each finding, then what may be done in its place."""
+        recommended = [option for finding in findings if (option := finding.recommended_fix)]
+        others = [option for finding in findings for option in finding.fixes if option not in recommended]
+        for label, options in (("repair", recommended), ("or", others)):
+            for words, code in {f"{option.title} ({option.applicability})": option.code for option in options}.items():
+                self._labelled(label, words)
+                for line in code.splitlines():
+                    # never broken: it is there to be copied
+                    self.console.print(Text(f"{' ' * 9}{printable(line)}".rstrip(), "dim"), soft_wrap=True)
 
     def _rest(self) -> None:
         diagnosis = self.run.diagnosis

@@ -165,6 +165,14 @@ def test_every_symptom_is_shown_once():
         assert text.count(words(found.symptom)) == 1, found.code
 
 
+def test_what_may_be_done_in_place_of_the_recommended_repair_comes_after_it():
+    activate = FixOption("update-row", "activate it", Applicability.SAFE, "one column", recommended=True)
+    by_hand = FixOption.by_hand("write it anew", "only you know how")
+    found = replace(agent_inactive(), fixes=(by_hand, activate))
+    text = words(shown(run_of((result("AGT001", found), result("CHN001", stalled("extracted"))))))
+    assert "repair activate it (safe) or write it anew (manual)" in text
+
+
 def test_one_root_is_one_and_claims_nothing_about_others():
     text = shown(run_of((result("AGT001", agent_inactive()), result("CHN001", stalled("extracted")))))
     assert re.search(r"^  ROOT CAUSE +1$", text, re.MULTILINE)
