@@ -50,10 +50,10 @@ import functools
 def task_retry(attempts):
     """Retry a task.
 
-        {first}
-        {second}
-        async def score():
-            ...
+    {first}
+    {second}
+    async def score():
+        ...
     """
 
     def decorate(function):
