@@ -97,6 +97,8 @@ class Launches:
 
     def _calling(self, names: Collection[str]) -> list[Function]:
         """Return the functions in which something of these names is called."""
+        if not names:
+            return []
         lines = [line for line, name in self._calls if name in names]
         return [
             one
