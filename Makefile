@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint typecheck bench docs ci clean
+.PHONY: demo test lint typecheck bench corpus docs ci clean
 .DEFAULT_GOAL := test
 
 $(STAMP): pyproject.toml constraints.txt
@@ -31,10 +31,13 @@ typecheck: $(STAMP)
 bench: $(STAMP)  ## Measurements, as ratios within one run
 	$(BIN)/python -m tests.bench
 
+corpus: $(STAMP)  ## Every check on the code of others, downloaded once, and on what is broken in it on purpose
+	$(BIN)/python -m tests.corpus
+
 docs: $(STAMP)  ## Write the documents anew that the program writes itself
 	$(BIN)/python -m tests.documents
 
 ci: lint typecheck test demo  ## What CI runs
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .corpus build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
