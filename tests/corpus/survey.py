@@ -17,19 +17,8 @@ GATING = frozenset({"error", "critical"})
 """Severities of which each finding needs a verdict."""
 
 _DOCTOR = Path(sys.executable).with_name("doctor")
-_OPTIONS = (
-    "--tag",
-    "static",
-    "--offline",
-    "--fail-on",
-    "never",
-    "--format",
-    "json",
-    "--timeout",
-    "200",
-    "--total-timeout",
-    "300",
-)
+_LIMITS = Path(__file__).with_name("doctor.toml")
+_OPTIONS = ("--tag", "static", "--offline", "--fail-on", "never", "--format", "json", "--config", str(_LIMITS))
 _DEADLINE = 400.0
 
 
