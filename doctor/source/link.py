@@ -5,43 +5,30 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 
 from doctor.source.callers import Callers
 from doctor.source.collector import CollectedFrom
-from doctor.source.collectors import collectors
 from doctor.source.collectors.docstring_examples import COLLECTOR as EXAMPLES
 from doctor.source.decorators import Decorators
 from doctor.source.facts import (
-    MAIN_BLOCK,
     MODULE_LEVEL,
     DecoratedFunction,
     Enqueue,
     HandedOver,
-    Handler,
     NonTask,
     Outcome,
     Route,
 )
+from doctor.source.followed import Followed
 from doctor.source.handed_over import HandOvers
 from doctor.source.libraries import HUEY, LIBRARIES, UNMISTAKABLE
-from doctor.source.module_facts import BindingKind, GuardedCall, ModuleFacts, RawHandler
+from doctor.source.module_facts import BindingKind, GuardedCall, ModuleFacts
+from doctor.source.outcomes import Outcomes
 from doctor.source.resolve import Resolver, SymbolKind
 from doctor.source.routes import route_of
-from doctor.source.waiting import Waiting
 
 _Key = tuple[str, str]
 """A function: path and qualified name."""
-
-_CALL_DEPTH = 3
-"""How many calls deep the doings of a handler are followed."""
-
-
-FOLLOWED_LIMIT = 48
-"""Functions with followed facts above which nobody looks for those that call them: so many are what a library offers,
-not what an application does when it starts."""
-
-_FOLLOWED = tuple(collector for collector in collectors() if collector.followed)
 
 _REGISTRARS = frozenset({"task", "shared_task", "actor"})
 
@@ -57,12 +44,14 @@ class Linker:
         self.collected = collected
         self.modules = modules
         self.decorators = Decorators(resolver)
+        self.outcomes = Outcomes(resolver)
         self.functions = tuple(
             self.decorators.read(function, module.path) for module in modules.values() for function in module.decorated
         )
         self.decorated = {(function.path, function.qualname): function for function in self.functions}
         self.sent_by_a_call = {key for key, one in self.decorated.items() if one.library == HUEY.name}
         self.callers = Callers(resolver, modules, self.sent_by_a_call)
+        self.followed = Followed(resolver, modules, self.sent_by_a_call, collected)
         self.direct = [found for module in modules.values() for found in self._enqueues(module)]
         self.plain = [found for module in modules.values() for found in self._plain_calls(module)]
 
@@ -71,44 +60,11 @@ class Linker:
 
         Also, for the functions of followed facts and all that wait for these, the identities of those that wait.
         """
-        waiting = {key for fact in self._followed() for key in self.waiting.of(fact)}
-        found = {key: frozenset(map(self._identity, self.waiting.of(key))) for key in waiting}
+        found = {key: frozenset(map(self._identity, waiting)) for key, waiting in self.followed.waiting().items()}
         return found | {key: self._leading_to(key) for key in functions}
 
     def _leading_to(self, function: _Key) -> frozenset[str]:
         return frozenset(map(self._identity, self.callers.of(function)))
-
-    @cached_property
-    def waiting(self) -> Waiting:
-        """Who waits for whom; only trees with followed facts need it."""
-        return Waiting(self.resolver, self.modules, self.sent_by_a_call)
-
-    def _followed(self) -> set[_Key]:
-        """Return the functions in which collectors have found what is followed."""
-        return {
-            (path, fact.function)
-            for path in self.modules
-            for collector in _FOLLOWED
-            for fact in self.collected(path, collector)
-            if fact.function
-        }
-
-    def _waited_for_elsewhere(self) -> set[_Key]:
-        """Return the names under which other files may wait for what is followed; nothing when there is too much of it.
-
-        A module is looked for as an import writes it.
-        """
-        followed = self._followed()
-        if len(followed) > FOLLOWED_LIMIT:
-            return set()
-        names: set[_Key] = set()
-        for path, function in {key for fact in followed for key in self.waiting.of(fact)}:
-            if function == MODULE_LEVEL:
-                parts = path.removesuffix(".py").removesuffix("/__init__").split("/")
-                names |= {(path, f"{parts[-1]} import"), (path, f"import {parts[-1]}"), (path, ".".join(parts[-2:]))}
-            elif function != MAIN_BLOCK:
-                names.add((path, function.partition(".")[0]))
-        return names
 
     def names_elsewhere(self, others: Iterable[_Key] = ()) -> frozenset[_Key]:
         """Return path and name of what makes other files matter: functions that lead to an enqueue or to one of the
@@ -121,7 +77,7 @@ class Linker:
         enqueuing = {key for site in sites for key in self.callers.of(site) if "." not in key[1]}
         registrars = {(path, name) for path, module in self.modules.items() for name in _registrars(module)}
         sent_by_a_call = {key for key in self.sent_by_a_call if "." not in key[1]}
-        return frozenset(enqueuing | registrars | sent_by_a_call | self._waited_for_elsewhere())
+        return frozenset(enqueuing | registrars | sent_by_a_call | self.followed.names_elsewhere())
 
     def enqueues(self) -> tuple[Enqueue, ...]:
         """Return the enqueues, then the guarded calls of functions whose enqueue may raise, each with its routes."""
@@ -203,7 +159,7 @@ class Linker:
                 target=call.target,
                 task=None if key is None else self._identity(key),
                 text=call.text,
-                handler=self._handler(call, module.path),
+                handler=self.outcomes.handler(call, module.path),
                 direct=any(call.verb in library.verbs for library in LIBRARIES.values()),
             )
 
@@ -246,40 +202,6 @@ class Linker:
     def _identity(self, key: _Key) -> str:
         return f"{self.resolver.names.name_of(key[0])}.{key[1]}"
 
-    def _handler(self, call: GuardedCall, path: str) -> Handler | None:
-        """Return the handler at which an exception ends, or the outermost of those that raise it again."""
-        found: Handler | None = None
-        for raw in call.handlers:
-            found = Handler(raw.line, raw.caught, self._outcome(raw, path, call.function), raw.log)
-            if found.outcome is not Outcome.RAISES:
-                break
-        return found
-
-    def _outcome(self, raw: RawHandler, path: str, scope: str) -> Outcome:
-        if raw.outcome is not Outcome.LOGS_ONLY:
-            return raw.outcome
-        return self._outcome_of_calls(raw.calls, path, scope, _CALL_DEPTH)
-
-    def _outcome_of_calls(self, names: Iterable[str], path: str, scope: str, depth: int) -> Outcome:
-        """Follow calls; what cannot be followed may well record the failure."""
-        outcome = Outcome.LOGS_ONLY
-        for name in names:
-            symbol = self.resolver.resolve(name, path, scope)
-            function = self.resolver.function(symbol)
-            if function is None or symbol is None or depth == 0:
-                outcome = Outcome.UNKNOWN
-                continue
-            if function.raises:
-                return Outcome.RAISES
-            if function.writes:
-                return Outcome.RECORDS
-            inner = self._outcome_of_calls(function.calls, symbol.path, symbol.name, depth - 1)
-            if inner in (Outcome.RAISES, Outcome.RECORDS):
-                return inner
-            if inner is Outcome.UNKNOWN:
-                outcome = inner
-        return outcome
-
     def _indirect(self) -> Iterator[Enqueue]:
         escaping: dict[_Key, list[Enqueue]] = defaultdict(list)
         for enqueue in self.direct:
@@ -304,7 +226,7 @@ class Linker:
                 module=self.resolver.names.name_of(path),
                 function=call.function,
                 text=call.text,
-                handler=self._handler(call, path),
+                handler=self.outcomes.handler(call, path),
                 via=self._identity(key),
             )
 
