@@ -79,6 +79,7 @@ async def queue_embedding(message_id: int) -> None:
     await embed_messages.kiq([message_id])
 """
 _MANUAL_ONLY = _APP.format(score="    print(message_id)\n")
+_EMBEDDED = _MANUAL_ONLY.replace("embed_messages", "verify_embedded_signatures")
 _THROUGH_A_FUNCTION = _APP.format(score="    await queue_embedding(message_id)\n")
 
 
@@ -94,7 +95,8 @@ _THROUGH_A_FUNCTION = _APP.format(score="    await queue_embedding(message_id)\n
     ],
     bad=[Example("only a manual route embeds", {"app/broker.py": _BROKER, "app/tasks.py": _MANUAL_ONLY})],
     good=[
-        Example("the chain embeds through a function", {"app/broker.py": _BROKER, "app/tasks.py": _THROUGH_A_FUNCTION})
+        Example("the chain embeds through a function", {"app/broker.py": _BROKER, "app/tasks.py": _THROUGH_A_FUNCTION}),
+        Example("a task about what is embedded in a file", {"app/broker.py": _BROKER, "app/tasks.py": _EMBEDDED}),
     ],
 )
 def embedding_task_unreachable(source: Source) -> Iterator[Finding]:

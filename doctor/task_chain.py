@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from doctor.source.facts import DecoratedFunction, Enqueue, Route
 from doctor.source.index import Source
 
-EMBEDS = re.compile(r"embed|vectori[sz]e", re.IGNORECASE)
+EMBEDS = re.compile(r"embed(?!ded)|vectori[sz]e", re.IGNORECASE)
 """Names of tasks that make vectors."""
 
 BY_HAND = re.compile(r"embed|vectori[sz]e|backfill|reindex", re.IGNORECASE)
