@@ -17,7 +17,7 @@ from doctor.source.collectors import collectors
 from doctor.source.crew import Crew
 from doctor.source.discover import Stamp, stamped_files
 from doctor.source.facts import Facts, ImportSite, Unparsable
-from doctor.source.glance import Glance
+from doctor.source.glance import Glance, Place
 from doctor.source.kept import KeptFile, unpickled
 from doctor.source.link import Linker
 from doctor.source.module_facts import ModuleFacts, RawImport
@@ -247,10 +247,7 @@ class Build:
 
     def _files_that_use(self, definitions: Iterable[tuple[str, str]], among: Iterable[str]) -> set[str]:
         """Return the files that may use these functions (path, name)."""
-        words: dict[str, set[str]] = {}
-        for path, name in definitions:
-            words.setdefault(name, set()).update(_last_parts(path))
-        functions = [(_bytes(name), frozenset(map(_bytes, modules))) for name, modules in sorted(words.items())]
+        functions = [(_bytes(name), Place.of(path)) for path, name in sorted(definitions)]
         return self.crew.using(sorted(among), functions) if functions else set()
 
     def _check_syntax(self) -> None:
@@ -295,12 +292,6 @@ def pickled(facts: FileFacts) -> bytes:
 
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
-
-
-def _last_parts(path: str) -> list[str]:
-    """Return the names of a file's module and of the package around it: an import mentions one of them."""
-    parts = path.removesuffix(".py").split("/")
-    return [part for part in parts[-2:] if part != "__init__"] or [parts[0]]
 
 
 def _imported_files(statement: RawImport, path: str, names: ModuleNames) -> set[str | None]:

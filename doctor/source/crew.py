@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from doctor.source.facts import Unparsable
+from doctor.source.glance import Place
 from doctor.source.partner import Partner, PartnerDiedError
 from doctor.source.reader import FileFacts, Need, Reader, Seen
 
@@ -36,7 +37,7 @@ class Crew:
 
         return dict(_merged(self._shared(list(needs), "facts", some, lambda paths: {p: needs[p] for p in paths})))
 
-    def using(self, paths: Sequence[str], functions: Sequence[tuple[bytes, frozenset[bytes]]]) -> set[str]:
+    def using(self, paths: Sequence[str], functions: Sequence[tuple[bytes, Place]]) -> set[str]:
         """See :meth:`Reader.using`."""
 
         def some(paths: Sequence[str]) -> list[str]:

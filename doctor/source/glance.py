@@ -102,17 +102,56 @@ def _or_all(position: int, text: bytes) -> int:
     return len(text) if position < 0 else position
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a function is defined: the names of the module and of the packages around it, and their folder."""
+
+    module: bytes
+    packages: tuple[bytes, ...]
+    folder: str
+
+    @classmethod
+    def of(cls, path: str) -> Place:
+        """Return the place that the path of a file is for those who import it."""
+        folder, _, _ = path.rpartition("/")
+        names = [part.encode("utf-8", "surrogateescape") for part in path.removesuffix(".py").split("/")]
+        if names[-1] == b"__init__" and len(names) > 1:
+            names.pop()
+        return cls(names[-1], tuple(names[:-1]), f"{folder}/" if folder else "")
+
+    def is_near(self, path: str) -> bool:
+        """Whether a file lies so that a relative import leads here without naming a package."""
+        folder, slash, _ = path.rpartition("/")
+        return path.startswith(self.folder) or self.folder.startswith(f"{folder}{slash}")
+
+    def is_imported(self, content: bytes, imported: frozenset[bytes], *, near: bool) -> bool:
+        """Whether a file imports the module, or its package to reach it by a dot."""
+        by_package = len(self.packages) < 2 or self.packages[-1] in imported  # the outermost may be a mere folder
+        if self.module in imported:
+            return near or by_package
+        return by_package and b".%b." % self.module in content
+
+
 class Mentions:
-    """Looks for files that may use one of these functions (name, words of the names of their modules)."""
+    """Looks for files that may use one of these functions (name, where it is defined)."""
 
-    def __init__(self, functions: Iterable[tuple[bytes, frozenset[bytes]]]) -> None:
-        self._modules = dict(functions)
-        self._names = Needles(self._modules)
+    def __init__(self, functions: Iterable[tuple[bytes, Place]]) -> None:
+        self._places: dict[bytes, list[Place]] = {}
+        for name, place in functions:
+            self._places.setdefault(name, []).append(place)
+        self._names = Needles(self._places)
 
-    def in_(self, content: bytes) -> bool:
-        """Tell whether a file imports one of the names, or holds it and imports its module."""
+    def in_(self, path: str, content: bytes) -> bool:
+        """Tell whether a file imports one of the names from around there, or holds it and imports its module."""
         names = self._names.in_(content)
         if not names:
             return False
         imported = imported_words(content)
-        return any(name in imported or not self._modules[name].isdisjoint(imported) for name in names)
+        return any(_is_used(name, place, path, content, imported) for name in names for place in self._places[name])
+
+
+def _is_used(name: bytes, place: Place, path: str, content: bytes, imported: frozenset[bytes]) -> bool:
+    near = place.is_near(path)
+    if name in imported and (near or not imported.isdisjoint(place.packages)):
+        return True
+    return place.is_imported(content, imported, near=near)

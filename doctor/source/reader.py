@@ -13,7 +13,7 @@ from doctor.source.collect import collect
 from doctor.source.collector import Collector, Module
 from doctor.source.discover import Stamp
 from doctor.source.facts import Unparsable, UnparsableKind
-from doctor.source.glance import Glance, Glancer, Mentions
+from doctor.source.glance import Glance, Glancer, Mentions, Place
 from doctor.source.module_facts import ModuleFacts
 from doctor.source.module_names import ModuleNames
 from doctor.source.newer import NewerSyntax
@@ -108,11 +108,11 @@ class Reader:
         """Parse these files and return the facts that are asked for."""
         return {path: self._facts(path, need) for path, need in needs.items()}
 
-    def using(self, paths: Iterable[str], functions: Sequence[tuple[bytes, frozenset[bytes]]]) -> list[str]:
-        """Return those of the files that may use one of these functions (name, words of their modules' names)."""
+    def using(self, paths: Iterable[str], functions: Sequence[tuple[bytes, Place]]) -> list[str]:
+        """Return those of the files that may use one of these functions (name, where it is defined)."""
         mentions = Mentions(functions)
         contents = ((path, self._content(path)) for path in paths)
-        return [path for path, content in contents if isinstance(content, bytes) and mentions.in_(content)]
+        return [path for path, content in contents if isinstance(content, bytes) and mentions.in_(path, content)]
 
     def _content(self, path: str) -> bytes | Unparsable:
         kept = self._kept.get(path)

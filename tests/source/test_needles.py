@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doctor.source.collectors import collectors
-from doctor.source.glance import Glancer, Mentions, imported_words
+from doctor.source.glance import Glancer, Mentions, Place, imported_words
 from doctor.source.needles import Needles
 
 FEW = st.binary(min_size=1, max_size=4).map(lambda text: bytes(byte % 5 + 97 for byte in text))
@@ -55,9 +55,26 @@ o = 1
 
 
 def test_a_file_mentions_a_function_when_it_imports_it_or_its_module() -> None:
-    mentions = Mentions([(b"send", frozenset({b"jobs"}))])
-    assert mentions.in_(b"from . import send\n")
-    assert mentions.in_(b"import app.jobs as j\nj.send()\n")
-    assert mentions.in_(b"from app.jobs import *\nsend()\n")
-    assert not mentions.in_(b"def send(): ...\njobs = 1\n")
-    assert not mentions.in_(b"from app import jobs\n")
+    mentions = Mentions([(b"send", Place.of("app/queue/jobs.py"))])
+    assert mentions.in_("app/main.py", b"from .queue import send\n")
+    assert mentions.in_("app/queue/more.py", b"from . import send\n")
+    assert mentions.in_("app/queue/more.py", b"from . import jobs\njobs.send()\n")
+    assert mentions.in_("cli.py", b"import app.queue.jobs as j\nj.send()\n")
+    assert mentions.in_("cli.py", b"from app.queue.jobs import *\nsend()\n")
+    assert mentions.in_("cli.py", b"from app import queue\nqueue.jobs.send()\n")
+    assert mentions.in_("cli.py", b"from app import send\n")
+    assert not mentions.in_("cli.py", b"def send(): ...\njobs = 1\n")
+    assert not mentions.in_("cli.py", b"from app.queue import jobs\n")
+
+
+def test_what_another_package_calls_the_same_is_not_mentioned() -> None:
+    mentions = Mentions([(b"run", Place.of("app/commands/cli.py"))])
+    assert not mentions.in_("other/main.py", b"from subprocess import run\n")
+    assert not mentions.in_("other/main.py", b"from click import cli\ncli.run()\n")
+
+
+def test_the_package_of_a_function_is_its_module() -> None:
+    mentions = Mentions([(b"send", Place.of("src/app/jobs/__init__.py"))])
+    assert mentions.in_("cli.py", b"from app.jobs import send\n")
+    assert mentions.in_("src/app/main.py", b"from .jobs import send\n")
+    assert not mentions.in_("other/main.py", b"from mail import jobs\njobs.send()\n")
