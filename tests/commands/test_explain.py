@@ -50,8 +50,8 @@ def test_a_page_is_data_for_programs(capsys):
 @pytest.mark.parametrize(
     "word, near",
     [
-        ("TSK01", "TSK001"),
-        ("tsk1", "TSK001"),
+        ("TSK0O1", "TSK001"),
+        ("tsk-001", "TSK001"),
         ("task-decorator-ordre", "task-decorator-order"),
         ("swap-decorator", "swap-decorators"),
     ],

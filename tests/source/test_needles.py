@@ -34,7 +34,13 @@ def test_the_literals_of_all_collectors_are_found_in_few_passes() -> None:
 
 def test_a_glance_tells_what_registers_and_enqueues_from_what_looks_like_it() -> None:
     glancer = Glancer(collectors())
-    for line in (b"@broker.task", b"@broker.task(retry=3)", b"task = broker.task  # mine", b"await job.kiq()"):
+    for line in (
+        b"@broker.task",
+        b"@broker.task(retry=3)",
+        b"@broker.task ( )",
+        b"task = broker.task  # mine",
+        b"await job.kiq()",
+    ):
         assert glancer.at(line + b"\n").has_task, line
     for line in (b"self.task_id = 1", b"from app.tasks import x", b"print(self.task, 1)", b"import inspect"):
         assert not glancer.at(line + b"\n").has_task, line
