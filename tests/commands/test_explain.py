@@ -50,7 +50,7 @@ def test_a_page_is_data_for_programs(capsys):
 @pytest.mark.parametrize(
     "word, near",
     [
-        ("TSK0O1", "TSK001"),
+        ("TSK0001", "TSK001"),
         ("tsk-001", "TSK001"),
         ("task-decorator-ordre", "task-decorator-order"),
         ("swap-decorator", "swap-decorators"),
