@@ -26,6 +26,13 @@ LOADERS = frozenset({"sentence_transformers.CrossEncoder", "sentence_transformer
 HUBS = frozenset({"diffusers", "optimum", "peft", "sentence_transformers", "setfit", "tokenizers", "transformers"})
 """Packages whose `from_pretrained` asks the Hub."""
 
+_NAMED = re.compile(
+    rb"(?:from|import)\b[^\n]*\b(?:huggingface_hub|modelscope|nltk|"
+    + b"|".join(sorted(hub.encode() for hub in HUBS))
+    + rb")\b|HF_HUB_OFFLINE|TRANSFORMERS_OFFLINE"
+)
+"""An import of one of the packages: their own files import one another by dots, and are nobody's start-up."""
+
 _PARAMETERS = frozenset({"model_id", "model_name_or_path", "pretrained_model_name_or_path", "repo_id"})
 _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 _REPOSITORY = re.compile(r"[\w.-]+(?:/[\w.-]+)?")
@@ -159,4 +166,5 @@ COLLECTOR = Collector(
     ),
     _collect,
     followed=True,
+    looks=lambda content: _NAMED.search(content) is not None,
 )
