@@ -129,7 +129,7 @@ class Linker:
             symbols = tuple(self.resolver.resolve_all(call.target, module.path, call.function))
             symbol = symbols[0] if len(symbols) == 1 else None
             function = self.resolver.function(symbol)
-            if symbol is None or function is None or "." in symbol.name:
+            if symbol is None or function is None or "." in symbol.name or self._is_task((symbol.path, symbol.name)):
                 continue
             as_route = [route_of(raw) is not None for raw in function.decorators]
             if all(as_route):
@@ -144,6 +144,11 @@ class Linker:
                     defined=f"{symbol.path}:{function.line}",
                     as_route=bool(as_route),
                 )
+
+    def _is_task(self, key: _Key) -> bool:
+        """Tell whether a function is a task in one of the branches that define it."""
+        function = self.decorated.get(key)
+        return function is not None and function.registrar is not None
 
     def _enqueues(self, module: ModuleFacts) -> Iterator[Enqueue]:
         for call in module.enqueues:

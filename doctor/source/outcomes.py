@@ -23,15 +23,17 @@ class Outcomes:
         """Return the handler at which an exception ends, or the outermost of those that raise it again."""
         found: Handler | None = None
         for raw in call.handlers:
-            found = Handler(raw.line, raw.caught, self._outcome(raw, path, call.function), raw.log)
+            found = Handler(raw.line, raw.caught, self._outcome(raw, path, call), raw.log)
             if found.outcome is not Outcome.RAISES:
                 break
         return found
 
-    def _outcome(self, raw: RawHandler, path: str, scope: str) -> Outcome:
+    def _outcome(self, raw: RawHandler, path: str, call: GuardedCall) -> Outcome:
         if raw.outcome is not Outcome.LOGS_ONLY:
             return raw.outcome
-        return self._of_calls(raw.calls, path, scope, CALL_DEPTH)
+        if any(name == call.target or name.startswith(f"{call.target}.") for name in raw.calls):
+            return Outcome.UNKNOWN  # it does the work itself, or sends it in another way
+        return self._of_calls(raw.calls, path, call.function, CALL_DEPTH)
 
     def _of_calls(self, names: Iterable[str], path: str, scope: str, depth: int) -> Outcome:
         """Follow calls; what cannot be followed may well record the failure."""

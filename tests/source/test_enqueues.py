@@ -132,8 +132,28 @@ HANDLERS = {
     "return {'status': 'error'}": Outcome.REPORTS,
     "logger.warning('x'); notify_somebody(error)": Outcome.UNKNOWN,
     "await run_it_here(key)": Outcome.UNKNOWN,
+    "logger.warning('x'); await score(key)": Outcome.UNKNOWN,
     "if transient(error): raise": Outcome.RAISES,
 }
+
+
+def test_what_is_a_task_in_one_branch_is_no_plain_function(project) -> None:
+    text = """
+        try:
+            from celery import shared_task
+        except ImportError:
+            shared_task = None
+        if shared_task:
+            @shared_task
+            def job(x): ...
+        else:
+            def job(x): ...
+        def plain(x): ...
+        def go():
+            job.delay(1)
+            plain.delay(1)
+    """
+    assert [found.target for found in project({"app.py": text}).non_tasks()] == ["plain"]
 
 
 def enqueue_handled(project, handler: str, after: str = "") -> Enqueue:
