@@ -156,6 +156,26 @@ async def test_a_failed_enqueue_of_the_scoring_leaves_one_failed_task_and_a_rede
     assert (await save_message(message)).unscored is False
 
 
+async def test_an_enqueue_of_which_only_the_receipt_was_lost_leaves_no_dead_letter(
+    pipeline: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = {"message_id": 1, "chat": {"id": 7}, "date": 1, "text": "hello"}
+    message = message_of(Update.model_validate_json(json.dumps({"update_id": 1, "message": body})))
+    assert message is not None
+    kiq = score_message_task.kiq
+
+    async def scored_without_receipt(message_id: int) -> None:
+        await kiq(message_id)
+        assert await pipeline.work() == ["score_message_task"]
+        raise TimeoutError("no receipt")
+
+    with monkeypatch.context() as late:
+        late.setattr(score_message_task, "kiq", scored_without_receipt)
+        await save_telegram_message(message)
+    assert await pipeline.rows(FAILED) == []
+    assert (await save_message(message)).unscored is False
+
+
 def test_an_error_is_described_with_its_cause() -> None:
     error = RuntimeError("Cannot send\n task")
     error.__cause__ = ConnectionError("refused")
