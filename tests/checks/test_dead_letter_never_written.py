@@ -62,6 +62,13 @@ RETRIES = {
     """,
 }
 NO_RETRIES = {
+    "a function that is tried, and ends in RetryError itself": """
+        @tenacity.retry(reraise=True)
+        def attempt():
+            return fetch()
+        try:
+            return attempt()
+    """,
     "one of two raises RetryError": """
         try:
             tenacity.Retrying()(first)

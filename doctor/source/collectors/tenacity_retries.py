@@ -93,7 +93,9 @@ def _collect(module: Module) -> Iterator[RetryingFunction | RetryHandler]:
         if decorators:
             line = decorators[0][0].lineno
             ending = _joined([one for _, one in decorators])
-            retrying = Retrying(ending, f"{module.path}:{line}", module.line(line))
+            inside = reader.block(function.body, name)
+            tried = (*inside.calls, *inside.tried)
+            retrying = Retrying(ending, f"{module.path}:{line}", module.line(line), tried=tried)
         else:
             retrying = reader.block(function.body, name)
         if retrying.place:
@@ -244,4 +246,4 @@ def _nodes(body: Iterable[ast.stmt]) -> Iterator[ast.AST]:
             yield from own_nodes(statement)
 
 
-COLLECTOR = Collector("tenacity-retries", 1, (b"tenacity",), _collect)
+COLLECTOR = Collector("tenacity-retries", 2, (b"tenacity",), _collect)
