@@ -9,16 +9,18 @@ when embedding did not work), and those of recent rows that should have a vector
 
 ## How it is told from its look-alikes
 Recent rows count only when they have passed every stage before the embedding and the queue is idle: a row that waits
-for the threshold is not late. Rows with empty text cannot be embedded and are counted apart. Old NULLs do not heal
-when the cause is repaired; they need a backfill. The count is exact up to 1 GB of heap, else a sample, and the
-finding says which.
+for the threshold is not late. Where the queue or the chain is not known, recent rows are left alone unless no row of
+the column has a vector at all; old ones are counted with the database alone. Rows with empty text cannot be embedded
+and are counted apart. Old NULLs do not heal when the cause is repaired; they need a backfill. The count is exact up to
+1 GB of heap, else a sample, and the finding says which.
 
 ## How to fix
 `doctor fix EMB001` embeds the rows in batches with the configured model (`backfill-embeddings`). It can be stopped
-and run again.
+and run again. It needs the chain in `doctor.toml`.
 
 ## False positives
-A column that is filled for some rows only, by design.
+A column that is filled for some rows only, by design. Without a known queue: a table whose very first rows are still
+under way.
 """
 
 from collections.abc import AsyncIterator
@@ -49,12 +51,18 @@ from doctor.api import (
     vector_columns,
 )
 
+_NO_CHAIN = Chain(entry="", message_table="", stages=())
+"""What a target without a chain is read by: the default name of the time column and the default look-back."""
 
-@check("EMB001", "null-embeddings", severity=Severity.ERROR, tags=["live"], after=["NAT002"])
-async def null_embeddings(database: Database, chain: Chain, nats: Nats) -> AsyncIterator[Finding | Observation]:
+
+@check("EMB001", "null-embeddings", severity=Severity.ERROR, tags=["live"])
+async def null_embeddings(
+    database: Database, chain: Chain | None = None, nats: Nats | None = None
+) -> AsyncIterator[Finding | Observation]:
     """Count the NULLs of every vector column, by age."""
-    idle = await queue_is_idle(nats, chain.queue_subject)
-    covered, total = 0, 0
+    idle = await _is_idle(chain, nats)
+    chain = chain or _NO_CHAIN
+    covered, total, not_judged = 0, 0, 0
     problems = []
     for column in sorted(await vector_columns(database), key=lambda column: not _is_of(chain, column)):
         if not column.can_select or column.partition:
@@ -70,12 +78,23 @@ async def null_embeddings(database: Database, chain: Chain, nats: Nats) -> Async
         covered += counts.rows - counts.nulls
         if counts.old:
             yield _finding(chain, counts, "left over", counts.old, Role.DAMAGE)
-        if counts.recent and idle:
+        if counts.recent and (idle or (idle is None and counts.nulls == counts.rows)):
             yield _finding(chain, counts, "recent", counts.recent, Role.SYMPTOM)
+        elif idle is None:
+            not_judged += counts.recent
     if total:
         yield Observation(f"{covered} of {total} rows have a vector")
+    if not_judged:
+        yield Observation(f"{counted(not_judged, 'recent row')} without one may be under way: queue or chain unknown")
     if problems:
         raise CouldNotTellError(f"{len(problems)} tables could not be counted: {'; '.join(problems)}")
+
+
+async def _is_idle(chain: Chain | None, nats: Nats | None) -> bool | None:
+    """Whether nothing is under way to the rows; None where that cannot be known."""
+    if chain is None or nats is None or not nats.server.jetstream:
+        return None
+    return await queue_is_idle(nats, chain.queue_subject)
 
 
 def _is_of(chain: Chain, column: VectorColumn) -> bool:
@@ -106,13 +125,16 @@ def _finding(chain: Chain, counts: EmbeddingCounts, subject: str, nulls: int, ro
                 Provenance.MEASURED if counts.method == "exact" else Provenance.ESTIMATED,
             ),
         ),
-        fixes=_backfill(counts) if left_over else (),
+        fixes=_backfill(chain, counts) if left_over else (),
         validation="doctor check --select EMB001",
     )
 
 
-def _backfill(counts: EmbeddingCounts) -> tuple[FixOption, ...]:
+def _backfill(chain: Chain, counts: EmbeddingCounts) -> tuple[FixOption, ...]:
     column = counts.column
+    if chain is _NO_CHAIN:
+        how = f"describe the chain in doctor.toml, then doctor fix EMB001 fills {column.name}"
+        return (FixOption.by_hand(how, "which rows are old enough to be filled is the chain's to say"),)
     if counts.text is None or len(column.primary_key) != 1:
         return ()
     return (

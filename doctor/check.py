@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from inspect import Parameter
 from typing import Any, TypeAlias
 
 from doctor.model import Finding, Mechanism, Observation, Severity
@@ -19,7 +20,10 @@ Yielded: TypeAlias = Finding | Observation
 Detection: TypeAlias = Callable[..., Iterator[Yielded] | AsyncIterator[Yielded]]
 
 RESOURCE_NAMES = frozenset({"source", "database", "nats", "models", "environment", "chain"})
-"""The parameters that a check may ask for; the runner opens what is asked for and nothing else."""
+"""The parameters that a check may ask for; the runner opens what is asked for and nothing else.
+
+A parameter with a default (``nats: Nats | None = None``) is optional: the check runs without it where it is missing.
+"""
 
 PAGE_SECTIONS = (
     "What it finds",
@@ -75,8 +79,9 @@ class Example:
 class Check:
     """One check. ``timeout`` is in seconds; ``after`` are codes without whose pass the question cannot be asked.
 
-    ``guards`` names the resource whose unreachability this check reports: every other check that needs the resource is
-    then skipped as blocked by this one.
+    ``needs`` are the resources that it asks for; those in ``optional`` keep their default where the target has none or
+    cannot open it. ``guards`` names the resource whose unreachability this check reports: every other check that
+    cannot do without the resource is then skipped as blocked by this one.
     """
 
     code: str
@@ -92,6 +97,7 @@ class Check:
     good: tuple[Example, ...] = ()
     mechanisms: tuple[Mechanism, ...] = ()
     needs: tuple[str, ...] = field(default=())
+    optional: frozenset[str] = frozenset()
     guards: str | None = None
 
     @property
@@ -126,7 +132,8 @@ def check(
     def decorate(detect: Detection) -> Check:
         page = inspect.cleandoc(sys.modules[detect.__module__].__doc__ or "")
         summary = page.partition("\n")[0].rstrip(".")
-        needs = tuple(inspect.signature(detect).parameters)
+        parameters = inspect.signature(detect).parameters
+        needs = tuple(parameters)
         _validate(code, name, page, needs)
         return Check(
             code=code,
@@ -142,6 +149,7 @@ def check(
             good=tuple(good),
             mechanisms=tuple(mechanisms),
             needs=needs,
+            optional=frozenset(name for name in needs if parameters[name].default is not Parameter.empty),
             guards=guards,
         )
 

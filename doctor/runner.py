@@ -125,7 +125,11 @@ class _Run:
     async def _collect(self, check: Check, into: list[Yielded]) -> None:
         arguments = {}
         for name in check.needs:
-            arguments[name] = await self.provider.provide(name, opened=check.guards != name)
+            try:
+                arguments[name] = await self.provider.provide(name, opened=check.guards != name)
+            except (NotApplicableError, ResourceUnreachable):
+                if name not in check.optional:
+                    raise
         produced: Any = check.detect(**arguments)
         if isinstance(produced, AsyncIterator):
             async for item in produced:

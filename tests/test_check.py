@@ -66,6 +66,14 @@ def test_a_check_may_ask_for_every_resource_and_for_none(module: ModuleType):
     assert declare_function(module, lambda: iter(())).needs == ()
 
 
+def test_a_parameter_with_a_default_is_an_optional_need(module: ModuleType):
+    def detect(database, nats=None):
+        return iter(())
+
+    made = declare_function(module, detect)
+    assert (made.needs, made.optional) == (("database", "nats"), {"nats"})
+
+
 @pytest.mark.parametrize("code", ["", "TSK1", "tsk001", "TSK0011", "TS001", "TSK001 ", "TSK001\n", "ÄÖÜ001", "TSK٠٠١"])
 def test_a_code_that_is_none_is_refused(module: ModuleType, code: str):
     with pytest.raises(InvalidCheckError, match="three capital letters and three digits, such as TSK001"):

@@ -383,6 +383,20 @@ async def test_without_its_guard_a_dead_resource_leaves_the_check_unknown():
     assert "nothing listens at this address" in result.reason
 
 
+@pytest.mark.parametrize("why", [NotApplicableError("no DATABASE_URL"), GONE], ids=["absent", "unreachable"])
+async def test_a_check_runs_without_an_optional_resource_that_is_missing(why: Exception):
+    def detect(source: str, database: str | None = None) -> Iterator[Observation]:
+        yield Observation(f"{source} and {database}")
+
+    needs = ("source", "database")
+    optional = a_check("AAA001", detect, needs=needs, optional=frozenset({"database"}))
+    required = a_check("BBB001", detect, needs=needs)
+    results = await outcomes(optional, required, resources=Resources({"database": why}))
+    assert results["AAA001"].status is Status.PASS
+    assert [each.text for each in results["AAA001"].observations] == ["source and None"]
+    assert results["BBB001"].status is not Status.PASS
+
+
 async def test_a_resource_that_is_lost_after_its_guard_has_passed_leaves_the_check_unknown():
     results = await outcomes(guard(), a_check("AAA001", raising(GONE)))
     assert results["PGS001"].status is Status.PASS

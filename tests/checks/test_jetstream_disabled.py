@@ -31,7 +31,7 @@ def test_a_server_without_jetstream_is_named(plain_nats, examine):
 
 
 def test_what_needs_a_stream_is_blocked_by_it(plain_nats, examine):
-    for code in ("WRK001", "CHN001", "EMB001"):
+    for code in ("WRK001", "CHN001"):
         result = examine(code, NATS_URL=plain_nats)
         assert (result.status, result.blocked_by) == (Status.SKIP, "NAT002")
 

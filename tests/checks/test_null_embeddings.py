@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from doctor.model import Role, Status
+import asyncio
+
+import pytest
+
+from doctor.commands.output import registry
+from doctor.model import Applicability, Role, Status
+from doctor.runner import run_checks
+from doctor.target import Target
 
 MESSAGE = (
     "INSERT INTO messages (external_id, chat_id, content, importance_score, topic_id, created_at) "
     "VALUES ('{name}', 1, '{content}', 0.5, {topic}, now() - interval '{age}')"
 )
 TOPIC = "INSERT INTO topics (chat_id, name) VALUES (1, 'a topic')"
+DIMENSIONS = "(SELECT atttypmod FROM pg_attribute WHERE attrelid = 'messages'::regclass AND attname = 'embedding')"
 ITS_KEY = "(SELECT max(id) FROM topics)"
 
 
@@ -40,3 +48,52 @@ def test_a_recent_row_that_has_passed_every_stage_before_is_late(execute, examin
 def test_a_row_without_text_needs_no_vector(execute, examine):
     execute(message("empty", "2 days", content="   "))
     assert examine("EMB001").status is Status.PASS
+
+
+@pytest.fixture
+def examine_database_alone(pipeline, tmp_path, monkeypatch):
+    """Run the check, and what guards it, on a target that has the pipeline's database and nothing else."""
+    monkeypatch.delenv("NATS_URL", raising=False)
+    (tmp_path / ".env").write_text(f"DATABASE_URL={pipeline.environment()['DATABASE_URL']}\n")
+
+    async def work():
+        checks = registry().checks
+        wanted = [checks[code] for code in ("PGS001", "NAT001", "NAT002", "EMB001")]
+        async with Target.at(tmp_path) as target:
+            return (await run_checks(wanted, target))[-1]
+
+    return lambda: asyncio.run(work())
+
+
+def test_old_rows_are_counted_without_a_queue_and_a_chain(execute, examine_database_alone):
+    execute(message("old", "2 days"), message("recent", "1 minute"))
+    result = examine_database_alone()
+    assert result.status is Status.FAIL
+    old = next(finding for finding in result.findings if finding.role is Role.DAMAGE)
+    assert "1 of 2 rows of messages, older than 24 h, have no embedding" in old.symptom
+    assert [option.applicability for option in old.fixes] == [Applicability.MANUAL]
+    assert "doctor.toml" in old.fixes[0].title
+
+
+def test_a_column_without_a_single_vector_is_told_without_a_queue(execute, examine_database_alone):
+    execute(message("one", "1 minute"), message("two", "1 minute"))
+    (finding,) = examine_database_alone().findings
+    assert finding.role is Role.SYMPTOM
+    assert "2 of 2 rows of messages" in finding.symptom
+
+
+def test_recent_rows_beside_vectors_are_left_alone_without_a_queue(execute, examine_database_alone):
+    execute(
+        message("embedded", "1 minute"),
+        f"UPDATE messages SET embedding = array_fill(0.5, ARRAY[{DIMENSIONS}])::vector",
+        message("recent", "1 minute"),
+    )
+    result = examine_database_alone()
+    assert result.status is Status.PASS
+    assert "1 recent row without one may be under way: queue or chain unknown" in [o.text for o in result.observations]
+
+
+def test_old_rows_are_counted_while_the_queue_is_down(execute, examine):
+    execute(message("old", "2 days"))
+    (finding,) = examine("EMB001", NATS_URL="nats://127.0.0.1:1").findings
+    assert [option.fix for option in finding.fixes] == ["backfill-embeddings"]

@@ -185,7 +185,7 @@ def test_a_large_table_without_an_index_gets_one_and_loses_it_again(healthy):
     ("service", "code", "blocked"),
     [
         ("postgres", "PGS001", {"PGS002", "AGT001", "MOD001", "EMB001", "VEC001", "CHN001", "CHN002"}),
-        ("nats", "NAT001", {"NAT002", "WRK001", "EMB001", "CHN001"}),
+        ("nats", "NAT001", {"NAT002", "WRK001", "CHN001"}),
         ("models", "MOD002", {"MOD001"}),
         ("worker", "WRK001", set()),
     ],
