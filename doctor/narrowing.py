@@ -3,29 +3,11 @@ what a name means is decided elsewhere."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from doctor.model import CheckResult, Finding, Status
-
-
-class NothingInCommonError(Exception):
-    """The paths share no folder that could be a target; the message says what to do."""
-
-
-def common_folder(paths: Sequence[Path]) -> Path:
-    """Return the innermost folder around these files and folders.
-
-    Raises:
-        NothingInCommonError: it is the root of the file system.
-    """
-    folders = [path if path.is_dir() else path.parent for path in (path.resolve() for path in paths)]
-    common = Path(os.path.commonpath(folders))
-    if len(paths) > 1 and common == Path(common.anchor):
-        raise NothingInCommonError("these paths have no folder in common; check them one by one")
-    return common
 
 
 def narrowed(results: Iterable[CheckResult], root: Path, paths: Sequence[Path]) -> tuple[CheckResult, ...]:

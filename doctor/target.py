@@ -27,6 +27,7 @@ from doctor.resources.database import Database
 from doctor.resources.environment import Environment, Variable
 from doctor.resources.models import Models
 from doctor.resources.nats import Nats
+from doctor.root import root_of
 from doctor.source.index import Source, SourceReader
 
 SOURCE_TIMEOUT = 20.0
@@ -52,12 +53,12 @@ class Target:
 
     @classmethod
     def at(cls, path: Path, configuration: Path | None = None, *, keeps_facts: bool = True) -> Target:
-        """Look at ``path`` (a folder, or a file in it).
+        """Look at ``path``: a folder, or a file in the project that is meant.
 
         Raises:
             ConfigurationError: when the configuration found there is malformed.
         """
-        folder = (path if path.is_dir() else path.parent).resolve()
+        folder = root_of((path,))
         loaded = load_configuration(folder, configuration)
         root = folder if loaded.path is None or configuration is not None else loaded.path.parent
         if not (root / loaded.configuration.target.source).is_dir():

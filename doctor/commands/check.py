@@ -16,9 +16,12 @@ from doctor.commands.options import (
 )
 from doctor.commands.output import FormatChoice, Output, format_option
 from doctor.model import Severity, Status
-from doctor.narrowing import NothingInCommonError, common_folder
 from doctor.record import RunStore
+from doctor.root import NoCommonRootError, root_of
 from doctor.verdict import exit_code
+
+PYTHON_SUFFIXES = (".py", ".pyi", ".pyw")
+"""A commit hook for Python names all of these, though only the first is read."""
 
 
 @click.command("check")
@@ -54,18 +57,20 @@ def check_command(
 ) -> int:
     """Diagnose the pipeline at PATH (default: this folder).
 
-    Of several paths, and of a file, the folder around them is read, and what is found in other files is left out.
+    Of several paths, and of a file, the whole project around them is read (the nearest folder above with doctor.toml,
+    pyproject.toml or .git), and what is found in other files is left out.
 
-    Reads only. The run is recorded in PATH/.doctor, which git ignores, unless there was nothing to check. What the
-    source says is kept beside it, so that the next run reads only the files that have changed.
+    Reads only. The run is recorded in .doctor of the folder that was read, which git ignores, unless there was nothing
+    to check. What the source says is kept beside it, so that the next run reads only the files that have changed.
 
     \b
     Exit codes: 0 nothing at or above --fail-on   1 findings   2 usage or configuration
                 3 incomplete: something could not be checked   4 a bug of doctor
     """
+    _require_python(paths)
     try:
-        folder = common_folder(paths or (Path(),))
-    except NothingInCommonError as error:
+        folder = root_of(paths or (Path(),))
+    except NoCommonRootError as error:
         raise click.UsageError(str(error)) from error
     target = open_target(folder, configuration, keeps_facts=not no_cache)
     selection = Selection(select, ignore, tag, offline)
@@ -85,3 +90,26 @@ def check_command(
         output.tell(f"the run could not be recorded in {folder}; `doctor report` will not know it", formats)
     output.emit(run, formats)
     return int(exit_code(run))
+
+
+def _require_python(paths: tuple[Path, ...]) -> None:
+    """Refuse a file that no reader of Python opens: it would be called clean.
+
+    Raises:
+        click.UsageError: it is neither named like Python source nor begins as a Python script.
+    """
+    for path in paths:
+        if not path.is_dir() and path.suffix not in PYTHON_SUFFIXES and not _is_script(path):
+            raise click.UsageError(f"{path} is no Python source: name a .py file or a folder")
+
+
+def _is_script(path: Path) -> bool:
+    """Whether the first line names Python, as that of a program without a suffix does."""
+    if not path.is_file():
+        return False  # a pipe would never answer
+    try:
+        with path.open("rb") as file:
+            line = file.readline(200)
+    except OSError:
+        return False
+    return line.startswith(b"#!") and b"python" in line

@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from doctor.root import root_of
 from doctor.source.process import Reader, command, end, started
 
 _WITH_VALUE = frozenset({"--tag", "--format", "--fail-on", "--color", "--timeout", "--total-timeout"})
@@ -57,10 +58,12 @@ def _guessed(words: list[str]) -> tuple[str, ...] | None:
 
 def _command(path: str = ".", *, cache: bool) -> tuple[str, ...] | None:
     try:
-        root = Path(path).resolve(strict=True)
+        place = Path(path).resolve(strict=True)
     except (OSError, ValueError, RuntimeError):  # the command itself says what is wrong with it
         return None
-    root = root if root.is_dir() else root.parent
+    if not place.is_dir() and place.suffix != ".py":
+        return None  # the command may refuse it, and then nothing is to be kept
+    root = root_of((place,))
     if any(os.path.lexists(folder / name) for folder in (root, *root.parents) for name in _CONFIGURATIONS):
         return None  # it may say that the source is elsewhere
     return command(root, root / ".doctor" / "cache" if cache else None)

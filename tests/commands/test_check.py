@@ -70,6 +70,66 @@ def test_several_roots_are_read_each_by_its_own_names(tmp_path: Path) -> None:
     assert found("one", "two", cwd=tmp_path) == (1, {("TSK001", "one/app/jobs.py")})
 
 
+@pytest.fixture
+def src_layout(tmp_path: Path) -> Path:
+    jobs = tmp_path / "acme" / "src" / "acme" / "jobs"
+    jobs.mkdir(parents=True)
+    (jobs.parent / "__init__.py").write_text("")
+    (jobs / "__init__.py").write_text("")
+    (jobs / "keep.py").write_text("def keep(function):\n    return lambda *given: function(*given)\n")
+    imports = "from celery import shared_task\nfrom acme.jobs.keep import keep\n"
+    (jobs / "q.py").write_text(f"{imports}\n@keep\n@shared_task\ndef go(): ...\n")
+    (jobs.parent / "web.py").write_text("from acme.jobs.q import go\n\ndef later():\n    go.delay()\n")
+    return tmp_path / "acme"
+
+
+@pytest.mark.parametrize("marker", [".git", "pyproject.toml", "doctor.toml"])
+def test_a_file_is_checked_in_the_project_that_it_belongs_to(src_layout: Path, marker: str) -> None:
+    (src_layout / marker).touch()
+    file = "src/acme/jobs/q.py"
+    assert found(file, cwd=src_layout) == (1, {("TSK001", file)})
+    assert found("q.py", "keep.py", cwd=src_layout / "src/acme/jobs") == (1, {("TSK001", file)})
+    assert [path.parent for path in src_layout.rglob(".doctor")] == [src_layout]
+
+
+def test_a_folder_is_the_root_itself(src_layout: Path) -> None:
+    (src_layout / ".git").touch()
+    assert found("src/acme", cwd=src_layout) == (1, {("TSK001", "jobs/q.py")})
+
+
+def test_a_file_that_is_no_python_source_is_a_usage_error(project: Path) -> None:
+    (project / "notes.txt").write_text("no source")
+    done = run("check", "notes.txt", cwd=project)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "notes.txt is no Python source" in done.stderr
+    assert not (project / ".doctor").exists()
+
+
+def test_a_python_script_without_a_suffix_is_no_usage_error(project: Path) -> None:
+    (project / "run").write_text("#!/usr/bin/env python3\n")
+    assert found("run", cwd=project) == (0, set())
+
+
+def test_two_projects_on_one_command_line_are_refused(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "pyproject.toml").touch()
+        (tmp_path / name / "jobs.py").write_text(BROKEN)
+    done = run("check", "../one", "jobs.py", cwd=tmp_path / "two")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "different projects" in done.stderr
+    assert list(tmp_path.rglob(".doctor")) == []
+
+
+def test_two_services_of_one_repository_are_checked_together(tmp_path: Path) -> None:
+    (tmp_path / ".git").touch()
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "pyproject.toml").touch()
+        (tmp_path / name / "jobs.py").write_text(BROKEN.replace("def job", f"def {name}"))
+    assert found("one/jobs.py", "two", cwd=tmp_path)[0] == 0
+
+
 def test_paths_without_a_common_folder_are_a_usage_error(project: Path) -> None:
     done = run("check", str(project), "/dev", cwd=project)
     assert (done.returncode, done.stdout) == (2, "")
