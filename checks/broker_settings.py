@@ -184,6 +184,12 @@ def _option(broker: BrokerCall, problem: _Problem) -> FixOption:
         title=f"{problem.title} in {place}",
         applicability=Applicability.UNSAFE,
         reason="the queue behaves differently from the next start of the worker on",
-        arguments={"path": broker.path, "line": broker.line, "setting": problem.setting, "value": problem.value},
+        arguments={
+            "path": broker.path,
+            "line": broker.line,
+            "name": broker.name,
+            "setting": problem.setting,
+            "value": problem.value,
+        },
         recommended=True,
     )

@@ -6,9 +6,13 @@ server keeps its old settings until it is changed or deleted there.
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from doctor.api import (
+    AGAIN,
     Fix,
     FixContext,
     NothingToDoError,
@@ -18,6 +22,7 @@ from doctor.api import (
     Source,
     Writers,
     difference,
+    parse_source,
     read_source,
     transformed,
 )
@@ -41,7 +46,9 @@ async def plan(context: FixContext) -> Plan:
     path = arguments["path"]
     file = source.root / path
     before = read_source(file, path)
-    after = with_setting(before, int(arguments["line"]), arguments["setting"], arguments["value"])
+    after = with_setting(
+        before, int(arguments["line"]), arguments["setting"], arguments["value"], arguments.get("name", "")
+    )
     return Plan(
         summary=f"set {arguments['setting']} = {arguments['value']} on the broker in {path}",
         preview=difference(before, after, path),
@@ -56,33 +63,89 @@ async def apply(context: FixContext, plan: Plan, writers: Writers) -> str:
     return plan.summary
 
 
-def with_setting(content: bytes, line: int, setting: str, value: str) -> bytes:
-    """Return the file with ``setting`` given to the broker that is made on ``line``.
+def with_setting(content: bytes, line: int, setting: str, value: str, name: str = "") -> bytes:
+    """Return the file with ``setting`` given to the broker that is assigned to ``name``, or else made on ``line``.
+
+    The name comes first, for another repair may have moved the lines since.
 
     Raises:
-        NothingToDoError: no broker without it is made there.
-        RefusedError: the file does not parse, or the setting is none that this fix knows.
+        NothingToDoError: the broker has the setting.
+        RefusedError: the file does not parse, the broker is not to be found in it, or the setting is none that this
+            fix knows.
     """
     if setting not in SETTINGS:
         raise RefusedError(f"{setting} is to be set by hand")
+    keyword = "consumer_config" if setting == "ack_wait" else setting
+    chosen = _chosen(content, line, name)
+    changed = transformed(content, lambda: _adding(chosen, keyword, lambda call: _value(setting, value, call)))
+    return _with_import(changed) if setting == "ack_wait" else changed
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A construction of a broker: where it starts, and to which names it is assigned."""
+
+    line: int
+    column: int
+    names: frozenset[str]
+
+
+def _chosen(content: bytes, line: int, name: str) -> _Made:
+    """Return the one broker of that name; of several, or of those without a name, the one on that line."""
+    made = _brokers(content)
+    named = [one for one in made if name in one.names] if name else [one for one in made if not one.names]
+    found = named if len(named) == 1 else [one for one in named or made if one.line == line]
+    if len(found) != 1:
+        raise RefusedError(f"the broker {name or 'without a name'} is not to be found on line {line}; {AGAIN}")
+    return found[0]
+
+
+def _brokers(content: bytes) -> list[_Made]:
+    """Return the brokers that a file makes, in its order."""
     import libcst
     from libcst.metadata import PositionProvider, QualifiedNameProvider
 
-    keyword = "consumer_config" if setting == "ack_wait" else setting
+    made: list[_Made] = []
+
+    class _Find(libcst.CSTVisitor):
+        METADATA_DEPENDENCIES = (PositionProvider, QualifiedNameProvider)
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.targets: frozenset[str] = frozenset()
+
+        def visit_Assign(self, node: libcst.Assign) -> None:  # noqa: N802
+            self.targets = frozenset(libcst.Module([]).code_for_node(target.target) for target in node.targets)
+
+        def leave_Assign(self, original_node: libcst.Assign) -> None:  # noqa: N802
+            self.targets = frozenset()
+
+        def visit_Call(self, node: libcst.Call) -> None:  # noqa: N802
+            if {found.name for found in self.get_metadata(QualifiedNameProvider, node.func, ())} & BROKERS:
+                start = self.get_metadata(PositionProvider, node).start
+                made.append(_Made(start.line, start.column, self.targets))
+
+    parse_source(content.removeprefix(BOM_UTF8)).visit(_Find())
+    return made
+
+
+def _adding(
+    broker: _Made, keyword: str, value: Callable[[libcst.Call], libcst.BaseExpression]
+) -> libcst.CSTTransformer:
+    import libcst
+    from libcst.metadata import PositionProvider, QualifiedNameProvider
 
     class _Add(libcst.CSTTransformer):
         METADATA_DEPENDENCIES = (PositionProvider, QualifiedNameProvider)
 
         def leave_Call(self, original_node: libcst.Call, updated_node: libcst.Call) -> libcst.Call:  # noqa: N802
-            position = self.get_metadata(PositionProvider, original_node).start
+            start = self.get_metadata(PositionProvider, original_node).start
             names = {found.name for found in self.get_metadata(QualifiedNameProvider, original_node.func, ())}
-            given = {argument.keyword.value for argument in original_node.args if argument.keyword is not None}
-            if position.line != line or not names & BROKERS or keyword in given:
-                return updated_node
-            return _with_argument(updated_node, keyword, _value(setting, value, updated_node))
+            if not names & BROKERS or (start.line, start.column) != (broker.line, broker.column):
+                return updated_node  # `Broker().with_backend()` starts where `Broker()` does
+            return _with_argument(updated_node, keyword, value(updated_node))
 
-    changed = transformed(content, _Add)
-    return _with_import(changed) if setting == "ack_wait" else changed
+    return _Add()
 
 
 def _with_import(content: bytes) -> bytes:
@@ -130,13 +193,18 @@ def _value(setting: str, value: str, call: libcst.Call) -> libcst.BaseExpression
 
 
 def _with_argument(call: libcst.Call, keyword: str, value: libcst.BaseExpression) -> libcst.Call:
-    """Add a keyword behind the last argument, in its style: on a line of its own where the others are."""
+    """Add a keyword behind the last argument, in its style, on a line of its own where the others are; or fill in its
+    None."""
     import libcst
 
     tight = libcst.AssignEqual(
         whitespace_before=libcst.SimpleWhitespace(""), whitespace_after=libcst.SimpleWhitespace("")
     )
     added = libcst.Arg(keyword=libcst.Name(keyword), value=value, equal=tight)
+    given = next((one for one in call.args if one.keyword is not None and one.keyword.value == keyword), None)
+    if given is not None:  # only a None counts as absent
+        absent = isinstance(given.value, libcst.Name) and given.value.value == "None"
+        return call.with_deep_changes(given, value=value) if absent else call
     if not call.args:
         return call.with_changes(args=[added])
     *before, last = call.args

@@ -63,8 +63,28 @@ def test_a_second_time_changes_nothing(setting: str, value: str) -> None:
         with_setting(after, line, setting, value)
 
 
+def test_a_broker_that_another_repair_moved_is_found_by_its_name(tmp_path: Path) -> None:
+    plain = b"from taskiq_nats import PullBasedJetStreamBroker\n\nbroker = PullBasedJetStreamBroker()\n"
+    after = with_setting(plain, 3, "ack_wait", "600", "broker")
+    assert b"broker = PullBased" not in after.splitlines()[2]
+    after = with_setting(after, 3, "pull_consume_timeout", "1", "broker")
+    assert subjects(after, tmp_path) == {"stream_config"}
+
+
+def test_a_setting_that_is_none_is_filled_in() -> None:
+    after = with_setting(ONE_LINE.replace(b")", b", queue=None)"), 3, "queue", '"workers"', "broker")
+    assert after == ONE_LINE.replace(b")", b', queue="workers")')
+
+
+def test_of_two_brokers_of_one_name_only_the_one_on_the_line_counts() -> None:
+    two = ONE_LINE + b"broker = NatsBroker()\r\n"
+    assert with_setting(two, 4, "queue", "1", "broker") == two.replace(b"NatsBroker()", b"NatsBroker(queue=1)")
+    with pytest.raises(RefusedError):
+        with_setting(two, 5, "queue", "1", "broker")
+
+
 def test_another_line_and_another_setting_are_refused() -> None:
-    with pytest.raises(NothingToDoError):
+    with pytest.raises(RefusedError):
         with_setting(ONE_LINE, 1, "queue", '"workers"')
     with pytest.raises(RefusedError):
         with_setting(ONE_LINE, 3, "stream_config", "None")
