@@ -71,7 +71,7 @@ LITERALS_WITH = {
 """Literals that matter only when the library is imported somewhere in the tree."""
 
 NARROWER = {
-    b".task": re.compile(rb"\.task(?=[ \t]*(?:\(|\\|(?:#.*)?\r?$))", re.MULTILINE),
+    b".task": re.compile(rb"\.task(?=[ \t\f]*(?:\(|\\|#|\r|$))", re.MULTILINE),
     b".signature(": re.compile(rb"(?<!inspect)\.signature\("),
 }
 """What a literal must look like as well: ``.task`` is called, decorates or is assigned; ``.task_id`` is another."""

@@ -38,6 +38,7 @@ def test_a_glance_tells_what_registers_and_enqueues_from_what_looks_like_it() ->
         b"@broker.task",
         b"@broker.task(retry=3)",
         b"@broker.task ( )",
+        b"@broker.task\rasync def job(): ...\r",
         b"task = broker.task  # mine",
         b"await job.kiq()",
     ):
