@@ -11,10 +11,11 @@ The call only makes a coroutine. The task is not enqueued, no exception is raise
 were well. Python warns of it once, on stderr, when the coroutine is thrown away.
 
 ## How it is told from its look-alikes
-Only a call that stands as a statement of its own counts: there, nobody can await it later. What is returned, assigned,
-collected for `asyncio.gather` or given to another function is silent, and so are `.delay(…)` and `.send(…)`, which
-enqueue at once. `enqueue_job` counts only in a module that imports arq, because RQ's queue has a plain method of that
-name.
+Only a call that stands as a statement of its own counts, as does one in a list that does, and one that is assigned to
+`_` in a function without another `_`: there, nobody can await it later. What is returned, assigned, collected for
+`asyncio.gather` or given to another function is silent, and so are `.delay(…)` and `.send(…)`, which enqueue at once.
+On a function that is no task, where the call raises, TSK003 speaks instead. `enqueue_job` counts only in a module that
+imports arq, because RQ's queue has a plain method of that name.
 
 ## How to fix
 Write `await` in front of it. In a function that is no coroutine, make it one, or hand the work to one that is.
@@ -52,6 +53,25 @@ from .tasks import score
 async def save(message_id: int) -> None:
     score.kicker().with_labels(delay=5).kiq(message_id)
 """
+_DISCARDED = """\
+from .tasks import score
+
+
+async def save(message_ids: list[int]) -> None:
+    _ = score.kiq(message_ids[0])
+
+
+async def save_all(message_ids: list[int]) -> None:
+    [score.kiq(one) for one in message_ids]
+"""
+_PLAIN = """\
+def audit(message_id: int) -> None:
+    print(message_id)
+
+
+async def save(message_id: int) -> None:
+    audit.kiq(message_id)
+"""
 _ARQ = """\
 from arq.connections import ArqRedis
 
@@ -70,6 +90,9 @@ async def save(message_ids: list[int]) -> None:
     await asyncio.gather(*(score.kiq(one) for one in message_ids))
     pending = score.kiq(1)
     await pending
+    _ = score.kiq(2)
+    await _
+    [await score.kiq(one) for one in message_ids]
 
 
 def later(message_id: int):
@@ -107,17 +130,21 @@ def _project(caller: str) -> dict[str, str]:
     bad=[
         Example("a forgotten await", _project(_FORGOTTEN)),
         Example("a forgotten await of a kicker", _project(_KICKER)),
+        Example("assigned to nothing, and a list of nothing", _project(_DISCARDED)),
         Example("a job of arq", {"app/jobs.py": _ARQ}),
     ],
     good=[
         Example("awaited, now or by somebody else", _project(_TAKEN)),
+        Example("a function that is no task is TSK003's", _project(_PLAIN)),
         Example("Celery and RQ enqueue at once", {"jobs.py": _OTHERS}),
     ],
 )
 def enqueue_not_awaited(source: Source) -> Iterator[Finding]:
     """Take over what the collector found, one finding a statement."""
+    plain = {(call.path, call.line, call.target) for call in source.non_tasks()}
     for fact in source.collected(COLLECTOR):
-        yield _finding(fact)
+        if (fact.path, fact.line, fact.target) not in plain:
+            yield _finding(fact)
 
 
 def _finding(fact: UnawaitedEnqueue) -> Finding:

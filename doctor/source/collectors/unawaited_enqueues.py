@@ -12,7 +12,10 @@ from doctor.source.expressions import dotted
 
 @dataclass(frozen=True, slots=True)
 class UnawaitedEnqueue:
-    """A statement such as ``score.kiq(1)`` without ``await``. ``library`` is ``taskiq`` or ``arq``."""
+    """A statement such as ``score.kiq(1)`` or ``_ = score.kiq(1)`` without ``await``.
+
+    ``library`` is ``taskiq`` or ``arq``.
+    """
 
     path: str
     line: int
@@ -26,20 +29,17 @@ class UnawaitedEnqueue:
 
 def _collect(module: Module) -> Iterator[UnawaitedEnqueue]:
     imports_arq = any(origin.partition(".")[0] == "arq" for origin in module.origins.values())
-    for node in module.nodes:
-        if not isinstance(node, ast.Expr):
-            continue
-        call = node.value
-        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+    for call in _thrown_away(module):
+        if not isinstance(call.func, ast.Attribute):
             continue
         verb = call.func.attr
         if verb == "kiq" or (verb == "enqueue_job" and imports_arq):
-            function = module.enclosing(node.lineno)
+            function = module.enclosing(call.lineno)
             yield UnawaitedEnqueue(
                 module.path,
-                node.lineno,
+                call.lineno,
                 function,
-                module.line(node.lineno),
+                module.line(call.lineno),
                 dotted(call.func.value),
                 verb,
                 "taskiq" if verb == "kiq" else "arq",
@@ -47,4 +47,34 @@ def _collect(module: Module) -> Iterator[UnawaitedEnqueue]:
             )
 
 
-COLLECTOR = Collector("unawaited-enqueues", 1, (b".kiq(", b".enqueue_job("), _collect)
+def _thrown_away(module: Module) -> Iterator[ast.Call]:
+    """Yield the calls whose result nobody can take any more."""
+    for node in module.nodes:
+        if isinstance(node, ast.Expr):
+            value = node.value
+        elif isinstance(node, ast.Assign) and [dotted(one) for one in node.targets] == ["_"]:
+            if _reads_underscore(module, node.lineno):
+                continue
+            value = node.value
+        else:
+            continue
+        values = value.elts if isinstance(value, (ast.List, ast.Tuple)) else [value]
+        for one in values:
+            made = one.elt if isinstance(one, ast.ListComp) else one
+            if isinstance(made, ast.Call):
+                yield made
+
+
+def _reads_underscore(module: Module, line: int) -> bool:
+    """Whether the function around the line, or one inside it, reads ``_`` anywhere."""
+    function = module.enclosing(line)
+    return any(
+        isinstance(node, ast.Name)
+        and node.id == "_"
+        and isinstance(node.ctx, ast.Load)
+        and f"{module.enclosing(node.lineno)}.".startswith(f"{function}.")
+        for node in module.nodes
+    )
+
+
+COLLECTOR = Collector("unawaited-enqueues", 2, (b".kiq(", b".enqueue_job("), _collect)
