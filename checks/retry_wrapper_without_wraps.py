@@ -177,7 +177,8 @@ def _renaming(task: DecoratedFunction) -> DecoratorUse | None:
 
 def _finding(task: DecoratedFunction, use: DecoratorUse, others: list[DecoratedFunction]) -> Finding:
     library = task.library or "taskiq"
-    name = str(use.wrapper)
+    wrapper = str(use.wrapper).rpartition(":")[2]
+    name = _registered(str(use.wrapper), library)
     also = "".join(f", as is `{other.name}`" for other in others[:3])
     return Finding(
         code="TSK006",
@@ -195,12 +196,18 @@ def _finding(task: DecoratedFunction, use: DecoratorUse, others: list[DecoratedF
         rule=RULES[library],
         fixes=(
             FixOption.by_hand(
-                f"put `@functools.wraps(…)` above `def {name.rpartition(':')[2]}` in `{use.name}`, at {use.definition}",
+                f"put `@functools.wraps(…)` above `def {wrapper}` in `{use.name}`, at {use.definition}",
                 "the tasks then have other names: what is enqueued under the old one must have run before",
             ),
         ),
         validation="doctor check --select TSK006",
     )
+
+
+def _registered(wrapper: str, library: str) -> str:
+    """Return the wrapper (``module:name``) as the library names it."""
+    module, _, name = wrapper.rpartition(":")
+    return {"celery": f"{module}.{name}", "dramatiq": name}.get(library, wrapper)
 
 
 def _evidence(task: DecoratedFunction, use: DecoratorUse, others: list[DecoratedFunction]) -> Iterator[Evidence]:
