@@ -1,11 +1,13 @@
 """Awaits the asynchronous initialiser in place of the call that only starts the initialisation.
 
-The calls of the starter that stand alone in one coroutine become awaits of the other method of the same object;
-everything else in the file stays as it is. The caller waits from now on where it did not.
+The calls of the starter that stand alone in one coroutine become awaits of the other method of the same object; where
+that await is the very next line already, the starter's line goes. Everything else in the file stays as it is. The
+caller waits from now on where it did not.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from doctor.api import Fix, FixContext, Phase, Plan, Source, Writers, difference, read_source, transformed
@@ -39,7 +41,8 @@ async def apply(context: FixContext, plan: Plan, writers: Writers) -> str:
 def awaiting(content: bytes, function: str, starter: str, waiter: str) -> bytes:
     """Return the file with ``await x.waiter()`` where the coroutine ``function`` has ``x.starter()`` as a statement.
 
-    ``function`` is a qualified name; calls with arguments, and those in functions inside it, are left alone.
+    The line goes where that await is the next one. ``function`` is a qualified name; calls with arguments, and those in
+    functions inside it, are left alone.
 
     Raises:
         NothingToDoError: there is no such call.
@@ -82,7 +85,51 @@ def _transformer(function: str, starter: str, waiter: str) -> libcst.CSTTransfor
                 return updated_node
             return updated_node.with_changes(value=_awaited(updated_node.value, starter, waiter))
 
+        def leave_IndentedBlock(  # noqa: N802
+            self, original_node: libcst.IndentedBlock, updated_node: libcst.IndentedBlock
+        ) -> libcst.IndentedBlock:
+            if not self.inside[-1]:
+                return updated_node
+            return updated_node.with_changes(body=_without_repetition(original_node.body, updated_node.body))
+
     return _Await()
+
+
+def _without_repetition(
+    before: Sequence[libcst.BaseStatement], after: Sequence[libcst.BaseStatement]
+) -> list[libcst.BaseStatement]:
+    """Leave out each line that has become the await that the next line is; the comments above it stay."""
+    import libcst
+
+    if len(before) != len(after):
+        return list(after)
+    kept: list[libcst.BaseStatement] = []
+    above: list[libcst.EmptyLine] = []
+    for place, line in enumerate(after):
+        following = _awaits(before[place + 1]) if place + 1 < len(before) else ""
+        if following and _awaits(line) == following and _awaits(before[place]) != following:
+            assert isinstance(line, libcst.SimpleStatementLine)
+            above += line.leading_lines
+            continue
+        if above and isinstance(line, libcst.SimpleStatementLine):
+            line = line.with_changes(leading_lines=[*above, *line.leading_lines])
+            above = []
+        kept.append(line)
+    return kept
+
+
+def _awaits(line: libcst.BaseStatement) -> str:
+    """Return the method that a line awaits without arguments and does nothing else, or nothing."""
+    import libcst
+
+    if not isinstance(line, libcst.SimpleStatementLine) or len(line.body) != 1:
+        return ""
+    statement = line.body[0]
+    value = statement.value if isinstance(statement, libcst.Expr) else None
+    call = value.expression if isinstance(value, libcst.Await) else None
+    if not isinstance(call, libcst.Call) or call.args:
+        return ""
+    return "".join(libcst.Module([]).code_for_node(call.func).split())
 
 
 def _awaited(value: libcst.BaseExpression, starter: str, waiter: str) -> libcst.BaseExpression:

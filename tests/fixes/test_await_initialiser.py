@@ -132,6 +132,7 @@ async def test_what_runs_twice_runs_once_afterwards(tmp_path: Path) -> None:
     (tmp_path / "index.py").write_bytes(twice)
     assert ("INI002", "Index.add") in by_code(tmp_path)
     await repair(tmp_path)
+    assert (tmp_path / "index.py").read_bytes() == twice.replace(b"        self.start()  # at once\n", b"")
     assert by_code(tmp_path) == [("INI001", "Index.search")]
 
 
@@ -249,7 +250,7 @@ async def test_whatever_the_file_looks_like_only_announced_lines_change_and_the_
         changed = [line for line in difflib.ndiff(old, new) if line[0] in "+-"]
         announced = [line for line in preview.splitlines()[2:] if line[0] in "+-"]
         assert [line[2:].rstrip("\r\n") for line in changed] == [line[1:] for line in announced]
-        assert len(old) == len(new)
+        assert len(old) - len(new) in (0, 1)  # a line goes where the await follows already
         assert findings(Path(folder)) == []
         with pytest.raises(NothingToDoError):
             awaiting(after, *(str(offered[0].arguments[name]) for name in ("function", "starter", "waiter")))
