@@ -15,18 +15,22 @@ whose tasks do not enqueue one another is left alone.
 
 ## How to fix
 By hand: enqueue the embedding where the chain ends, after the rows are committed. The finding names the line and has
-the code to paste there: whatever the queue raises, the task stands, whose work is already stored. Put in the ids of the
-new rows, and leave a failed-task row in the handler; until then TSK002 reminds of it. The rows of before need a
-backfill (EMB001).
+the code to paste there: whatever the queue raises, the task stands, whose work is already stored. Two names in it are
+placeholders, which you must replace: the ids of the new rows, and the function that leaves a failed-task row. Where a
+function enqueues the embedding already and nothing calls it, calling it is all. The rows of before need a backfill
+(EMB001).
 
 ## False positives
 Rows that are embedded by a listener of the database or by another application.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from doctor.api import (
     DecoratedFunction,
+    Enqueue,
     Evidence,
     EvidenceKind,
     Example,
@@ -41,6 +45,12 @@ from doctor.api import (
     check,
     unreached_embeddings,
 )
+
+RECORDER = "record_the_failed_enqueue"
+"""The placeholder for the target's own function; as long as nobody replaces it, a failed enqueue is loud."""
+
+NO_ROWS = re.compile(r"(?i)embed\w*|vectori[sz]e\w*|batch|task|job|new|generate|create|compute|the|of|for")
+"""Words of an embedding task's name that do not say what it embeds."""
 
 _BROKER = "from taskiq_nats import PullBasedJetStreamBroker\n\nbroker = PullBasedJetStreamBroker()\n"
 _APP = """\
@@ -107,7 +117,10 @@ def embedding_task_unreachable(source: Source) -> Iterator[Finding]:
 
 def _finding(unreached: UnreachedEmbedding, source: Source) -> Finding:
     task, sites, ends = unreached.task, unreached.sites, unreached.ends
+    forgotten = _never_called(unreached, source)
     who = "only a route that is called by hand does" if sites else "nothing does"
+    if forgotten is not None:
+        who = f"`{forgotten.function}` does, and nothing calls it"
     last = ends[-1]
     return Finding(
         code="TSK005",
@@ -124,9 +137,30 @@ def _finding(unreached: UnreachedEmbedding, source: Source) -> Finding:
             ),
         ),
         rule="a task runs only when something enqueues it",
-        fixes=(_option(task, last, source),),
+        fixes=(*_calling(forgotten, ends), _option(task, last, source)),
         validation="doctor check --select TSK005; then new rows have vectors",
     )
+
+
+def _never_called(unreached: UnreachedEmbedding, source: Source) -> Enqueue | None:
+    """Return an enqueue of the task in a plain function that is no task, no route, and called by nothing."""
+    ends = {route.function for route in source.routes()} | {task.id for task in source.decorated_functions()}
+    for site in unreached.sites:
+        is_plain = "." not in site.function and site.function.isidentifier()
+        if is_plain and site.function_id not in ends and site.reached_from <= {site.function_id}:
+            return site
+    return None
+
+
+def _calling(site: Enqueue | None, ends: Sequence[DecoratedFunction]) -> Iterator[FixOption]:
+    """Yield the option to call the function that enqueues, at the end of the chain that is nearest to it."""
+    if site is not None:
+        end = next((end for end in ends if end.path == site.path), ends[-1])
+        option = FixOption.by_hand(
+            f"call `{site.function}` ({site.path}) at the end of `{end.name}`, {end.path}:{end.last_line}",
+            "only you know its arguments there; the rows of before need `doctor fix EMB001`",
+        )
+        yield replace(option, recommended=True)
 
 
 def _option(task: DecoratedFunction, last: DecoratedFunction, source: Source) -> FixOption:
@@ -138,23 +172,31 @@ def _option(task: DecoratedFunction, last: DecoratedFunction, source: Source) ->
 
 
 def _hook(task: DecoratedFunction, last: DecoratedFunction, recorded: str) -> str:
-    """Return lines that enqueue the embedding and never fail the task around them, not even without any ``ids``."""
+    """Return lines that enqueue the embedding and never fail the task around them, once two names are replaced."""
     send = {"celery": "delay", "dramatiq": "send"}.get(task.library or "", "kiq")
-    call = f"{task.name}.{send}(ids)"
+    ids = f"ids_of_the_new_{_rows(task.name)}"
+    call = f"{task.name}.{send}({ids})"
     if send == "kiq":
         call = f"await {call}" if last.is_async else f"asyncio.run({call})"
     lines = [
         *(["import asyncio"] if call.startswith("asyncio") else []),
         "import logging",
         "",
+        f"# Replace `{ids}` by the ids of the rows committed above,",
+        f"# and `{RECORDER}` by what leaves a failed-task row{recorded}.",
         "try:",
         *([f"    from {task.module} import {task.name}", ""] if task.module != last.module else []),
-        f"    {call}  # the rows that are committed above",
+        f"    {call}",
         "except Exception as error:  # whatever the queue raises, this task has done its work",
         f'    logging.getLogger(__name__).error("{task.name} was not enqueued: %s", error)',
-        f"    # and leave a failed-task row here{recorded}",
+        f'    {"await " if last.is_async else ""}{RECORDER}("{task.name}", error)',
     ]
     return "\n".join(f"{' ' * last.indent}{line}".rstrip() for line in lines) + "\n"
+
+
+def _rows(name: str) -> str:
+    """Return what a task embeds, by its name: ``atoms`` of ``embed_atoms_batch_task``."""
+    return "_".join(word for word in name.split("_") if word and not NO_ROWS.fullmatch(word)) or "rows"
 
 
 def _recorded(source: Source) -> str:

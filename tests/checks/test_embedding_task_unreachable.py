@@ -11,6 +11,7 @@ import pytest
 import doctor.pipeline
 from doctor.api import Applicability, Finding, Source
 from doctor.checks.embedding_task_unreachable import embedding_task_unreachable
+from doctor.checks.enqueue_error_swallowed import enqueue_error_swallowed
 
 APPLICATION = Path(doctor.pipeline.__file__).parent / "app"
 EXTRACTION = "app/tasks/extraction.py"
@@ -35,7 +36,7 @@ def edit(root: Path, old: str, new: str) -> None:
 
 def paste(root: Path, finding: Finding) -> None:
     """Do by hand what the option says: put its code behind the line that it names."""
-    (option,) = finding.fixes
+    option = finding.fixes[-1]
     path, _, line = option.title.rpartition(" ")[2].partition(":")
     lines = (root / path).read_text().splitlines(keepends=True)
     lines.insert(int(line), option.code)
@@ -49,13 +50,25 @@ def test_the_healthy_pipeline_has_no_finding(application: Path) -> None:
 def test_each_task_is_mended_by_pasting_its_code(application: Path) -> None:
     edit(application, CALL, "")
     atoms, messages = found(application)
-    assert atoms.fixes[0].applicability is Applicability.MANUAL
-    assert atoms.fixes[0].title.startswith("enqueue `embed_atoms_batch_task` at the end of `extract_knowledge")
-    assert "from app.tasks.embedding import embed_atoms_batch_task" in atoms.fixes[0].code
-    assert ", as app/" in atoms.fixes[0].code
+    option = atoms.fixes[-1]
+    assert option.applicability is Applicability.MANUAL
+    assert option.title.startswith("enqueue `embed_atoms_batch_task` at the end of `extract_knowledge")
+    assert "from app.tasks.embedding import embed_atoms_batch_task" in option.code
+    assert "embed_atoms_batch_task.kiq(ids_of_the_new_atoms)" in option.code
+    assert ", as app/" in option.code
     paste(application, atoms)
     paste(application, messages)
     assert found(application) == []
+    assert list(enqueue_error_swallowed.detect(Source.read(application))) == []
+
+
+def test_the_function_that_enqueues_and_that_nothing_calls_is_named(application: Path) -> None:
+    edit(application, CALL, "")
+    for finding in found(application):
+        assert finding.symptom.endswith("; `queue_embeddings` does, and nothing calls it")
+        assert finding.recommended_fix is finding.fixes[0]
+        assert finding.fixes[0].title.startswith("call `queue_embeddings` (app/tasks/extraction.py) at")
+        assert "at the end of `extract_knowledge_from_messages_task`" in finding.fixes[0].title
 
 
 QUEUE = """\
@@ -103,9 +116,18 @@ def test_the_code_fits_the_queue_and_never_fails_the_task(
     assert found(tmp_path) == []
     pasted = (tmp_path / "jobs.py").read_text()
     functions = pasted.partition("\n\n\n")[2].replace(registrar, "")  # the plain functions, without any queue
-    namespace: dict = {}
+    recorded: list[str] = []
+
+    async def record_later(task: str, error: Exception) -> None:
+        recorded.append(task)
+
+    namespace: dict = {
+        "ids_of_the_new_rows": [1],
+        "record_the_failed_enqueue": record_later if kind == "async def" else lambda task, error: recorded.append(task),
+    }
     exec(compile(functions, "jobs.py", "exec"), namespace)
     outcome = namespace["end"]("x")
     if kind == "async def":
         outcome = asyncio.run(outcome)
+    assert recorded == ["embed"]
     assert outcome == ("x" if "return" in body else None)
