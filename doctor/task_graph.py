@@ -91,13 +91,12 @@ class _Drawing:
     def enqueues(self) -> Iterator[Edge]:
         """Yield an arrow from each task, route or scheduled function that leads to an enqueue."""
         scheduled = {(one.function, one.target) for one in self.given[Purpose.SCHEDULE]}
-        named = {(one.path, one.line) for one in self.given[Purpose.ENQUEUE]}
         for enqueue in self.source.enqueues():
             if not enqueue.direct and (enqueue.function_id, enqueue.task) in scheduled:
                 continue  # the message that a schedule is given
-            if enqueue.task is None and (enqueue.path, enqueue.line) in named:
-                continue  # its task is known by name
-            effect = self.tasks.get(enqueue.task or "", Node(NodeKind.TASK, enqueue.task or enqueue.target))
+            if enqueue.task is None:
+                continue  # a parameter, an element of a dictionary: which task it is, the source does not say
+            effect = self.tasks.get(enqueue.task, Node(NodeKind.TASK, enqueue.task))
             yield from self._arrows(effect, enqueue)
 
     def handed_over(self) -> Iterator[Edge]:

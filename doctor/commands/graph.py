@@ -68,7 +68,10 @@ def graph_command(path: Path, form: str, file: Path | None, configuration: Path 
     else:
         write_file(file, text)
         output.tell(f"wrote {file}")
-    return int(ExitCode.OK if any(node.kind is NodeKind.TASK for node in graph.nodes) else ExitCode.INCOMPLETE)
+    if any(node.kind is NodeKind.TASK for node in graph.nodes):
+        return int(ExitCode.OK)
+    output.tell(f"no task of a queue that doctor reads is in {target.source_folder}")
+    return int(ExitCode.INCOMPLETE)
 
 
 def mermaid(graph: TaskGraph) -> str:

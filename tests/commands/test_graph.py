@@ -81,7 +81,19 @@ def test_dot_goes_to_a_file_when_asked(project: Path, tmp_path: Path) -> None:
 
 
 def test_a_folder_without_tasks_is_incomplete(tmp_path: Path) -> None:
-    assert graph(str(tmp_path)).return_value == 3
+    result = graph(str(tmp_path))
+    assert result.return_value == 3
+    assert result.stdout == "flowchart LR\n"
+    assert result.stderr.startswith("no task of a queue that doctor reads is in ")
+
+
+def test_what_does_not_lead_to_a_task_is_left_out(project: Path) -> None:
+    (project / "app/send.py").write_text(
+        "from app.tasks import embed\n\nHANDLERS = {'x': embed}\n\n\n"
+        "async def by_key():\n    await HANDLERS['x'].kiq(1)\n\n\nasync def given(task):\n    await task.kiq(1)\n"
+    )
+    names = [node["name"] for node in json.loads(graph(str(project), "--format", "json").stdout)["nodes"]]
+    assert not [name for name in names if "?" in name or name == "task" or "send" in name]
 
 
 def test_a_route_cannot_write_into_the_drawing(tmp_path: Path) -> None:
