@@ -9,8 +9,9 @@ arrow that leads to them.
 
 ## How it is told from its look-alikes
 Silent where the task is scheduled (`schedule=[…]`, `cron`), or where its name stands as a text somewhere else in the
-target, as in `send_task("app.tasks.clean")` or a beat schedule. Where the task fills embeddings and the chain never
-enqueues it, that is an error of its own (TSK005).
+target, as in `send_task("app.tasks.clean")` or a beat schedule, or where it is given to a function that may send it
+(`background_tasks.add_task(clean.kiq)`). Where the task fills embeddings and the chain never enqueues it, that is an
+error of its own (TSK005).
 
 ## How to fix
 Enqueue it where its work is needed, or delete it.
@@ -72,6 +73,28 @@ def clean() -> None:
 def start() -> None:
     app.send_task("jobs.clean")
 """
+_BEAT = """\
+CELERY_BEAT_SCHEDULE = {"nightly": {"task": "kb.tasks.nightly", "schedule": 86400}}
+"""
+_NIGHTLY = """\
+from celery import shared_task
+
+
+@shared_task
+def nightly() -> None:
+    pass
+"""
+_GIVEN = """\
+from app.tasks import remove_old_rows
+
+
+def later(background_tasks) -> None:
+    background_tasks.add_task(remove_old_rows{method})
+"""
+
+
+def _given(method: str) -> dict[str, str]:
+    return {"app/broker.py": _BROKER, "app/tasks.py": _FORGOTTEN, "app/api.py": _GIVEN.replace("{method}", method)}
 
 
 @check(
@@ -84,6 +107,9 @@ def start() -> None:
     good=[
         Example("a scheduled task enqueues it", {"app/broker.py": _BROKER, "app/tasks.py": _ENQUEUED}),
         Example("it is sent by its name", {"jobs.py": _BY_NAME}),
+        Example("Django's settings schedule it", {"kb/tasks.py": _NIGHTLY, "site/settings.py": _BEAT}),
+        Example("its method is given away", _given(".kiq")),
+        Example("it is given away itself", _given("")),
     ],
 )
 def task_never_enqueued(source: Source) -> Iterator[Finding]:
