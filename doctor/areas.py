@@ -11,6 +11,10 @@ ORDER = ("source", "database", "nats", "worker", "agents", "models", "embeddings
 """What a message meets first stands first; areas that are not named here follow."""
 
 
+_REST = " · the rest: "
+"""Stands between what was seen and why other checks were skipped."""
+
+
 @dataclass(frozen=True, slots=True)
 class AreaState:
     """One area: its status, the worst severity when there are findings, and the words for it.
@@ -38,15 +42,22 @@ def state_of(results: Sequence[CheckResult], place: Callable[[Finding], int]) ->
         worst = max(findings, key=lambda finding: finding.severity.rank)
         seen = _seen(results) if worst.severity is Severity.INFO else ""
         more = f"  (+{len(findings) - 1} more)" if len(findings) > 1 else ""
-        return AreaState(Status.FAIL, worst.severity, seen or f"{worst.symptom}{more}")
+        words = (seen or f"{worst.symptom}{more}", _why_skipped(results))
+        return AreaState(Status.FAIL, worst.severity, _REST.join(filter(None, words)))
     for result in results:
         if result.status is Status.UNKNOWN:
             return AreaState(Status.UNKNOWN, None, result.reason)
+    if why := _why_skipped(results):
+        return AreaState(Status.SKIP, None, _REST.join(filter(None, (_seen(results), why))))
+    return AreaState(Status.PASS, None, _seen(results) or "nothing found")
+
+
+def _why_skipped(results: Iterable[CheckResult]) -> str:
+    """Return why the first skipped check was not asked; nothing where all were."""
     skipped = next((result for result in results if result.status is Status.SKIP), None)
     if skipped is None:
-        return AreaState(Status.PASS, None, _seen(results) or "nothing found")
-    why = f"blocked by {skipped.blocked_by}" if skipped.blocked_by else skipped.reason
-    return AreaState(Status.SKIP, None, " · the rest: ".join(filter(None, (_seen(results), why))))
+        return ""
+    return f"blocked by {skipped.blocked_by}" if skipped.blocked_by else skipped.reason or "not asked"
 
 
 def _seen(results: Iterable[CheckResult]) -> str:

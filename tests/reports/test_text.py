@@ -313,6 +313,17 @@ def test_an_area_with_advice_alone_says_what_was_seen():
     assert "embeddings · 383 of 387 rows have a vector ALSO VEC001" in text
 
 
+def test_an_area_with_findings_says_what_was_not_asked():
+    seen = result("VEC001", index_not_needed(), observations=(Observation("0 of 2 vector columns indexed"),))
+    skipped = result("EMB001", status=Status.SKIP, reason="no NATS_URL")
+    text = words(shown(run_of((skipped, seen))))
+    assert "embeddings · 0 of 2 vector columns indexed · the rest: no NATS_URL ALSO" in text
+    text = words(
+        shown(run_of((result("EMB001", vectors_left_over()), result("VEC001", status=Status.SKIP, reason="x"))))
+    )
+    assert "have no embedding · the rest: x LEFT OVER" in text
+
+
 def test_one_reason_for_many_checks_is_told_once():
     others = tuple(replace(UNKNOWN, code=code) for code in ("TSK001", "TSK002"))
     text = words(shown(run_of((*others, UNKNOWN))))
