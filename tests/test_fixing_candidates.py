@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from doctor.checks.init_race import init_race
+from doctor.commands.fix import nothing_to_repair
 from doctor.diagnosis import diagnose
 from doctor.fixing import candidates
 from doctor.model import CheckResult, Finding, Run, Status, Target
@@ -36,3 +37,9 @@ def test_naming_the_code_asks_for_the_first_repair_that_is_not_a_persons(race: R
     assert candidate.option.title.startswith("B: await `_ensure_initialized_async`")
     assert candidate.fix.name == "await-initialiser"
     assert candidates(race, BUILT_INS.fixes, ["TSK"]) == []
+
+
+def test_nothing_to_repair_names_the_command_that_makes_what_must_be_named(race: Run) -> None:
+    said = nothing_to_repair(race, ())
+    assert said.startswith("nothing to repair that is safe; `doctor fix INI001 --unsafe-fixes` makes: B: await")
+    assert nothing_to_repair(race, ["TSK"]) == "nothing to repair: no finding of TSK has a repair that doctor can make"

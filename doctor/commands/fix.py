@@ -27,7 +27,7 @@ from doctor.diagnosis import confirm
 from doctor.fix import Limits, Plan
 from doctor.fixing import Candidate, Policy, Repairer, candidates
 from doctor.journal import Journal
-from doctor.model import Applicability, CheckResult, RepairStatus, Run
+from doctor.model import Applicability, CheckResult, RepairStatus, Role, Run
 from doctor.record import RecordError, RunStore
 from doctor.redaction import printable, redact
 from doctor.target import Target
@@ -103,13 +103,26 @@ def fix_command(
         output.tell(f"the run could not be recorded in {folder}; `doctor undo` works all the same", formats)
     output.emit(run, formats)
     if not run.repairs:
-        about = f" of {', '.join(policy.codes)}" if policy.codes else ""
-        output.tell(f"nothing to repair: no finding{about} has a repair that doctor can make", formats)
+        output.tell(nothing_to_repair(run, policy.codes), formats)
     if consent.withdrawn:
         return int(ExitCode.INTERRUPTED)
     if preview and any(repair.status is RepairStatus.PLANNED for repair in run.repairs):
         return int(ExitCode.FINDINGS)
     return int(exit_code(run))
+
+
+def nothing_to_repair(run: Run, codes: Sequence[str]) -> str:
+    """Say why a run has no repairs, and by which command one could be made that is made only when it is named."""
+    about = f" of {', '.join(codes)}" if codes else ""
+    felt = sorted({finding.code for finding in run.findings if finding.role is not Role.ADVICE}) if not codes else []
+    named = candidates(run, registry().fixes, felt) if felt else []
+    if not named:
+        return f"nothing to repair: no finding{about} has a repair that doctor can make"
+    unsafe = any(candidate.option.applicability is Applicability.UNSAFE for candidate in named)
+    command = " ".join(("doctor fix", *dict.fromkeys(candidate.finding.code for candidate in named)))
+    titles = "; ".join(dict.fromkeys(candidate.option.title for candidate in named))
+    what = "that is safe" if unsafe else "unless it is named"
+    return f"nothing to repair {what}; `{command}{' --unsafe-fixes' if unsafe else ''}` makes: {redact(titles)}"
 
 
 def known_codes(codes: Sequence[str]) -> tuple[str, ...]:
