@@ -81,6 +81,7 @@ def render(run: Run, presentation: Presentation) -> str:
         areas=_areas(run),
         impacts=_impacts(run, roots),
         graph=_graph(run, roots),
+        contributing=_contributing(run),
         left_over=[run.finding(fingerprint) for fingerprint in run.diagnosis.left_over],
         unexplained=[
             {"finding": run.finding(item.fingerprint), "questions": item.questions}
@@ -164,6 +165,12 @@ def _explained(run: Run, items: Sequence[Explained]) -> list[_Effect]:
     return [_Effect(run.finding(item.fingerprint), item.how) for item in items]
 
 
+def _contributing(run: Run) -> list[Finding]:
+    """Return what would worsen a cause and stands with no root of this run."""
+    shown = {item.fingerprint for root in run.diagnosis.roots for item in root.contributing}
+    return [run.finding(one) for one in run.diagnosis.contributing if one not in shown]
+
+
 def _name(run: Run, code: str) -> str:
     return next((result.name for result in run.before if result.code == code), "")
 
@@ -180,7 +187,8 @@ def _language(repair: Repair) -> str:
 def _verdict(run: Run, roots: Sequence[_RootView]) -> str:
     word = status_sentence(run)
     if not roots:
-        return f"{word}: no root cause found"
+        lone = ", ".join(dict.fromkeys(finding.code for finding in _contributing(run)))
+        return f"{word}: no root cause found" + (f"; {lone} would worsen one" if lone else "")
     names = ", ".join(root.name for root in roots)
     many = f"{len(roots)} root cause{'s' if len(roots) > 1 else ''}"
     if taken_back(run):

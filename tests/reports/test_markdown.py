@@ -18,9 +18,11 @@ from doctor.model import (
     Evidence,
     EvidenceKind,
     Finding,
+    FixOption,
     RepairStatus,
     Resource,
     Run,
+    Severity,
     StageResult,
     Status,
     Verification,
@@ -30,6 +32,7 @@ from doctor.reports.markdown import REPORT, escape, fenced
 from tests.example_runs import (
     DIFF,
     agent_inactive,
+    enqueue_swallowed,
     healthy,
     model_missing,
     repair,
@@ -434,3 +437,13 @@ def test_the_causal_graph_cannot_be_broken_by_a_symptom(text: str):
     node = r"\w+(?:\(?\[\(?\"[\w .,:;/()%-]*\"\)?\]\)?)?"
     for line in graph.splitlines()[1:]:
         assert re.fullmatch(rf"    {node}(?: (?:-->|-\. \w+ \.->) {node})?", line), line
+
+
+def test_what_contributes_without_a_root_has_its_place_its_evidence_and_its_options():
+    option = FixOption.by_hand("await the call", "only you know")
+    lone = replace(enqueue_swallowed(), severity=Severity.ERROR, fixes=(option,))
+    document = rendered(run_of((result("TSK002", lone),)))
+    assert "**unhealthy: no root cause found; TSK002 would worsen one**" in document
+    section = document.partition("## Contributes")[2].partition("\n## ")[0]
+    for part in ("TSK002 (error) at `app/messages.py:40`", "evidence: asked: answered", "await the call (manual)"):
+        assert part in section
