@@ -176,7 +176,7 @@ class _Screen:
     def _explained(self, label: str, items: Sequence[Explained]) -> None:
         for item in items:
             finding = self.run.finding(item.fingerprint)
-            self._labelled(label, f"{finding.code}  {finding.symptom}")
+            self._labelled(label, f"{finding.code}  {_placed(finding)}")
             label = ""
 
     def _repair_options(self, findings: Sequence[Finding]) -> None:
@@ -202,8 +202,12 @@ class _Screen:
             ("LEFT OVER", diagnosis.left_over),
             ("ALSO", diagnosis.advice),
         ):
+            with_repair = label in ("CONTRIBUTES", "LEFT OVER")
             for fingerprint in fingerprints:
-                self._also(label, self.run.finding(fingerprint))
+                finding = self.run.finding(fingerprint)
+                self._also(label, finding)
+                if with_repair and (option := finding.recommended_fix):
+                    self._line(Text(f"repair  {option.title} ({option.applicability})", "dim"), indent=16, hang=2)
                 label = ""
         self._unknown()
         if diagnosis.ruled_out and not self.presentation.quiet:
@@ -248,18 +252,28 @@ class _Screen:
 
     def _still_there(self) -> None:
         label = "STILL THERE"
-        for result in self.run.current:
-            for finding in result.findings:
-                if finding.role is not Role.ADVICE:
-                    self._also(label, finding)
-                    label = ""
+        for finding in self._left():
+            if finding.role is not Role.ADVICE:
+                self._also(label, finding)
+                label = ""
         self._unknown()
+
+    def _left(self) -> list[Finding]:
+        """Return what the last check found, in the order in which the diagnosis named it; what is new comes last."""
+        diagnosis = self.run.diagnosis
+        named = [one for root in diagnosis.roots for one in root.findings]
+        named += [item.fingerprint for root in diagnosis.roots for item in (*root.effects, *root.contributing)]
+        named += [item.fingerprint for item in diagnosis.unexplained]
+        unique = dict.fromkeys((*named, *diagnosis.contributing, *diagnosis.left_over))
+        place = {fingerprint: number for number, fingerprint in enumerate(unique)}
+        found = [finding for result in self.run.current for finding in result.findings]
+        return sorted(found, key=lambda finding: place.get(finding.fingerprint, len(place)))
 
     def _also(self, label: str, finding: Finding) -> None:
         if label:
             self._line()
         code = (finding.code, _COLORS[finding.severity])
-        line = Text.assemble((f"{label:<14}", "bold"), code, f"  {finding.severity}  {finding.symptom}")
+        line = Text.assemble((f"{label:<14}", "bold"), code, f"  {finding.severity}  {_placed(finding)}")
         self._line(line, indent=2, hang=14)
 
     def _next(self) -> None:
@@ -283,14 +297,19 @@ class _Screen:
         if RepairStatus.PARTIAL in by_status:
             return f"doctor fix {by_status[RepairStatus.PARTIAL].code}     goes on where it stopped"
         if run.after is not None and exit_code(run) is not ExitCode.OK:
-            left = (f.code for result in run.current for f in result.findings if fails_gate(f.severity, run.fail_on))
-            return f"doctor explain {next(left, '')}     says what to do; doctor report     writes the RCA"
+            return f"doctor explain {self._failing()}     says what to do; doctor report     writes the RCA"
         if run.after is not None:
             proof = "doctor verify     proves the chain end to end; " if run.target.stages else ""
             return f"{proof}doctor report     writes the RCA"
         if any(_is_applicable(finding) for result in run.current for finding in result.findings):
             return "doctor fix --diff     shows every change before it is made"
+        if code := self._failing():
+            return f"doctor explain {code}     says what to do"
         return ""
+
+    def _failing(self) -> str:
+        """Return the code of the first finding that fails the run; nothing where none does."""
+        return next((one.code for one in self._left() if fails_gate(one.severity, self.run.fail_on)), "")
 
     def _heading(self, title: str, text: str) -> None:
         self._line()
@@ -301,6 +320,12 @@ class _Screen:
 
     def _name(self, code: str) -> str:
         return next((result.name for result in self.run.before if result.code == code), "")
+
+
+def _placed(finding: Finding) -> str:
+    """Return the symptom, with ``path:line`` before it where it has one that the symptom does not name."""
+    place = finding.resource.location
+    return f"{place}  {finding.symptom}" if place and place not in finding.symptom else finding.symptom
 
 
 def _area_mark(state: AreaState) -> tuple[str, str]:

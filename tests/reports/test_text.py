@@ -28,6 +28,7 @@ from tests.example_runs import (
     DIFF,
     MECHANISMS,
     agent_inactive,
+    enqueue_swallowed,
     finding,
     healthy,
     index_not_needed,
@@ -322,6 +323,21 @@ def test_an_area_with_findings_says_what_was_not_asked():
         shown(run_of((result("EMB001", vectors_left_over()), result("VEC001", status=Status.SKIP, reason="x"))))
     )
     assert "have no embedding · the rest: x LEFT OVER" in text
+
+
+def test_what_contributes_to_nothing_present_has_its_place_its_repair_and_a_next_step():
+    option = FixOption.by_hand("await the call", "only you know")
+    lone = replace(enqueue_swallowed(), severity=Severity.ERROR, fixes=(option,))
+    text = words(shown(run_of((result("TSK002", lone),))))
+    assert f"CONTRIBUTES TSK002 error app/messages.py:40 {lone.symptom} repair await the call (manual)" in text
+    assert "NEXT doctor explain TSK002 says what to do" in text
+
+
+def test_what_is_still_there_stands_in_the_order_of_the_diagnosis_with_its_place():
+    after = words(shown(RUNS["still there"]).partition("STILL THERE")[2])
+    places = [after.find(part) for part in ("TSK001 error app/tasks/scoring.py:16", "AGT001", "MOD001", "EMB001")]
+    assert -1 not in places
+    assert places == sorted(places)
 
 
 def test_one_reason_for_many_checks_is_told_once():
