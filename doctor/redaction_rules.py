@@ -214,6 +214,24 @@ RULES: tuple[Rule, ...] = (
         _assigned,
     ),
     Rule(
+        ("pass", "pwd", "secret", "token", "key", "credential"),
+        # ``api_key: str = "…"``, and the default in ``os.getenv("API_KEY", "…")``.
+        re.compile(
+            rf"(?i:{_NAME})(?P<separator>[ \t]{{0,3}}:[ \t]{{0,3}}[A-Za-z_][\w.\[\]| ]{{0,60}}=[ \t]{{0,3}}"
+            r"|[\"'],[ \t]{0,3})[bBrRuU]?(?P<quote>[\"'])(?P<quoted>(?:\\.|(?!(?P=quote))[^\\\n])+)"
+            r"(?P=quote)(?![ \t]*:)"
+        ),
+        _assigned,
+    ),
+    Rule(
+        ("jwt.",),
+        re.compile(
+            r"(?<!\w)jwt\.(?:decode|encode)\((?:\{[^}\n]{0,200}\}|[^,\"'{\n]{1,200}),[ \t]{0,3}"
+            r"[bBrRuU]?(?P<quote>[\"'])(?P<secret>[^\"'\\\n]+)(?P=quote)"
+        ),
+        _is("key"),
+    ),
+    Rule(
         ("--",),
         re.compile(
             r"(?<![\w-])--(?i:(?P<key>[a-z-]{0,32}(?:password|passwd|secret|token|api-?key)))(?P<separator>[ \t]+)"

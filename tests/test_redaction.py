@@ -49,6 +49,10 @@ SECRETS = [
     ("Cookie: session=ab~c; csrftoken=def", "ab~c", "cookie"),
     ("tool --password hunt~er2 run", "hunt~er2", "password"),
     ("written by someone.else~@example.com today", "someone.else~@example.com", "email"),
+    ('jwt.decode(t, "my-hm~ac", options={})', "my-hm~ac", "key"),
+    ('jwt.encode({"sub": "x", "n": 1}, "my-hm~ac")', "my-hm~ac", "key"),
+    ('api_key: str = "plain~99"', "plain~99", "key"),
+    ('os.getenv("API_KEY", "plain~99")', "plain~99", "key"),
     ("-----BEGIN RSA PRI~VATE KEY-----\nMIIEabc\n-----END RSA PRI~VATE KEY-----", "MIIEabc", "private-key"),
     ("key was -----BEGIN PRI~VATE KEY-----\nMIIEcut", "MIIEcut", "private-key"),
 ]
