@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from doctor.redaction import redact
 from doctor.source.collector import Collector, Module
 from doctor.source.expressions import dotted
 from doctor.source.unset import Unset, Value
@@ -48,7 +49,16 @@ def _is_default(value: Value) -> bool:
 
 
 def _default(module: Module, name: str, value: Value, line: int) -> SettingDefault:
-    return SettingDefault(module.path, line, module.line(line), f"{module.name}.{name}", value.value)
+    return SettingDefault(module.path, line, module.line(line), f"{module.name}.{name}", _shown(name, value.value))
+
+
+def _shown(name: str, value: Any) -> Any:
+    """Return the value, or what stands for it when its name says that it is a secret: only a mode is compared."""
+    if not isinstance(value, str):
+        return value
+    assignment = f"{name} = {value!r}"
+    shown = redact(assignment)
+    return value if shown == assignment else shown.partition(" = ")[2].strip("'\"")
 
 
 def _objects(module: Module) -> dict[str, list[str]]:
