@@ -1,9 +1,16 @@
 """What holds for every test."""
 
+import os
 import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+# A gate says the same of the same commit; at the desk every run looks elsewhere.
+settings.register_profile("gate", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("gate")
 
 # A job that a shell starts in the background ignores Ctrl-C, and so would every command that the tests start and
 # interrupt: an ignored signal is inherited, a handled one is not.
