@@ -81,7 +81,7 @@ def _finding(lost: LostArguments) -> Finding:
         code="LOG001",
         resource=Resource("line", f"{lost.path}:{lost.line}", lost.path, lost.line),
         symptom=f"{lost.arguments} argument{'s' if lost.arguments > 1 else ''} of a log line in `{lost.function}` "
-        "never appear in the log",
+        f"never appear{'' if lost.arguments > 1 else 's'} in the log",
         cause="loguru formats with `{}` and leaves `%s` as it is",
         severity=Severity.WARNING,
         role=Role.AMPLIFIER,

@@ -38,6 +38,7 @@ from doctor.api import (
     Severity,
     Source,
     check,
+    counted,
     search_settings,
 )
 from doctor.source.collectors.model_endpoints import COLLECTOR, STALE
@@ -104,7 +105,7 @@ def router_base_url(source: Source, environment: Environment) -> Iterator[Findin
     for line in searched.lines:
         yield _finding(line.path, line.line, line.text, line.found, EvidenceKind.CONFIG)
     more = "" if searched.is_whole else ", the nearest ones; there are more"
-    yield Observation(f"{searched.files} files of settings searched{more}")
+    yield Observation(f"{counted(searched.files, 'file of settings', 'files of settings')} searched{more}")
 
 
 def _finding(path: str, line: int, text: str, address: str, kind: EvidenceKind) -> Finding:

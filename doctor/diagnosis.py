@@ -128,9 +128,12 @@ class _Graph:
     def _order(self, finding: Finding) -> tuple[int, int, str, str, str, str]:
         family = finding.code[:3]
         subsystem = SUBSYSTEM_ORDER.index(family) if family in SUBSYSTEM_ORDER else len(SUBSYSTEM_ORDER)
-        position = 0 if self.chain is None else self.chain.position(finding.stage)
-        if finding.stage is None and family in ("PGS", "NAT", "WRK"):
-            position = -1  # without these no stage runs at all
+        if self.chain is None:
+            position = -finding.severity.rank  # nothing says what comes first, so the gravest does
+        else:
+            position = self.chain.position(finding.stage)
+            if finding.stage is None and family in ("PGS", "NAT", "WRK"):
+                position = -1  # without these no stage runs at all
         return position, subsystem, finding.code, finding.resource.key, finding.subject, finding.fingerprint
 
     def _active(self, mechanism: Mechanism) -> list[_Edge]:

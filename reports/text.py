@@ -146,7 +146,8 @@ class _Screen:
         if roots:
             blocking = sum(bool(root.stages) for root in roots)
             note = "; each alone stops the chain" if blocking == len(roots) and len(roots) > 1 else ""
-            many = f"{len(roots)}, in chain order{note}"
+            order = "in chain order" if self.run.target.stages else "the gravest first"
+            many = f"{len(roots)}, {order}{note}"
             self._heading("ROOT CAUSES" if len(roots) > 1 else "ROOT CAUSE", many if len(roots) > 1 else "1")
         for number, root in enumerate(roots, 1):
             self._root(number, root)

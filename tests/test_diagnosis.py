@@ -162,6 +162,12 @@ def test_without_a_chain_causes_are_ordered_by_subsystem():
     assert diagnosis.roots[0].stages == ()
 
 
+def test_without_a_chain_the_gravest_cause_comes_first():
+    tuning = replace(task_hidden("app.tasks.reports.send_report", "app/tasks/reports.py"), severity=Severity.WARNING)
+    results = (result("TSK001", tuning), result("AGT001", agent_inactive()))
+    assert [root.code for root in diagnose(results, MECHANISMS, None).roots] == ["AGT001", "TSK001"]
+
+
 # Symptoms that nothing explains.
 
 

@@ -66,7 +66,7 @@ def choose(checks: Sequence[Check], selection: Selection, target: Target) -> lis
 
 
 def _codes(values: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(code.strip().upper() for value in values for code in value.split(",") if code.strip())
+    return tuple(code.upper() for value in values for code in value.replace(",", " ").split())
 
 
 def examine(

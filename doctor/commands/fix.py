@@ -79,6 +79,7 @@ def fix_command(
                 2 usage, or no terminal to ask on and no --yes   5 a repair was rolled back
                 130 interrupted, also at a question: what was answered before is done and recorded
     """
+    wanted = known_codes(codes)
     target = open_target(path, configuration)
     if not preview:
         require_permission(target, target_name)
@@ -87,7 +88,7 @@ def fix_command(
     limits = Limits(batch_size, limit, rate)
     consent = Consent(yes=yes, unsafe=unsafe_fixes, before_question=output.clear)
     tell = output.teller(formats)
-    policy = Policy(consent, known_codes(codes), preview, limits, tell, lambda: consent.withdrawn)
+    policy = Policy(consent, wanted, preview, limits, tell, lambda: consent.withdrawn)
     store = RunStore(target.root)
     try:
         with nullcontext() if preview else store.exclusive():
