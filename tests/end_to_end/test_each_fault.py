@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import httpx
 import pytest
 
@@ -95,10 +97,20 @@ def test_messages_that_waited_for_a_missing_agent_are_followed_to_their_topics(p
 
 
 @pytest.mark.parametrize(
-    ("name", "code", "left"), [("initialisation-race", "INI001", ()), ("double-initialisation", "INI002", ("INI003",))]
+    ("name", "code", "starter", "added", "left"),
+    [
+        (
+            "initialisation-race",
+            "INI001",
+            b"self._ensure_initialized()",
+            {b"await self.ensure_initialized()"},
+            (),
+        ),
+        ("double-initialisation", "INI002", b"self._start_loading()", set(), ("INI003",)),
+    ],
 )
 def test_what_a_person_asks_for_by_its_code_awaits_the_initialiser(
-    patient: Sandbox, name: str, code: str, left: tuple[str, ...]
+    patient: Sandbox, name: str, code: str, starter: bytes, added: set[bytes], left: tuple[str, ...]
 ) -> None:
     file = patient.layout.app / "semantic_index.py"
     broken(patient, name)
@@ -106,10 +118,9 @@ def test_what_a_person_asks_for_by_its_code_awaits_the_initialiser(
     repaired = doctor(patient, "fix", code, "--yes", "--unsafe-fixes")
     assert repaired.returncode == 0, repaired.stdout + repaired.stderr
     assert roots(check(patient)) == left
-    changed = [
-        (old, new) for old, new in zip(before.splitlines(), file.read_bytes().splitlines(), strict=True) if old != new
-    ]
-    assert {new.strip() for _, new in changed} == {b"await self.ensure_initialized()"}
+    old, new = Counter(before.splitlines()), Counter(file.read_bytes().splitlines())
+    assert {line.strip() for line in old - new} == {starter}
+    assert {line.strip() for line in new - old} == added
     patient.await_code_restart()
     url = f"{patient.environment()['API_URL']}/api/v1/users/-4300/index/content"
     assert httpx.post(url, json={"content": "the index"}, trust_env=False).status_code == 201
