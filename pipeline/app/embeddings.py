@@ -120,6 +120,15 @@ async def ids_without_vector(entity: Entity, after: int, limit: int) -> list[int
     return [row["id"] for row in rows]
 
 
+async def are_to_be_embedded(entity: Entity, ids: Sequence[int]) -> bool:
+    """Return whether any of these rows has text and no vector.
+
+    Raises:
+        psycopg.Error: the database cannot tell.
+    """
+    return bool(await _rows_to_embed(entity, ids))
+
+
 async def known_ids(entity: Entity, ids: Sequence[int]) -> list[int]:
     """Return those of the ids that exist, in order."""
     async with connection() as database:

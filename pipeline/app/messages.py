@@ -22,7 +22,7 @@ SAVE_MESSAGE = """
 """
 SELECT_SAVED = "SELECT id, importance_score IS NULL AS unscored FROM messages WHERE external_id = %(external_id)s"
 SELECT_FOR_SCORING = "SELECT chat_id, content, importance_score FROM messages WHERE id = %(id)s"
-SELECT_SCORED = "SELECT importance_score IS NOT NULL AS scored FROM messages WHERE id = %(id)s"
+SELECT_UNSCORED = "SELECT 1 FROM messages WHERE id = %(id)s AND importance_score IS NULL"
 WRITE_SCORE = """
     UPDATE messages SET importance_score = %(score)s, noise_class = %(noise_class)s
     WHERE id = %(id)s AND importance_score IS NULL AND content = %(content)s
@@ -84,12 +84,12 @@ async def score_message(message_id: int) -> ScoredMessage:
     return ScoredMessage(row["chat_id"], again)
 
 
-async def is_scored(message_id: int) -> bool:
-    """Return whether a message has its score.
+async def is_unscored(message_id: int) -> bool:
+    """Return whether there is such a message, and it has no score.
 
     Raises:
         psycopg.Error: the database cannot tell.
     """
     async with connection() as database:
-        row = await (await database.execute(SELECT_SCORED, {"id": message_id})).fetchone()
-    return row is not None and bool(row["scored"])
+        row = await (await database.execute(SELECT_UNSCORED, {"id": message_id})).fetchone()
+    return row is not None

@@ -135,7 +135,9 @@ async def _give_up(execution: Execution, arguments: Mapping[str, object], error:
     try:
         if execution.when_given_up is not None:
             await execution.when_given_up(error)
-        if not is_recorded(error):
+        if is_recorded(error):  # what is left to do is another task's; this one has done its part
+            await clear_failure(execution.task, arguments)
+        else:
             await record_failure(execution.task, arguments, error, execution.attempts)
         await record_execution(execution, text)
     except (DatabaseError, OSError) as outage:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from uuid import UUID
 
 from loguru import logger
+from psycopg import Error as DatabaseError
 
 from ..agents import Agent, find_active_agent
 from ..broker import broker
 from ..claims import release_claim
 from ..database import connection
-from ..dead_letters import clear_failed_extractions, record_failed_enqueue
+from ..dead_letters import clear_failed_extractions, clear_failure, record_failed_enqueue
+from ..embeddings import Entity, are_to_be_embedded
 from ..errors import PermanentError, describe
 from ..executions import note_model, when_given_up
 from ..extractor import extract
@@ -87,7 +90,8 @@ async def _active_agent() -> Agent:
 async def queue_embeddings(extraction: UUID) -> None:
     """Enqueue the embedding of the extraction's new atoms and messages; runs after the commit.
 
-    A failed enqueue never fails the extraction, whose result is already stored; it leaves a failed-task row.
+    A failed enqueue never fails the extraction, whose result is already stored; it leaves a failed-task row, unless
+    only the receipt was lost and the work is done by then.
     """
     rows = await rows_without_vector(extraction)
     if rows.atom_ids:
@@ -97,6 +101,7 @@ async def queue_embeddings(extraction: UUID) -> None:
         except Exception as error:  # noqa: BLE001 - whatever the queue raises, the extraction stands
             logger.warning("Failed to queue embedding task: {}", describe(error))
             await record_failed_enqueue(embed_atoms_batch_task.task_name, {"ids": rows.atom_ids}, error)
+            await _clear_if_embedded(embed_atoms_batch_task.task_name, Entity.ATOMS, rows.atom_ids)
     if rows.message_ids:
         logger.info("Queueing embedding generation for {} messages", len(rows.message_ids))
         try:
@@ -104,6 +109,7 @@ async def queue_embeddings(extraction: UUID) -> None:
         except Exception as error:  # noqa: BLE001 - whatever the queue raises, the extraction stands
             logger.warning("Failed to queue embedding task: {}", describe(error))
             await record_failed_enqueue(embed_messages_batch_task.task_name, {"ids": rows.message_ids}, error)
+            await _clear_if_embedded(embed_messages_batch_task.task_name, Entity.MESSAGES, rows.message_ids)
 
 
 async def queue_topic_embeddings(extraction: UUID) -> None:
@@ -116,3 +122,14 @@ async def queue_topic_embeddings(extraction: UUID) -> None:
         except Exception as error:  # noqa: BLE001 - whatever the queue raises, the extraction stands
             logger.warning("Failed to queue embedding task: {}", describe(error))
             await record_failed_enqueue(embed_topics_batch_task.task_name, {"ids": topic_ids}, error)
+            await _clear_if_embedded(embed_topics_batch_task.task_name, Entity.TOPICS, topic_ids)
+
+
+async def _clear_if_embedded(task: str, entity: Entity, ids: list[int]) -> None:
+    """Remove a dead letter of which nothing is left to do; when the database cannot tell, it stays.
+
+    This is asked after the letter was written, so whoever embeds later removes it.
+    """
+    with contextlib.suppress(DatabaseError):
+        if not await are_to_be_embedded(entity, ids):
+            await clear_failure(task, {"ids": ids})

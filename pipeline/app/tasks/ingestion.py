@@ -7,7 +7,7 @@ from loguru import logger
 from ..broker import broker
 from ..dead_letters import clear_failure, record_failed_enqueue
 from ..errors import describe
-from ..messages import is_scored, save_message
+from ..messages import is_unscored, save_message
 from ..retry import task_retry_with_dlq
 from ..telegram import IncomingMessage
 from .scoring import score_message_task
@@ -31,14 +31,14 @@ async def save_telegram_message(message: IncomingMessage) -> None:
 async def queue_scoring(message_id: int) -> None:
     """Enqueue the scoring of a saved message; a failure leaves a failed-task row and is raised again.
 
-    Not so when the message has its score by then: the queue had the task, and only its receipt was lost. The row is
-    written before that is asked, so whoever scores later removes it.
+    Not so when the message has its score by then (the queue had the task, and only its receipt was lost) or is gone.
+    The row is written before that is asked, so whoever scores later removes it.
     """
     try:
         await score_message_task.kiq(message_id)
     except Exception as error:  # whatever the queue raises, the message must not be forgotten
         logger.warning("Failed to queue scoring task: {}", describe(error))
         await record_failed_enqueue(score_message_task.task_name, {"message_id": message_id}, error)
-        if not await is_scored(message_id):
+        if await is_unscored(message_id):
             raise
         await clear_failure(score_message_task.task_name, {"message_id": message_id})

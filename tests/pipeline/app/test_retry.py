@@ -13,6 +13,7 @@ from taskiq.receiver import Receiver
 
 from doctor.pipeline.app import delivery
 from doctor.pipeline.app.broker import broker
+from doctor.pipeline.app.dead_letters import record_failed_enqueue, record_failure
 from doctor.pipeline.app.errors import PermanentError, StoppedByOutageError, describe
 from doctor.pipeline.app.messages import save_message
 from doctor.pipeline.app.retry import delay_before, task_retry_with_dlq
@@ -174,6 +175,37 @@ async def test_an_enqueue_of_which_only_the_receipt_was_lost_leaves_no_dead_lett
         await save_telegram_message(message)
     assert await pipeline.rows(FAILED) == []
     assert (await save_message(message)).unscored is False
+
+
+async def test_a_failed_enqueue_of_the_scoring_of_a_message_that_is_gone_leaves_no_dead_letter(
+    pipeline: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = {"message_id": 1, "chat": {"id": 7}, "date": 1, "text": "hello"}
+    message = message_of(Update.model_validate_json(json.dumps({"update_id": 1, "message": body})))
+    assert message is not None
+
+    async def removed_meanwhile(message_id: int) -> None:
+        await pipeline.database.execute("DELETE FROM messages WHERE id = %s", (message_id,))
+        raise TimeoutError("no receipt")
+
+    with monkeypatch.context() as late:
+        late.setattr(score_message_task, "kiq", removed_meanwhile)
+        await save_telegram_message(message)
+    assert await pipeline.rows(FAILED) == []
+
+
+async def test_a_task_that_left_its_rest_to_another_ones_dead_letter_has_none_of_its_own(pipeline: Any) -> None:
+    @task_retry_with_dlq(max_attempts=1)
+    async def first(number: int) -> None:
+        error = ConnectionError("the queue is away")
+        await record_failed_enqueue("app:second", {"number": number}, error)
+        raise error
+
+    name = f"{first.__module__}:first"
+    await record_failure(name, {"number": 1}, ConnectionError("an earlier failure"), attempts=1)
+    with pytest.raises(ConnectionError):
+        await first(1)
+    assert await pipeline.rows("SELECT task FROM failed_tasks") == [{"task": "app:second"}]
 
 
 def test_an_error_is_described_with_its_cause() -> None:

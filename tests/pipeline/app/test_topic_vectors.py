@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from doctor.pipeline.app.embeddings import Entity, embed_rows
 from doctor.pipeline.app.schema import apply_schema
 from doctor.pipeline.app.settings import get_settings
 from doctor.pipeline.app.tasks import extraction as task_module
-from doctor.pipeline.app.tasks.embedding import embed_topics_batch_task
+from doctor.pipeline.app.tasks.embedding import (
+    embed_atoms_batch_task,
+    embed_messages_batch_task,
+    embed_topics_batch_task,
+)
 from doctor.pipeline.app.tasks.extraction import extract_knowledge_from_messages_task
 from doctor.pipeline.app.tasks.scoring import claim_batch
 
@@ -97,6 +102,32 @@ async def test_a_failed_enqueue_leaves_a_dead_letter_and_the_extraction_stands(
     await with_topics.http.post(f"/api/v1/dead_letters/{letter['id']}/replay")
     await with_topics.work()
     assert await with_topics.rows(VECTORS) == BOTH
+    assert await with_topics.value("SELECT count(*) FROM failed_tasks") == 0
+
+
+async def test_an_enqueue_of_which_only_the_receipt_was_lost_leaves_no_dead_letter(
+    with_topics: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await with_topics.agent()
+    entities = {
+        embed_messages_batch_task: Entity.MESSAGES,
+        embed_atoms_batch_task: Entity.ATOMS,
+        embed_topics_batch_task: Entity.TOPICS,
+    }
+    done = []
+
+    def without_receipt(entity: Entity) -> Callable[[list[int]], Awaitable[None]]:
+        async def kiq(ids: list[int]) -> None:
+            done.append(await embed_rows(entity, ids))
+            raise TimeoutError("no receipt")
+
+        return kiq
+
+    for task, entity in entities.items():
+        monkeypatch.setattr(task, "kiq", without_receipt(entity))
+    await extract(with_topics)
+    assert len(done) == len(entities)
+    assert all(done)
     assert await with_topics.value("SELECT count(*) FROM failed_tasks") == 0
 
 
