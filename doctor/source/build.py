@@ -17,7 +17,6 @@ from doctor.source.collectors import collectors
 from doctor.source.crew import Crew
 from doctor.source.discover import Stamp, stamped_files
 from doctor.source.facts import Facts, ImportSite, Unparsable
-from doctor.source.file_redaction import without_secrets
 from doctor.source.glance import Glance, Place
 from doctor.source.kept import KeptFile, unpickled
 from doctor.source.link import Linker
@@ -74,6 +73,8 @@ class Build:
         self.files: dict[str, KeptFile] = {}
         """What is known of each file that could be read."""
         self.read: dict[str, FileFacts] = {}
+        self.searched: set[str] = set()
+        """Files of which this pass asks for facts; of others an earlier run may have kept some."""
         self.asked = {one.name for one in self.collectors if not one.asked_by}
         """Collectors whose facts somebody wants."""
         self.unchecked = 0
@@ -142,7 +143,7 @@ class Build:
             handed_over=linker.handed_over(),
             table_writes=tuple(Tables(self.root, linker.resolver, linker.modules, self.collected).writes()),
             unparsable=self._unparsable(),
-            searched=sum(facts.is_searched for facts in self.read.values()),
+            searched=sum(self.read[path].is_searched for path in self.searched),
             unchecked=self.unchecked,
             collected=self._by_collector(),
             reached_from=linker.reached_from(self._asked_about()),
@@ -201,6 +202,7 @@ class Build:
 
     def load(self, path: str) -> ModuleFacts | None:
         """Return the facts of one file, or None when it cannot be parsed; read at most once."""
+        self.searched.add(path)
         if path not in self.read or not self.read[path].answers(self._need(path)):
             self._read({path: self._need(path)})
         return self.read[path].module
@@ -225,6 +227,7 @@ class Build:
 
     def _read(self, needs: Mapping[str, Need]) -> None:
         """Have these facts at hand, kept ones or new ones."""
+        self.searched.update(path for path, need in needs.items() if need != Need())
         missing = {}
         for path, need in needs.items():
             facts = self.read.get(path) or self._kept_facts(path)
@@ -233,8 +236,7 @@ class Build:
             else:
                 self.read[path] = facts
         if missing:
-            # Here, not in the processes that read: each has a key of its own, by which equal secrets would differ.
-            new = {path: without_secrets(facts) for path, facts in self.crew.facts(missing).items()}
+            new = self.crew.facts(missing)
             self.read.update(new)
             for path, facts in new.items():
                 if path in self.files and facts.is_certain:

@@ -39,12 +39,6 @@ class Collector:
     asked_by: tuple[str, ...] = ()
     followed: bool = False
 
-    def wants(self, content: bytes) -> bool:
-        """Whether the bytes of a file hold what it looks for."""
-        if self.literals and not any(literal in content for literal in self.literals):
-            return False
-        return self.looks is None or self.looks(content)
-
 
 CollectedFrom: TypeAlias = Callable[[str, Collector], tuple[Any, ...]]
 """Gives what a collector has found in the file of a path."""

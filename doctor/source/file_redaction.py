@@ -1,13 +1,16 @@
-"""Takes secrets out of the facts of one file, before they are kept for the next run.
+"""Takes secrets out of the facts of one file, before they are kept or leave the process that has read it.
 
 Every text is looked at, whatever its field is called: a callee as written, the label of a hand-over and the argument of
 a decorator may hold a literal as well as a line of source may. Names are left as they are, for no rule matches them.
+
+The facts of the whole are made of these alone. A process that helps is forked after the key of the placeholders was
+made, so equal secrets look the same in both.
 """
 
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar
 
 from doctor.redaction import redact
@@ -27,14 +30,21 @@ def without_secrets(fact: T) -> T:
 
 
 def _redacted(fact: Any) -> Any:
-    kind = type(fact)
+    kind = fact.__class__
     if kind is str:
         return fact if len(fact) < SHORTEST else _redact(fact)
-    if isinstance(fact, tuple | frozenset):
-        return _of_sequence(fact)
     if kind is dict:
-        return {_redacted(key): _redacted(value) for key, value in fact.items()}
-    return _of_record(fact) if is_dataclass(fact) else fact
+        return {_redacted(key): _redacted(value) for key, value in fact.items()} if fact else fact
+    if isinstance(fact, tuple | frozenset):
+        return _of_sequence(fact) if fact else fact
+    names = _names(kind)
+    return _of_record(fact, names) if names else fact
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    """Return the fields of a dataclass, none of any other type."""
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
 
 
 def _of_sequence(fact: Any) -> Any:
@@ -44,11 +54,11 @@ def _of_sequence(fact: Any) -> Any:
     return type(fact)(*new) if hasattr(fact, "_fields") else type(fact)(new)
 
 
-def _of_record(fact: Any) -> Any:
+def _of_record(fact: Any, names: tuple[str, ...]) -> Any:
     changed = {}
-    for field in fields(fact):
-        value = getattr(fact, field.name)
+    for name in names:
+        value = getattr(fact, name)
         new = _redacted(value)
         if new is not value:
-            changed[field.name] = new
+            changed[name] = new
     return replace(fact, **changed) if changed else fact

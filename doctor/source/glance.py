@@ -75,7 +75,9 @@ class Glancer:
             ),
             with_library=tuple(name for name, words in self._with_library.items() if not words.isdisjoint(narrowed)),
             wanted=tuple(
-                one.name for one in self._collectors if not found.isdisjoint(one.literals) and one.wants(content)
+                one.name
+                for one in self._collectors
+                if not found.isdisjoint(one.literals) and (one.looks is None or one.looks(content))
             ),
         )
 

@@ -44,9 +44,8 @@ class Source:
         ``for_graph``: with the tables that functions write.
         """
         from doctor.source.build import build_facts
-        from doctor.source.redacting import redacted
 
-        return cls(redacted(build_facts(root.absolute(), for_graph=for_graph)))
+        return cls(build_facts(root.absolute(), for_graph=for_graph))
 
     @property
     def root(self) -> Path:

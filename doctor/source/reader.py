@@ -13,6 +13,7 @@ from doctor.source.collect import collect
 from doctor.source.collector import Collector, Module
 from doctor.source.discover import Stamp
 from doctor.source.facts import Unparsable, UnparsableKind
+from doctor.source.file_redaction import without_secrets
 from doctor.source.glance import Glance, Glancer, Mentions, Place
 from doctor.source.module_facts import ModuleFacts
 from doctor.source.module_names import ModuleNames
@@ -105,8 +106,8 @@ class Reader:
         return digest.digest()
 
     def facts(self, needs: Mapping[str, Need]) -> dict[str, FileFacts]:
-        """Parse these files and return the facts that are asked for."""
-        return {path: self._facts(path, need) for path, need in needs.items()}
+        """Parse these files and return the facts that are asked for, without secrets."""
+        return {path: without_secrets(self._facts(path, need)) for path, need in needs.items()}
 
     def using(self, paths: Iterable[str], functions: Sequence[tuple[bytes, Place]]) -> list[str]:
         """Return those of the files that may use one of these functions (name, where it is defined)."""

@@ -64,10 +64,7 @@ class Reading:
         return facts
 
     def _new_facts(self, build: Build) -> bytes:
-        from doctor.source.redacting import redacted
-
-        facts = redacted(build.facts())
-        return pickle.dumps(facts, protocol=pickle.HIGHEST_PROTOCOL)
+        return pickle.dumps(build.facts(), protocol=pickle.HIGHEST_PROTOCOL)
 
     def _remember(self, build: Build, digests: dict[str, bytes], facts: bytes) -> None:
         if not self._keeper.is_on or not build.files:

@@ -9,9 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from doctor.source.launches import LITERALS
+
 _NAME = rb"[\w\x80-\xff]+"
 _OBJECT = rb"(?:" + _NAME + rb" *\. *)*"
-_START = re.compile(rb"\bThread\(|create_task\(|ensure_future\(|run_in_executor\(|\.submit\(")
+_STARTS = tuple(
+    re.compile(rb"Thread\((?<!\wThread\()" if literal == b"Thread(" else re.escape(literal)) for literal in LITERALS
+)
+"""One pattern each: a search that begins with fixed bytes is many times as quick as one for alternatives."""
 _DEF = re.compile(rb"\bdef (" + _NAME + rb") *\(")
 _NEXT_DEF = re.compile(rb"\n[ \t]*(?:async )?def ")
 _TESTED = re.compile(
@@ -38,7 +43,7 @@ def may_take_a_start_for_done(content: bytes) -> bool:
     """Whether something that is unset at first is tested after a start, or something is awaited after a call of one."""
     tested: set[bytes] = set()
     starters: set[bytes] = set()
-    for start in _START.finditer(content):
+    for start in (start for pattern in _STARTS for start in pattern.finditer(content)):
         tested.update(_TESTED.findall(_rest_of_function(content, start.end())))
         starters.update(_functions_around(content, start.start()))
     done: set[bytes] = set()

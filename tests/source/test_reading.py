@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from doctor.checks import doctor_checks
@@ -20,7 +20,6 @@ from doctor.source.build import Build, build_facts
 from doctor.source.cache import loads
 from doctor.source.facts import Facts
 from doctor.source.reading import Reading
-from doctor.source.redacting import redacted
 
 JOB = "from celery import shared_task\n@shared_task\ndef job(): ...\n"
 CALLER = "from jobs import job\ndef later():\n    job.delay()\n"
@@ -53,7 +52,7 @@ def read(root: Path, cache: Path | None) -> Facts:
 
 
 def fresh(root: Path) -> Facts:
-    return redacted(build_facts(root))
+    return build_facts(root)
 
 
 class Spy:
@@ -205,6 +204,7 @@ def test_many_readers_of_one_tree_at_once_agree(project: Path, tmp_path: Path) -
     assert not list((tmp_path / "cache").glob("*.partial"))
 
 
+@example([("a", "import jobs\n"), ("jobs", CONFLICT), ("jobs", JOB)])
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
