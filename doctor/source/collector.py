@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 from doctor.source.expressions import FunctionNode, dotted, is_main_block
 from doctor.source.facts import MAIN_BLOCK, MODULE_LEVEL
-from doctor.source.walk import children, walk
+from doctor.source.walk import inside, walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +143,11 @@ class Module:
         return _main_block(self.tree)
 
 
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+_BLOCKS = ("body", "handlers", "orelse", "finalbody", "cases")
+"""Where statements hold statements, in the order of the source."""
+
+
 def _main_block(tree: ast.Module) -> range:
     found = next((one for one in tree.body if is_main_block(one)), None)
     return range(0) if found is None else range(found.lineno, (found.end_lineno or found.lineno) + 1)
@@ -150,10 +155,7 @@ def _main_block(tree: ast.Module) -> range:
 
 def own_nodes(function: ast.AST) -> Iterator[ast.AST]:
     """Yield the nodes of a function's body in the order of the source, without those of functions and classes in it."""
-    for child in children(function):
-        yield child
-        if not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
-            yield from own_nodes(child)
+    return inside(function, _SCOPES)
 
 
 def _prefixes(scope: str) -> Iterator[str]:
@@ -165,11 +167,13 @@ def _prefixes(scope: str) -> Iterator[str]:
 
 
 def _functions(node: ast.AST, prefix: str) -> Iterator[tuple[str, FunctionNode]]:
-    for child in children(node):
-        if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            yield f"{prefix}{child.name}", child
-            yield from _functions(child, f"{prefix}{child.name}.<locals>.")
-        elif isinstance(child, ast.ClassDef):
-            yield from _functions(child, f"{prefix}{child.name}.")
-        elif not isinstance(child, ast.expr):  # no definition stands in an expression
-            yield from _functions(child, prefix)
+    """Look at statements only: no definition stands in an expression."""
+    for block in _BLOCKS:
+        for child in node.__dict__.get(block, ()):
+            if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                yield f"{prefix}{child.name}", child
+                yield from _functions(child, f"{prefix}{child.name}.<locals>.")
+            elif isinstance(child, ast.ClassDef):
+                yield from _functions(child, f"{prefix}{child.name}.")
+            else:
+                yield from _functions(child, prefix)

@@ -12,6 +12,9 @@ from doctor.source.libraries import LITERALS, LITERALS_WITH, NARROWER
 from doctor.source.needles import Needles
 from doctor.source.parse import conflict_line
 
+LONGEST_PART = 400
+"""Bytes of an import statement before its ``import``, and after it in one line; more is a text or data."""
+
 _CONFLICT = b"<<<<<<< "
 _WORD = re.compile(rb"\w+")
 _CONTINUED = re.compile(rb"[^\n]*\\\r?\n")
@@ -86,7 +89,10 @@ def imported_words(content: bytes) -> frozenset[bytes]:
     """Return the words of all import statements: of the modules, and of what is imported from them."""
     words: set[bytes] = set()
     for before, after in pairwise(content.split(b"import")):
-        words.update(_WORD.findall(before, before.rfind(b"\n") + 1))
+        begin = before.rfind(b"\n") + 1
+        if len(before) - begin > LONGEST_PART:
+            continue
+        words.update(_WORD.findall(before, begin))
         words.update(_WORD.findall(after, 0, _end_of_clause(after)))
     return frozenset(words)
 
@@ -97,7 +103,7 @@ def _end_of_clause(text: bytes) -> int:
     position = 0
     while (match := _CONTINUED.match(text, position)) is not None:  # a backslash goes on in the next line
         position = match.end()
-    return _or_all(text.find(b"\n", position), text)
+    return min(_or_all(text.find(b"\n", position), text), position + LONGEST_PART)
 
 
 def _or_all(position: int, text: bytes) -> int:

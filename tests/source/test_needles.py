@@ -61,6 +61,14 @@ o = 1
     assert imported_words(text) == {*b"a b c as d e f g why h i j k l m n".split()} | {b"from"}
 
 
+def test_the_words_of_a_long_line_of_data_are_not_those_of_an_import() -> None:
+    words = b" ".join(b"word%d" % number for number in range(400))
+    assert not imported_words(b"TEXT = '" + words + b" import jobs'\n")
+    assert b"word399" not in imported_words(b"TEXT = 'import " + words + b"'\n")
+    names = b", ".join(b"name%d" % number for number in range(400))
+    assert b"name399" in imported_words(b"from jobs import (" + names + b")\n")
+
+
 def test_a_file_mentions_a_function_when_it_imports_it_or_its_module() -> None:
     mentions = Mentions([(b"send", Place.of("app/queue/jobs.py"))])
     assert mentions.in_("app/main.py", b"from .queue import send\n")

@@ -227,8 +227,8 @@ def test_whatever_changes_a_reading_with_a_cache_says_what_one_without_says(
 
 def test_the_facts_of_every_example_survive_the_cache(tmp_path: Path) -> None:
     examples = [one for check in doctor_checks() for one in (*check.bad, *check.good) if one.files]
-    for number, example in enumerate(examples):
-        for name, text in example.files.items():
+    for number, one in enumerate(examples):
+        for name, text in one.files.items():
             path = tmp_path / str(number) / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)

@@ -11,6 +11,7 @@ from doctor.source.collect import IN_THREADS
 from doctor.source.collector import Collector, Module
 from doctor.source.collectors.model_defaults import APART
 from doctor.source.expressions import dotted, parameters
+from doctor.source.in_code import any_in_code
 
 FETCHES = frozenset(
     {
@@ -166,5 +167,5 @@ COLLECTOR = Collector(
     ),
     _collect,
     followed=True,
-    looks=lambda content: _NAMED.search(content) is not None,
+    looks=lambda content: any_in_code(content, _NAMED.finditer(content)),
 )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from doctor.source.collector import Collector, Module
 from doctor.source.expressions import FunctionNode, dotted
+from doctor.source.in_code import any_in_code
 from doctor.source.model_ids import IN_BYTES, ModelName, model_name
 from doctor.source.switches import absolute
 
@@ -117,5 +118,5 @@ _LITERALS = (b"-Instruct", b"-instruct", b"lama", b"gpt-4", b"claude-", b"gemini
 """What stands in the names that are defaults most often."""
 
 COLLECTOR = Collector(
-    "model-defaults", 1, _LITERALS, _collect, looks=lambda content: IN_BYTES.search(content) is not None
+    "model-defaults", 1, _LITERALS, _collect, looks=lambda content: any_in_code(content, IN_BYTES.finditer(content))
 )
