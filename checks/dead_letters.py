@@ -22,6 +22,7 @@ A table that is kept as an archive. Leave `failed_tasks_table` out of `[chain]`,
 from collections.abc import AsyncIterator
 
 from doctor.api import (
+    REPEATED,
     Chain,
     Database,
     Evidence,
@@ -35,9 +36,6 @@ from doctor.api import (
     counted,
     dead_letters,
 )
-
-REPEATED = 3
-"""Failures of one task from which on they count as repeated (C12)."""
 
 
 @check("CHN002", "dead-letters-waiting", severity=Severity.WARNING, tags=["live"])

@@ -72,6 +72,7 @@ class _Use:
     mechanisms=[
         Mechanism("MOD001", "CHN001", "the model call answers 404 and the task gives up", ("stage",)),
         Mechanism("MOD001", "CHN002", "the model call answers 404 until the task gives up", ("agent",)),
+        Mechanism("MOD001", "CHN004", "the model call answers 404 until the task gives up", ("agent",)),
         Mechanism("MOD001", "EMB001", "nothing is extracted or no vector is computed", ("stage",)),
     ],
 )

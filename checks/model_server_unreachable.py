@@ -46,6 +46,7 @@ from doctor.api import (
     guards="models",
     mechanisms=[
         Mechanism("MOD002", "CHN002", "the task's model call fails", ("service",)),
+        Mechanism("MOD002", "CHN004", "the task's model call fails", ("service",)),
         Mechanism("MOD002", "CHN001", "the task's model call fails", ("service",)),
         Mechanism("MOD002", "EMB001", "no vector can be computed", ("service",)),
     ],

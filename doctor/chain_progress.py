@@ -37,10 +37,35 @@ WHERE failed_at > now() - make_interval(secs => %(lookback)s)
 GROUP BY task ORDER BY task
 """
 
+_LEFT_BEHIND = """
+SELECT {group} AS grouped, count(*) AS rows, max({created_at})::text AS newest
+FROM {table}
+WHERE {created_at} <= now() - make_interval(secs => %(lookback)s) AND {entered} AND NOT ({passed})
+GROUP BY 1
+"""
+
+_FAILING = """
+WITH numbered AS (
+    SELECT task, status = 'failed' AS failed, error, finished_at,
+           row_number() OVER (PARTITION BY task ORDER BY finished_at DESC) AS nth
+    FROM {table}
+    WHERE finished_at > now() - make_interval(secs => %(lookback)s)
+), streaks AS (
+    SELECT *, min(nth) FILTER (WHERE NOT failed) OVER (PARTITION BY task) AS first_success FROM numbered
+)
+SELECT task AS name, count(*) AS failures, max(finished_at)::text AS newest,
+       (array_agg(error ORDER BY finished_at DESC))[1] AS error
+FROM streaks WHERE nth < coalesce(first_success, nth + 1)
+GROUP BY task HAVING count(*) >= %(repeated)s ORDER BY task
+"""
+
 _COLUMN_TYPE = """
 SELECT attname AS name, format_type(atttypid, atttypmod) AS type
 FROM pg_attribute WHERE attrelid = to_regclass(%(table)s) AND attnum > 0 AND NOT attisdropped
 """
+
+REPEATED = 3
+"""Failures of one task from which on they count as repeated (C12)."""
 
 ERROR_SHOWN = 300
 """Characters of a dead letter's error; cut after redaction, so that no half of a secret is left."""
@@ -66,6 +91,29 @@ class DeadLetters:
 
     task: str
     count: int
+    newest: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """Rows beyond the look-back that never passed a stage. ``newest`` is the time of the newest of them.
+
+    ``below_threshold`` are those of groups that were too small for a stage with a threshold; ``rows`` the others.
+    """
+
+    stage: Stage
+    rows: int
+    below_threshold: int
+    newest: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailingTask:
+    """A task whose last ``failures`` executions within the look-back all failed."""
+
+    name: str
+    failures: int
     newest: str
     error: str
 
@@ -112,6 +160,38 @@ async def dead_letters(database: Database, chain: Chain) -> tuple[DeadLetters, .
     rows = await database.fetch(query, {"lookback": chain.lookback_hours * 3600})
     return tuple(
         DeadLetters(row["task"], row["count"], row["newest"], bounded(redact(row["error"]), ERROR_SHOWN))
+        for row in rows
+    )
+
+
+async def left_behind(database: Database, chain: Chain) -> tuple[LeftBehind, ...]:
+    """Count the rows beyond the look-back before each stage that fills a plain column of the message table."""
+    found = []
+    for stage in await _plain_stages(database, chain):
+        query = sql.SQL(_LEFT_BEHIND).format(**_parts(chain, stage))
+        groups = await database.fetch(query, {"lookback": chain.lookback_hours * 3600})
+        least = chain.message_threshold if stage.threshold else 1
+        rows = sum(group["rows"] for group in groups if group["rows"] >= least)
+        below = sum(group["rows"] for group in groups if group["rows"] < least)
+        found.append(LeftBehind(stage, rows, below, max((group["newest"] for group in groups), default="")))
+    return tuple(found)
+
+
+async def failing_tasks(database: Database, chain: Chain) -> tuple[FailingTask, ...]:
+    """Return the tasks that have failed ``REPEATED`` times or more since they last succeeded, if they ever did.
+
+    None when the chain has no table of executions, or one without the columns ``task``, ``status``, ``error`` and
+    ``finished_at``.
+    """
+    if chain.executions_table is None:
+        return ()
+    columns = await database.fetch(_COLUMN_TYPE, {"table": chain.executions_table})
+    if not {"task", "status", "error", "finished_at"} <= {row["name"] for row in columns}:
+        return ()
+    query = sql.SQL(_FAILING).format(table=sql.Identifier(*chain.executions_table.split(".")))
+    rows = await database.fetch(query, {"lookback": chain.lookback_hours * 3600, "repeated": REPEATED})
+    return tuple(
+        FailingTask(row["name"], row["failures"], row["newest"], bounded(redact(row["error"] or ""), ERROR_SHOWN))
         for row in rows
     )
 
