@@ -2,7 +2,8 @@
 
 ## What it finds
 A stage of `[chain]` names an agent (`agent = "knowledge_extractor"`), and the table of agent configurations has no
-row of that name, none that is active, or one whose provider is missing, inactive or known to be broken.
+row of that name, none that is active, several that are, or one whose provider is missing, inactive, known to be broken,
+or without the key that it names.
 
 ## Why it hurts
 The application looks for the *active* row of that *name*, finds none, logs one line and returns. The stage never
@@ -10,25 +11,30 @@ runs, and no error is raised: `No active agent config 'knowledge_extractor' foun
 
 ## How it is told from its look-alikes
 The row is read as the application selects it: by name, active, with its provider. A row that exists but is inactive,
-a row under a similar name, and no row at all are three different repairs.
+a row under a similar name, and no row at all are three different repairs. A key counts as missing where neither `.env`
+nor the environment of this process sets the variable that the provider's row names (`api_key_env`).
 
 ## How to fix
 An inactive row is activated (safe: one column). A missing row needs a prompt, which only you have: create it through
 the application, or copy a similar row.
 
 ## False positives
-An agent that is switched off on purpose. Remove `agent` from its stage.
+An agent that is switched off on purpose. Remove `agent` from its stage. A key that only the worker's own environment
+holds.
 """
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from difflib import get_close_matches
 
 from doctor.api import (
     JSON,
+    AgentRow,
     AgentTables,
     Applicability,
     Chain,
     Database,
+    Environment,
     Evidence,
     EvidenceKind,
     Finding,
@@ -36,6 +42,7 @@ from doctor.api import (
     Mechanism,
     Observation,
     Resource,
+    Role,
     Severity,
     Stage,
     agent_tables,
@@ -53,19 +60,24 @@ from doctor.api import (
         Mechanism("AGT001", "EMB001", "nothing is extracted, so nothing is embedded", ("stage",)),
     ],
 )
-async def agent_config_missing(database: Database, chain: Chain) -> AsyncIterator[Finding | Observation]:
+async def agent_config_missing(
+    database: Database, chain: Chain, environment: Environment
+) -> AsyncIterator[Finding | Observation]:
     """Look for the row of each agent that the chain names."""
     tables = await agent_tables(database)
     wanted = [stage for stage in chain.stages if stage.agent]
     for stage in wanted:
-        problem = _problem(tables, stage, chain)
+        problem = _problem(tables, stage, chain, environment)
         if problem is not None:
             yield problem
+        active = [row for row in tables.named(str(stage.agent)) if row.is_active]
+        if len(active) > 1:
+            yield _ambiguous(stage, active)
     if wanted:
         yield Observation(f"agent {', '.join(sorted(str(stage.agent) for stage in wanted))} looked up")
 
 
-def _problem(tables: AgentTables, stage: Stage, chain: Chain) -> Finding | None:
+def _problem(tables: AgentTables, stage: Stage, chain: Chain, environment: Environment) -> Finding | None:
     name = str(stage.agent)
     rows = tables.named(name)
     if not rows:
@@ -84,7 +96,28 @@ def _problem(tables: AgentTables, stage: Stage, chain: Chain) -> Finding | None:
         inactive = row.provider.is_active is False
         fix = _activate(row.provider.name, row.provider.table, row.provider.key_column, row.provider.key)
         return _finding(stage, "provider", words, row.provider.problem, (fix,) if inactive else ())
+    variable = row.provider.api_key_env
+    if variable and not _is_set(environment, variable):
+        words = f"`{name}` uses {row.provider.name}, whose key should be in {variable}, which nothing here sets"
+        how = FixOption.by_hand(f"set {variable} where the worker runs", "only its owner has the key")
+        return _finding(stage, "key", words, f"{variable} is not set", (how,))
     return None
+
+
+def _is_set(environment: Environment, name: str) -> bool:
+    variable = environment.get(name)
+    return variable is not None and bool(variable.value)
+
+
+def _ambiguous(stage: Stage, rows: list[AgentRow]) -> Finding:
+    """Judge several active rows: they may differ in everything, and any of them may be taken."""
+    name, table = str(stage.agent), rows[0].table
+    words = f"{len(rows)} active rows named `{name}` in {table}: which one is taken is left to chance"
+    how = FixOption.by_hand(f"deactivate all rows named `{name}` but one", "which of them is right only you know")
+    found = _finding(stage, "duplicate", words, "nothing keeps the name unique", (how,))
+    models = ", ".join(sorted({row.model_name for row in rows}))
+    evidence = (Evidence(EvidenceKind.SQL, table, f"models: {models}"),)
+    return replace(found, severity=Severity.WARNING, role=Role.ADVICE, impacts=(), evidence=evidence)
 
 
 def _missing(tables: AgentTables, name: str) -> str:

@@ -17,6 +17,9 @@ from doctor.resources.database import Database
 AGENT_COLUMNS = frozenset({"name", "model_name", "is_active"})
 PROVIDER_COLUMNS = ("name", "type", "base_url", "is_active", "validation_status", "api_key_env")
 PROVIDER_TYPE_COLUMNS = frozenset({"type"})
+BROKEN = frozenset({"disconnected", "error", "failed", "invalid", "unreachable"})
+"""Values of ``validation_status`` that say that a provider does not work; ``unknown`` and ``pending`` say nothing."""
+
 ROWS_READ = 500
 
 
@@ -39,8 +42,8 @@ class ProviderRow:
         """Why the application cannot use it, or None."""
         if self.is_active is False:
             return f"provider `{self.name}` is inactive"
-        if self.validation_status == "error":
-            return f"provider `{self.name}` has validation status `error`"
+        if self.validation_status in BROKEN:
+            return f"provider `{self.name}` has validation status `{self.validation_status}`"
         return None
 
 

@@ -15,7 +15,7 @@ from doctor.target import Target
 
 RESET = (
     "TRUNCATE messages, topics, atoms, atom_links, extractions, failed_tasks, agent_configs CASCADE",
-    "UPDATE llm_providers SET is_active = true, validation_status = 'connected'",
+    "UPDATE llm_providers SET is_active = true, validation_status = 'connected', api_key_env = NULL",
     """
     INSERT INTO agent_configs (name, provider_id, model_name, system_prompt)
     SELECT 'knowledge_extractor', id, 'qwen2:7b-instruct-q4_K_M', 'Invent nothing.' FROM llm_providers

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from doctor.model import Applicability, Status
+from doctor.model import Applicability, Severity, Status
 
-SAFE, UNSAFE = Applicability.SAFE, Applicability.UNSAFE
+SAFE, UNSAFE, MANUAL = Applicability.SAFE, Applicability.UNSAFE, Applicability.MANUAL
 
 
 @pytest.mark.parametrize(
@@ -22,8 +22,13 @@ SAFE, UNSAFE = Applicability.SAFE, Applicability.UNSAFE
         ("UPDATE agent_configs SET provider_id = NULL", "has no provider", None),
         ("UPDATE llm_providers SET is_active = false", "uses ollama, but", ("update-row", SAFE)),
         ("UPDATE llm_providers SET validation_status = 'error'", "uses ollama, but", None),
+        (
+            "UPDATE llm_providers SET api_key_env = 'PLANTED_KEY'",
+            "PLANTED_KEY, which nothing here sets",
+            ("manual", MANUAL),
+        ),
     ],
-    ids=["no row", "misspelt", "inactive", "no provider", "inactive provider", "broken provider"],
+    ids=["no row", "misspelt", "inactive", "no provider", "inactive provider", "broken provider", "no key"],
 )
 def test_a_configuration_that_cannot_be_used_is_named(execute, examine, statement, words, fix):
     execute(statement)
@@ -36,4 +41,41 @@ def test_a_configuration_that_cannot_be_used_is_named(execute, examine, statemen
 
 
 def test_an_active_row_with_its_provider_passes(examine):
+    assert examine("AGT001").status is Status.PASS
+
+
+def test_a_key_that_the_environment_holds_is_there(execute, examine):
+    execute("UPDATE llm_providers SET api_key_env = 'PLANTED_KEY'")
+    result = examine("AGT001", PLANTED_KEY="planted-value")
+    assert result.status is Status.PASS
+    assert "planted-value" not in repr(result)
+    assert examine("AGT001", PLANTED_KEY="").status is Status.FAIL
+
+
+@pytest.fixture
+def namesake(execute):
+    """Add a second row of the agent's name, active or not; the table forgets for the test that names are unique."""
+    execute("ALTER TABLE agent_configs DROP CONSTRAINT agent_configs_name_key")
+
+    def add(*, active: bool) -> None:
+        execute(
+            "INSERT INTO agent_configs (name, provider_id, model_name, system_prompt, is_active) "
+            f"SELECT 'knowledge_extractor', id, 'qwen3:8b', 'Be brief.', {active} FROM llm_providers"
+        )
+
+    yield add
+    execute("TRUNCATE agent_configs CASCADE")
+    execute("ALTER TABLE agent_configs ADD CONSTRAINT agent_configs_name_key UNIQUE (name)")
+
+
+def test_two_active_rows_of_one_name_leave_the_choice_to_chance(namesake, examine):
+    namesake(active=True)
+    (finding,) = examine("AGT001").findings
+    assert "2 active rows named `knowledge_extractor`" in finding.symptom
+    assert finding.severity is Severity.WARNING
+    assert "qwen3:8b" in finding.evidence[0].text
+
+
+def test_an_inactive_namesake_of_the_active_row_is_no_problem(namesake, examine):
+    namesake(active=False)
     assert examine("AGT001").status is Status.PASS
