@@ -1,18 +1,19 @@
-"""A task fails every time, and its failures are on no list of work to be done.
+"""A task fails every time, and there is no list of the work that it has not done.
 
 ## What it finds
-Tasks whose last three executions or more all failed (`executions_table` in `[chain]`), within the look-back, and that
-have no dead letter.
+Tasks whose last three executions or more all failed (`executions_table` in `[chain]`), within the look-back, where the
+chain has no table of dead letters.
 
 ## Why it hurts
 The work is lost: it was tried, given up and noted nowhere but in a log table that nobody reads.
 
 ## How it is told from its look-alikes
-A failure after which the task has succeeded is over. Failures with dead letters are CHN002's, which names the error and
-the count.
+A failure after which the task has succeeded is over. Where there is a table of dead letters, CHN002 reads that instead:
+it tells work that is still to be done from work that was done later by other means.
 
 ## How to fix
-Repair the cause that the error names, and let the task record what it gives up (see TSK007).
+Repair the cause that the error names. Let the task write a dead letter when it gives up, and name their table in
+`[chain]`.
 
 ## False positives
 A task that is expected to fail, for example a probe.
@@ -32,19 +33,20 @@ from doctor.api import (
     Severity,
     check,
     counted,
-    dead_letters,
     failing_tasks,
 )
 
 
 @check("CHN004", "task-failing-repeatedly", severity=Severity.WARNING, tags=["live"])
 async def task_failing_repeatedly(database: Database, chain: Chain) -> AsyncIterator[Finding | Observation]:
-    """Compare the log of executions with the dead letters."""
+    """Look into the log of executions."""
     if chain.executions_table is None:
         yield Observation("no table of executions configured")
         return
-    recorded = {group.task for group in await dead_letters(database, chain)}
-    failing = [task for task in await failing_tasks(database, chain) if task.name not in recorded]
+    if chain.failed_tasks_table is not None:
+        yield Observation("failed work is in the dead-letter table")
+        return
+    failing = await failing_tasks(database, chain)
     for task in failing:
         stage = chain.stage_of_task(task.name)
         related = [Resource("service", name) for name in ("worker", "nats", "models")]
@@ -53,9 +55,8 @@ async def task_failing_repeatedly(database: Database, chain: Chain) -> AsyncIter
         yield Finding(
             code="CHN004",
             resource=Resource("task", task.name.replace(":", ".")),
-            symptom=f"the last {counted(task.failures, 'execution')} of `{task.name}` failed and left no dead letter; "
-            f"newest: {task.error}",
-            cause="the task gives up, and what it has not done is recorded nowhere",
+            symptom=f"the last {counted(task.failures, 'execution')} of `{task.name}` failed; newest: {task.error}",
+            cause="the task gives up, and nothing lists what it has not done",
             severity=Severity.WARNING,
             role=Role.SYMPTOM,
             related=tuple(related),
@@ -64,4 +65,4 @@ async def task_failing_repeatedly(database: Database, chain: Chain) -> AsyncIter
             validation="doctor check --select CHN004",
         )
     if not failing:
-        yield Observation("no task fails repeatedly without a dead letter")
+        yield Observation("no task fails repeatedly")
