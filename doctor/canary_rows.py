@@ -46,7 +46,16 @@ class Removed:
     left: tuple[str, ...]
 
 
-_DEAD_LETTERS = "SELECT {key}, task, arguments::text FROM {table} ORDER BY {key} DESC LIMIT 10000"
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A dead letter: its key, the task, and the error as it was written down (empty where the table has none)."""
+
+    key: Any
+    task: str
+    error: str
+
+
+_DEAD_LETTERS = "SELECT {key}, task, arguments::text, {error} FROM {table} ORDER BY {key} DESC LIMIT 10000"
 """The newest: those of the canaries are seconds old."""
 
 
@@ -141,6 +150,11 @@ class CanaryRows:
         """Return by what tasks and dead letters of the canaries are known, as far as there are rows now."""
         return self._traces((await self.find()).keys)
 
+    async def newest_letter(self, traces: Traces) -> Letter | None:
+        """Return the newest dead letter of a task that was to work on canaries."""
+        letters = await self._dead_letters(traces)
+        return letters[0] if letters else None
+
     async def remove(self) -> Removed:
         """Delete it all in one transaction.
 
@@ -149,7 +163,7 @@ class CanaryRows:
         """
         async with self.connection.transaction():
             found = await self.find()
-            letters = await self._dead_letters(self._traces(found.keys))
+            letters = [letter.key for letter in await self._dead_letters(self._traces(found.keys))]
             counts: dict[str, int] = {}
             for child, link in found.leaves:
                 condition = self._refers(child, link, found.keys)
@@ -180,14 +194,20 @@ class CanaryRows:
         known = table is not None and {"task", "arguments"} <= table.columns.keys() and len(table.primary_key) == 1
         return table if known else None
 
-    async def _dead_letters(self, traces: Traces) -> list[Any]:
-        """Return the dead letters whose task was to work on canaries: what they ask for can never be done."""
+    async def _dead_letters(self, traces: Traces) -> list[Letter]:
+        """Return the dead letters, newest first, whose task was to work on canaries: no replay could do that."""
         table = self._failed_tasks()
         if table is None:
             return []
-        statement = sql.SQL(_DEAD_LETTERS).format(key=sql.Identifier(table.primary_key[0]), table=table.quoted)
+        error = sql.Identifier("error") if "error" in table.columns else sql.SQL("''")
+        key = sql.Identifier(table.primary_key[0])
+        statement = sql.SQL(_DEAD_LETTERS).format(key=key, table=table.quoted, error=error)
         rows = await (await self.connection.execute(statement)).fetchall()
-        return [key for key, task, arguments in rows if traces.are_in_letter(task, arguments or "")]
+        return [
+            Letter(number, task, str(error or ""))
+            for number, task, arguments, error in rows
+            if traces.are_in_letter(task, arguments or "")
+        ]
 
     async def _only_theirs(self, messages: Table, column: str, condition: sql.Composable) -> list[Any]:
         statement = sql.SQL(

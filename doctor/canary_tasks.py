@@ -96,6 +96,14 @@ class TaskQueue:
         last = next((stream.last_sequence for stream in await nats.streams() if stream.name == name), 0)
         return cls(nats, name, subject, last + 1)
 
+    async def holds(self, traces: Traces) -> bool:
+        """Tell whether a task of the canaries waits or is being worked on.
+
+        Raises:
+            NatsError: see `doctor.resources.nats`.
+        """
+        return bool(await self._tasks(traces))
+
     async def settle(self, traces: Callable[[], Awaitable[Traces]]) -> Settled:
         """Wait until no task of the canaries is left; withdraw those that nobody works on.
 

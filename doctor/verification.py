@@ -16,6 +16,7 @@ from typing import Any
 
 from doctor.canary import Canaries, recognises
 from doctor.canary_cleanup import clean_up, records_of
+from doctor.canary_failure import failure_of
 from doctor.canary_record import CanaryRecord
 from doctor.canary_rows import CanaryRows
 from doctor.canary_tasks import TaskQueue
@@ -32,6 +33,9 @@ from doctor.resources.unreachable import ResourceUnreachable
 from doctor.target import NotConfiguredError, Target
 
 POLL = 0.1
+LOOK_FOR_FAILURE = 1.0
+"""Seconds between two looks whether the chain has given up; a healthy one is mostly through before the first."""
+
 HTTP_TIMEOUT = 10.0
 FOUND_BEST = 5
 """A canary counts as found when its text is among so many best hits for its own words."""
@@ -49,6 +53,9 @@ class _Walk:
     deadline: float
     """Seconds for each stage."""
     progress: Callable[[StageResult], None]
+    queue: TaskQueue | None = None
+    given_up: str = ""
+    """Which task of the canaries has failed for good, once that is known."""
     started: float = field(default_factory=time.monotonic)
     stages: list[StageResult] = field(default_factory=list)
 
@@ -93,7 +100,7 @@ async def verify(
     walk = _Walk(target, chain, database, base, record, deadline, progress)
     records = records_of(target)
     try:
-        queue = await _queue(target, chain)
+        walk.queue = await _queue(target, chain)
     except (ResourceUnreachable, NatsError) as error:
         walk.add(_result(walk, "received", 0, canaries.count, False, redact(f"nothing was sent: {error}")))
         return _verification(walk, started_at, "", keep=keep)
@@ -106,9 +113,9 @@ async def verify(
         try:
             await _follow(walk)
         except BaseException:
-            notice(f"interrupted: {await clean_up(database, chain, records, record, queue)}")
+            notice(f"interrupted: {await clean_up(database, chain, records, record, walk.queue)}")
             raise
-        cleaned = await clean_up(database, chain, records, record, queue)
+        cleaned = await clean_up(database, chain, records, record, walk.queue)
     return _verification(walk, started_at, f"; {cleaned}", keep=False)
 
 
@@ -192,7 +199,7 @@ async def _threshold(walk: _Walk) -> StageResult:
     enough = f"{walk.chain.message_threshold} are enough"
     detail = f"{enough}; {taken} taken" if taken else enough
     if not count:
-        detail = f"{enough}, and nothing took them within {walk.deadline:g} s; `doctor check` names the cause"
+        detail = f"{enough}, and nothing took them{_why(walk)}"
     return _result(walk, "threshold", count, 1, count > 0, detail)
 
 
@@ -208,7 +215,7 @@ async def _passed(walk: _Walk, stage: Stage) -> StageResult:
     )
     count = await _await_count(walk, lambda: walk.database.scalar(query), expected)
     if count < expected:
-        detail = f"only {count} of {expected} within {walk.deadline:g} s; `doctor check` names the cause"
+        detail = f"only {count} of {expected}{_why(walk)}"
         return _result(walk, stage.name, count, expected, False, detail)
     waiting = walk.canaries.count - count
     details = await _made(walk) if stage.threshold else []
@@ -249,7 +256,9 @@ async def _produced(walk: _Walk, stage: Stage) -> StageResult:
         return row["filled"] if row and row["filled"] == made else 0
 
     count = await _await_count(walk, filled, 1)
-    return _result(walk, stage.name, count, max(made, 1), count >= max(made, 1), f"{made} {stage.table}")
+    passed = count >= max(made, 1)
+    detail = f"{made} {stage.table}" if passed else f"{made} {stage.table}{_why(walk)}"
+    return _result(walk, stage.name, count, max(made, 1), passed, detail)
 
 
 async def _found(walk: _Walk) -> StageResult:
@@ -285,11 +294,25 @@ def _is_last(chain: Chain, stage: Stage) -> bool:
 
 
 async def _await_count(walk: _Walk, ask: Callable[[], Awaitable[Any]], expected: int) -> int:
-    """Ask until the count is reached or the stage's time is over; return the last answer."""
-    end = time.monotonic() + walk.deadline
-    while (count := int(await ask() or 0)) < expected and time.monotonic() < end:  # noqa: ASYNC110 - a remote fact
+    """Ask until the count is reached, the chain has given up or the stage's time is over; return the last answer."""
+    now = time.monotonic()
+    end, look = now + walk.deadline, now + LOOK_FOR_FAILURE
+    while (count := int(await ask() or 0)) < expected and (now := time.monotonic()) < end:
+        if walk.queue is not None and now >= look:
+            look = now + LOOK_FOR_FAILURE
+            async with walk.rows() as rows:
+                failure = await failure_of(rows, walk.queue)
+            if failure is not None:
+                count = int(await ask() or 0)
+                walk.given_up = failure if count < expected else ""
+                return count
         await asyncio.sleep(POLL)
     return count
+
+
+def _why(walk: _Walk) -> str:
+    reason = f": {walk.given_up}" if walk.given_up else f" within {walk.deadline:g} s"
+    return f"{reason}; `doctor check` names the cause"
 
 
 def _result(walk: _Walk, name: str, count: int, expected: int, passed: bool, detail: str) -> StageResult:

@@ -46,18 +46,33 @@ def test_kept_canaries_stay_with_what_came_of_them(patient):
 
 
 @pytest.mark.parametrize(
-    ("fault", "stage"),
-    [("decorator-order", "scored"), ("agent-config-inactive", "threshold"), ("model-not-available", "extracted")],
+    ("fault", "stage", "deadline", "reason"),
+    [
+        (
+            "decorator-order",
+            "scored",
+            "600",
+            "`app.tasks.scoring:score_message_task` gave up: 'function' object has no",
+        ),
+        ("agent-config-inactive", "threshold", "3", "nothing took them within 3 s"),
+        (
+            "model-not-available",
+            "extracted",
+            "600",
+            "`app.tasks.extraction:extract_knowledge_from_messages_task` gave up",
+        ),
+    ],
 )
-def test_it_says_at_which_stage_the_chain_stops(patient, fault, stage):
+def test_it_says_at_which_stage_the_chain_stops(patient, fault, stage, deadline, reason):
     before = rows(patient)
     patient.break_(fault)
     try:
-        proof = doctor(patient, "verify", "--deadline", "3")
+        proof = doctor(patient, "verify", "--deadline", deadline)
     finally:
         patient.heal(fault)
     assert proof.returncode == 1, proof.stdout + proof.stderr
     assert f"STOPPED AT {stage}" in proof.stdout
+    assert reason in " ".join(proof.stdout.split())
     assert rows(patient) == before
 
 
