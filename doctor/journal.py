@@ -16,6 +16,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from doctor.file_names import visible
+
 Entry = dict[str, Any]
 
 
@@ -102,13 +104,13 @@ class FileChange:
         if _digest(current) == self.before:
             return None
         if _digest(current) != self.after:
-            raise JournalError(f"{self.path} was changed since the repair; undo leaves it alone")
+            raise JournalError(f"{visible(self.path)} was changed since the repair; undo leaves it alone")
         lines = current.splitlines(keepends=True)
         for start, old, new in reversed(self.hunks):
             lines[start : start + len(new)] = [line.encode("latin-1") for line in old]
         restored = b"".join(lines)
         if _digest(restored) != self.before:  # pragma: no cover - would be a bug; better loud than a wrong file
-            raise JournalError(f"{self.path}: the journal does not lead back to the original")
+            raise JournalError(f"{visible(self.path)}: the journal does not lead back to the original")
         return restored
 
     def to_entry(self) -> Entry:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from doctor.file_names import located
 from doctor.model import CheckResult, Finding, Status
 
 
@@ -17,7 +18,7 @@ def narrowed(results: Iterable[CheckResult], root: Path, paths: Sequence[Path]) 
     def is_named(finding: Finding) -> bool:
         if finding.resource.path is None:
             return True
-        place = root / finding.resource.path
+        place = located(root, finding.resource.path)
         return any(place == path or path in place.parents for path in named)
 
     return tuple(_kept(result, tuple(filter(is_named, result.findings))) for result in results)

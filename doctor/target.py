@@ -19,6 +19,7 @@ from doctor.configuration import (
     load_configuration,
     resolve_chain,
 )
+from doctor.file_names import visible
 from doctor.model import Endpoint
 from doctor.model import Target as TargetRecord
 from doctor.redaction import redact
@@ -79,7 +80,7 @@ class Target:
     @property
     def name(self) -> str:
         """The name that a write beyond this machine must repeat."""
-        return self.configuration.target.name or self.root.name
+        return self.configuration.target.name or visible(self.root.name)
 
     @property
     def source_folder(self) -> Path:
@@ -186,7 +187,9 @@ class Target:
     def record(self) -> TargetRecord:
         """Return what a run record keeps of the target."""
         chain = self.chain_or_none()
-        return TargetRecord(self.name, str(self.root), self.endpoints(), () if chain is None else chain.stage_names)
+        return TargetRecord(
+            self.name, visible(str(self.root)), self.endpoints(), () if chain is None else chain.stage_names
+        )
 
     def versions(self) -> dict[str, str]:
         """Return the versions of the outside systems that were opened."""

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from doctor.file_names import visible
 from doctor.fix import RefusedError
 from doctor.journal import FileChange, Journal
 from doctor.late import sql
@@ -75,9 +76,9 @@ class SourceWriter:
         """
         real = path.resolve()
         if not real.is_relative_to(self._root.resolve()):
-            raise RefusedError(f"{path} lies outside the target")
+            raise RefusedError(f"{visible(str(path))} lies outside the target")
         if real.read_bytes() != before:
-            raise RefusedError(f"{path} changed while the repair was planned; run `doctor fix` again")
+            raise RefusedError(f"{visible(str(path))} changed while the repair was planned; run `doctor fix` again")
         relative = real.relative_to(self._root.resolve()).as_posix()
         self._journal.append(FileChange.between(relative, before, after).to_entry())
         write_atomically(real, after)
@@ -317,14 +318,14 @@ class Undo:
         change = FileChange.from_entry(dict(entry))
         path = (self._root / change.path).resolve()
         if not path.is_relative_to(self._root.resolve()):
-            raise RefusedError(f"{change.path} lies outside the target")
+            raise RefusedError(f"{visible(change.path)} lies outside the target")
         if not path.is_file():
-            raise RefusedError(f"{change.path} is gone; undo does not bring it back")
+            raise RefusedError(f"{visible(change.path)} is gone; undo does not bring it back")
         restored = await asyncio.to_thread(lambda: change.revert(path.read_bytes()))
         if restored is None:
             return None
         write_atomically(path, restored)
-        return f"{change.path} restored"
+        return f"{visible(change.path)} restored"
 
     async def _row(self, entry: Mapping[str, Any]) -> str | None:
         database = await self._database()

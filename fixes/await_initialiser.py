@@ -21,7 +21,7 @@ async def plan(context: FixContext) -> Plan:
     source: Source = context.resources["source"]
     arguments = {key: str(value) for key, value in context.arguments.items()}
     path, function, waiter = arguments["path"], arguments["function"], arguments["waiter"]
-    file = source.root / path
+    file = source.locate(path)
     before = read_source(file, path)
     after = awaiting(before, function, arguments["starter"], waiter)
     return Plan(

@@ -44,7 +44,7 @@ async def plan(context: FixContext) -> Plan:
     source: Source = context.resources["source"]
     arguments = {key: str(value) for key, value in context.arguments.items()}
     path = arguments["path"]
-    file = source.root / path
+    file = source.locate(path)
     before = read_source(file, path)
     after = with_setting(
         before, int(arguments["line"]), arguments["setting"], arguments["value"], arguments.get("name", "")

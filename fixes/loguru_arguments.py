@@ -31,7 +31,7 @@ async def plan(context: FixContext) -> Plan:
     """Read the file again and rewrite the one message."""
     source: Source = context.resources["source"]
     path, line = str(context.arguments["path"]), int(str(context.arguments["line"]))
-    file = source.root / path
+    file = source.locate(path)
     before = read_source(file, path)
     after = rewritten(before, line)
     return Plan(

@@ -61,7 +61,7 @@ async def plan(context: FixContext) -> Plan:
     source: Source = context.resources["source"]
     arguments = {key: str(value) for key, value in context.arguments.items()}
     path, function = arguments["path"], arguments["function"]
-    file = source.root / path
+    file = source.locate(path)
     before = read_source(file, path)
     after = swapped(before, function, arguments["registrar"], arguments["above"], int(arguments["line"]))
     return Plan(

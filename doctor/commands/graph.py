@@ -78,7 +78,7 @@ def mermaid(graph: TaskGraph) -> str:
     """Return a Mermaid flowchart; texts are reduced to what Mermaid cannot misread."""
     names = _ids(graph)
     lines = ["flowchart LR"]
-    lines += [f"    {_MERMAID[node.kind].format(id=names[node], text=_plain(_text(node)))}" for node in graph.nodes]
+    lines += [f"    {_MERMAID[node.kind].format(id=names[node], text=_in_mermaid(node))}" for node in graph.nodes]
     lines += [
         f"    {names[cause]} --> {names[effect]}"
         for cause, effect in dict.fromkeys((edge.cause, edge.effect) for edge in graph.edges)
@@ -96,7 +96,7 @@ def dot(graph: TaskGraph) -> str:
     lines = ["digraph tasks {", "    rankdir=LR;"]
     for node in graph.nodes:
         style = ', style=dashed, xlabel="never enqueued"' if node in alone else ""
-        lines.append(f'    {names[node]} [label="{_plain(_text(node))}", shape={_DOT[node.kind]}{style}];')
+        lines.append(f'    {names[node]} [label="{_in_dot(node)}", shape={_DOT[node.kind]}{style}];')
     lines += [
         f"    {names[cause]} -> {names[effect]};"
         for cause, effect in dict.fromkeys((edge.cause, edge.effect) for edge in graph.edges)
@@ -135,5 +135,13 @@ def _text(node: Node) -> str:
     return node.name
 
 
+def _in_mermaid(node: Node) -> str:
+    return _plain(_text(node)).replace("\\", "#92;")
+
+
+def _in_dot(node: Node) -> str:
+    return _plain(_text(node)).replace("\\", r"\\")  # `\n` alone would be a new line
+
+
 def _plain(text: str) -> str:
-    return re.sub(r"[^\w .,:;/{}*+=-]", "", printable(text)).replace("{", "(").replace("}", ")")[:90]
+    return re.sub(r"[^\w .,:;/{}*+=\\-]", "", printable(text)).replace("{", "(").replace("}", ")")[:90]

@@ -16,6 +16,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
+from doctor.file_names import visible
 from doctor.model import Secret
 from doctor.redaction import bounded, redact
 from doctor.resources.processes import Process, processes_of, stale
@@ -140,6 +141,6 @@ def _nearest(root: Path) -> list[Path]:
 
 def _shown(file: Path, root: Path) -> str:
     try:
-        return str(file.resolve().relative_to(root))
+        return visible(str(file.resolve().relative_to(root)))
     except ValueError:
-        return str(file)
+        return visible(str(file))

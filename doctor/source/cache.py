@@ -43,7 +43,7 @@ KEY_BYTES = 32
 SEAL_BYTES = 32
 
 _PACKAGE = Path(__file__).absolute().parents[1]
-_CODE = ("source", "redaction.py", "redaction_rules.py")
+_CODE = ("source", "file_names.py", "redaction.py", "redaction_rules.py")
 """What the facts of a file depend on, besides the file."""
 
 

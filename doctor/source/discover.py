@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from doctor.file_names import visible
+
 if TYPE_CHECKING:
     from doctor.source.ignore import Ignored
 
@@ -68,16 +70,17 @@ class Stamp(NamedTuple):
 
 
 def python_files(root: Path) -> list[str]:
-    """Return the Python files under ``root``, relative to it, with ``/``, sorted. An unreadable folder has none."""
+    """Return the :func:`visible` paths of the Python files under ``root``, with ``/``, sorted. An unreadable folder has
+    none."""
     return list(stamped_files(root))
 
 
 def stamped_files(root: Path) -> dict[str, Stamp]:
-    """Return the Python files under ``root`` in order, each with its stamp."""
+    """Return the Python files under ``root`` in order, by their :func:`visible` paths, each with its stamp."""
     listed = _listed_by_git(root) if _in_checkout(root) else []
     allowed = _Allowed(root)
     found = [(path, stamp) for path in set(listed) if (stamp := allowed.file(path)) is not None]
-    return dict(sorted(found or _walked(str(root))))
+    return dict(sorted((visible(path), stamp) for path, stamp in found or _walked(str(root))))
 
 
 def _is_foreign(name: str) -> bool:

@@ -20,6 +20,9 @@ T = TypeVar("T")
 SHORTEST = 8
 """Characters of the shortest text in which a rule finds anything."""
 
+IDENTITIES = frozenset({"path", "module"})
+"""Fields that say which file it is; facts are joined by them, and a file may well be called ``me@example.com.py``."""
+
 _redact = lru_cache(maxsize=4096)(redact)
 
 
@@ -58,6 +61,8 @@ def _of_record(fact: Any, names: tuple[str, ...]) -> Any:
     changed = {}
     for name in names:
         value = getattr(fact, name)
+        if name in IDENTITIES and isinstance(value, str):
+            continue
         new = _redacted(value)
         if new is not value:
             changed[name] = new

@@ -7,6 +7,7 @@ import contextlib
 from pathlib import Path
 from typing import IO, Any
 
+from doctor.file_names import located
 from doctor.redaction import redact
 from doctor.source import ahead, process
 from doctor.source.cache import loads
@@ -49,8 +50,12 @@ class Source:
 
     @property
     def root(self) -> Path:
-        """The folder to which all paths are relative."""
+        """The folder to which all paths are relative; :meth:`locate` finds them."""
         return Path(self.facts.root)
+
+    def locate(self, path: str) -> Path:
+        """Return where a file lies: paths are written so that they can be shown (:mod:`doctor.file_names`)."""
+        return located(self.root, path)
 
     @property
     def files(self) -> tuple[str, ...]:

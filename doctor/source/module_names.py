@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from doctor.file_names import visible
+
 SOURCE_FOLDER = "src"
 """A top folder of this name is on the import path, not part of a module's name."""
 
@@ -79,7 +81,7 @@ def packages_above(root: Path) -> tuple[str, ...]:
     names = []
     folder = root.absolute()
     while (folder / "__init__.py").is_file() and folder.name:
-        names.append(folder.name)
+        names.append(visible(folder.name))
         folder = folder.parent
     return tuple(reversed(names))
 

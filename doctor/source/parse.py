@@ -13,6 +13,7 @@ import warnings
 from pathlib import Path
 from typing import NamedTuple
 
+from doctor.file_names import real
 from doctor.source.discover import Stamp
 from doctor.source.facts import Unparsable, UnparsableKind
 
@@ -43,7 +44,7 @@ def read_stamped(root: Path, path: str) -> Content | tuple[UnparsableKind, str]:
     """Return the content of a regular file and what the file system says of it, or why it cannot be read."""
     try:
         # Without O_NONBLOCK, a FIFO that took the file's place since it was found would never open.
-        descriptor = os.open(f"{root}/{path}", os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        descriptor = os.open(f"{root}/{real(path)}", os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         try:
             return _content(descriptor)
         finally:

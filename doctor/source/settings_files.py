@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from doctor.file_names import visible
 from doctor.redaction import bounded, redact
 from doctor.source.discover import EXCLUDED_FOLDERS
 
@@ -78,7 +79,7 @@ def _is_settings(name: str) -> bool:
 
 
 def _matching(file: Path, root: Path, pattern: re.Pattern[str]) -> Iterator[SettingsLine]:
-    shown = file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)
+    shown = visible(file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file))
     for number, line in enumerate(_text(file).splitlines(), start=1):
         if match := pattern.search(line):
             before = line[: match.start()].lstrip()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from doctor.file_names import located
 from doctor.source.collector import CollectedFrom
 from doctor.source.collectors.table_writes import COLLECTOR, SqlFile, TableDefinition, TableUse
 from doctor.source.facts import TableWrite
@@ -47,7 +48,7 @@ class Tables:
         """Read a file with SQL beside the module; nothing when it is not there, or not in the target."""
         root = self.root.resolve()
         try:
-            found = (root / path).parent.joinpath(file).resolve()
+            found = located(root, path).parent.joinpath(file).resolve()
             if not found.is_relative_to(root) or not found.is_file() or found.stat().st_size > MAX_BYTES:
                 return ()
             text = found.read_text(encoding="utf-8", errors="replace")

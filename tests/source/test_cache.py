@@ -75,7 +75,7 @@ def test_a_file_of_other_code_is_ignored(folder: Path, monkeypatch: pytest.Monke
 
 def test_the_fingerprint_changes_with_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "source").mkdir()
-    for name in ("redaction.py", "redaction_rules.py", "source/collect.py"):
+    for name in ("file_names.py", "redaction.py", "redaction_rules.py", "source/collect.py"):
         (tmp_path / name).write_text("VERSION = 1\n")
     monkeypatch.setattr(cache, "_PACKAGE", tmp_path)
     before = cache.code_fingerprint.__wrapped__()
