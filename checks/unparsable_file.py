@@ -7,7 +7,8 @@ read. An error when the file holds conflict markers or is imported by another fi
 
 ## Why it hurts
 Importing the module fails. Where the import stands in a broad `except`, the feature behind it is simply absent, and
-nobody is told. To the doctor, such a file is a blind spot: silence about it is not health.
+nobody is told. To the doctor, such a file is a blind spot: silence about it is not health. Where no file at all can
+be parsed the run is incomplete, and never green.
 
 ## How it is told from its look-alikes
 Conflict markers count only as a complete set (`<<<<<<<`, `=======`, `>>>>>>>` at the start of lines) in a file that
@@ -52,7 +53,7 @@ BAD = (
         "a syntax error in a module that is imported",
         {"app/__init__.py": "", "app/limits.py": "DELAY = (1,\n", "app/main.py": "from .limits import DELAY\n"},
     ),
-    Example("a syntax error that nobody imports", {"script.py": "print 'hello'\n"}),
+    Example("a syntax error that nobody imports", {"script.py": "print 'hello'\n", "app.py": "print('hello')\n"}),
 )
 
 GOOD = (
@@ -69,11 +70,14 @@ def unparsable_file(source: Source) -> Iterator[Finding | Observation]:
         if file not in unreadable:
             yield _finding(file)
     unchecked = source.facts.unchecked
-    words = f"{len(source.files) - unchecked} of {len(source.files)} Python files parsed"
+    parsed = len(source.files) - unchecked - len(source.unparsable())
+    words = f"{parsed} of {len(source.files)} Python files parsed"
     yield Observation(words + (f"; {unchecked} were searched as text only, the tree is large" if unchecked else ""))
     if unreadable:
         more = f" and {len(unreadable) - 1} more" if len(unreadable) > 1 else ""
         raise CouldNotTellError(f"`{unreadable[0].path}`{more} cannot be read: {unreadable[0].message}")
+    if source.files and len(source.unparsable()) == len(source.files):
+        raise CouldNotTellError("no Python file of the target can be parsed, so nothing in it was examined")
 
 
 def _finding(file: Unparsable) -> Finding:

@@ -16,6 +16,7 @@ from doctor.redaction import printable
 from doctor.source.index import Source
 from doctor.task_graph import Edge, Node, NodeKind, TaskGraph, task_graph
 from doctor.verdict import ExitCode
+from doctor.wording import counted
 
 _MERMAID = {
     NodeKind.ROUTE: '{id}(["{text}"])',
@@ -60,7 +61,8 @@ def graph_command(path: Path, form: str, file: Path | None, configuration: Path 
     Exit codes: 0 drawn   3 there are no tasks here
     """
     target = open_target(path, configuration)
-    graph = task_graph(Source.read(target.source_folder, for_graph=True))
+    source = Source.read(target.source_folder, for_graph=True)
+    graph = task_graph(source)
     forms: dict[str, Callable[[TaskGraph], str]] = {"mermaid": mermaid, "dot": dot, "json": as_json}
     text = forms[form](graph)
     if file is None:
@@ -68,6 +70,8 @@ def graph_command(path: Path, form: str, file: Path | None, configuration: Path 
     else:
         write_file(file, text)
         output.tell(f"wrote {file}")
+    if unread := len(source.unparsable()):
+        output.tell(f"{counted(unread, 'file')} could not be read, so what is in there is not drawn; see DOC010")
     if any(node.kind is NodeKind.TASK for node in graph.nodes):
         return int(ExitCode.OK)
     output.tell(f"no task of a queue that doctor reads is in {target.source_folder}")
