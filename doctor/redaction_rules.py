@@ -98,6 +98,18 @@ def _authorization(match: re.Match[str]) -> Verdict | None:
     return None if _is_no_secret("authorization", match[group]) else (group, "authorization")
 
 
+_CODEC = re.compile(
+    r"utf.?(?:8|16|32)\S*|(?:us-)?ascii|latin\S*|iso\S*|cp\d+|big5|gb\S*|hex\S*|base64\S*|rot.?13|zlib\S*|bz2\S*|idna|punycode"
+    r"|\w*unicode_escape|quopri\S*",
+    re.IGNORECASE,
+)
+"""What ``codecs.decode`` is given where ``jwt.decode`` is given its key."""
+
+
+def _signing_key(match: re.Match[str]) -> Verdict | None:
+    return None if _CODEC.fullmatch(match["secret"]) else ("secret", "key")
+
+
 _VENDOR = re.compile(
     r"(?<![A-Za-z0-9])(?P<secret>"
     r"sk-(?=[A-Za-z0-9_-]{0,200}[0-9])[A-Za-z0-9_-]{20,}|[sprk]k_(?:live|test)_[A-Za-z0-9+/=]{8,}"
@@ -224,12 +236,24 @@ RULES: tuple[Rule, ...] = (
         _assigned,
     ),
     Rule(
-        ("jwt.",),
+        ("%s", "%r", "{}", "{!r}"),
+        # ``"password=%s", "…"``: a literal that a message of a log, ``%`` or ``format`` puts behind the name.
         re.compile(
-            r"(?<!\w)jwt\.(?:decode|encode)\((?:\{[^}\n]{0,200}\}|[^,\"'{\n]{1,200}),[ \t]{0,3}"
-            r"[bBrRuU]?(?P<quote>[\"'])(?P<secret>[^\"'\\\n]+)(?P=quote)"
+            rf"(?i:{_NAME})(?P<separator>[ \t]{{0,3}}[:=]?[ \t]{{0,3}})(?:%[sr]|\{{(?:!r)?\}})[^\"'\n]{{0,200}}[\"']"
+            r"(?:[ \t]{0,3}%[ \t]{0,3}\(?|\.format\(|,)[ \t]{0,3}"
+            r"(?:(?:[^,\"'()\n]{1,100}|[\"']<redacted:[^>]{1,40}>[\"']),[ \t]{0,3}){0,8}"
+            r"[bBrRuU]?(?P<quote>[\"'])(?!<redacted:)(?P<quoted>(?:\\.|(?!(?P=quote))[^\\\n])+)(?P=quote)"
         ),
-        _is("key"),
+        _assigned,
+    ),
+    Rule(
+        ("decode(", "encode("),
+        re.compile(
+            r"(?<![\w.])(?:\w{0,32}jwt\w{0,32}\.)?(?:decode|encode)\("
+            r"(?:\{[^}\n]{0,200}\}|(?:[^,\"'{\n]|\"[^\"\n]{0,80}\"|'[^'\n]{0,80}'){1,200}),[ \t]{0,3}"
+            r"(?:key[ \t]?=[ \t]?)?[bBrRuU]?(?P<quote>[\"'])(?P<secret>[^\"'\\\n]+)(?P=quote)"
+        ),
+        _signing_key,
     ),
     Rule(
         ("--",),

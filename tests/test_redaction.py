@@ -51,6 +51,15 @@ SECRETS = [
     ("written by someone.else~@example.com today", "someone.else~@example.com", "email"),
     ('jwt.decode(t, "my-hm~ac", options={})', "my-hm~ac", "key"),
     ('jwt.encode({"sub": "x", "n": 1}, "my-hm~ac")', "my-hm~ac", "key"),
+    ('decode(t, "my-hm~ac", algorithms=["HS256"])', "my-hm~ac", "key"),
+    ('return pyjwt.decode(t.strip(), key="my-hm~ac")', "my-hm~ac", "key"),
+    ('encode({"sub": "x"}, "my-hm~ac", algorithm="HS256")', "my-hm~ac", "key"),
+    ('decode(request.headers["x"], "my-hm~ac", options={})', "my-hm~ac", "key"),
+    ('logger.info("password=%s", "hunt~er2")', "hunt~er2", "password"),
+    ('logger.info("user %s, password %r", user, "hunt~er2")', "hunt~er2", "password"),
+    ('logger.info("token: {} for {}", "first~one99", name)', "first~one99", "token"),
+    ('print("password=%s of %s" % ("hunt~er2", user))', "hunt~er2", "password"),
+    ('print("api_key={}".format("hunt~er2"))', "hunt~er2", "key"),
     ('api_key: str = "plain~99"', "plain~99", "key"),
     ('os.getenv("API_KEY", "plain~99")', "plain~99", "key"),
     ("-----BEGIN RSA PRI~VATE KEY-----\nMIIEabc\n-----END RSA PRI~VATE KEY-----", "MIIEabc", "private-key"),
@@ -85,6 +94,9 @@ HARMLESS = [
     "http://[::1]:8000/a@b http://host:8000/x?y=a@b",
     "2026-11-20 19:45:17,085 - app.tasks - ERROR - 1.2.3.4:4222",
     "expected 1536 dimensions, not 768",
+    'codecs.decode(raw, "anything") or decode(raw, "utf-8") or encode(text, "unicode_escape")',
+    'tokenizer.decode(ids, "left") base64.b64decode(x, "-_")',
+    'logger.info("password=%s of %s", password, name); logger.info("%s of %s", "messages", "topic")',
 ]
 
 

@@ -8,6 +8,8 @@ from doctor.source.reading import Reading
 
 PLANTED = """\
 import jwt, os, ollama
+from jwt import decode
+from loguru import logger
 from pydantic_settings import BaseSettings
 from taskiq_nats import NatsBroker
 
@@ -25,6 +27,8 @@ async def job(token="plantedfive"): ...
 async def later(token):
     await job.kiq(api_key="plantedsix99")
     Client(api_key="plantedseven99").job.delay()
+    logger.info("password=%s", "plantedeleven")
+    decode(token, "plantedtwelve", algorithms=["HS256"])
     return jwt.decode(token, "plantedeight", options={"verify_signature": False})["sub"]
 """
 
