@@ -2,6 +2,7 @@
 
 from doctor.agents import AgentRow, AgentTables, agent_tables
 from doctor.areas import AreaState, by_area, state_of
+from doctor.call_arguments import WIDTH, spread, with_keyword
 from doctor.chain import Chain, Stage
 from doctor.chain_progress import (
     REPEATED,
@@ -114,6 +115,7 @@ __all__ = [
     "OPT_IN",
     "PLAIN",
     "REPEATED",
+    "WIDTH",
     "AgentRow",
     "AgentTables",
     "Applicability",
@@ -226,6 +228,7 @@ __all__ = [
     "recent_rows",
     "same_model",
     "search_settings",
+    "spread",
     "sql",
     "stalled_rows",
     "state_of",
@@ -236,4 +239,5 @@ __all__ = [
     "transformed",
     "unreached_embeddings",
     "vector_columns",
+    "with_keyword",
 ]

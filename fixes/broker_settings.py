@@ -7,12 +7,13 @@ server keeps its old settings until it is changed or deleted there.
 from __future__ import annotations
 
 from codecs import BOM_UTF8
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from doctor.api import (
     AGAIN,
+    WIDTH,
     Fix,
     FixContext,
     NothingToDoError,
@@ -24,7 +25,9 @@ from doctor.api import (
     difference,
     parse_source,
     read_source,
+    spread,
     transformed,
+    with_keyword,
 )
 
 if TYPE_CHECKING:
@@ -33,7 +36,8 @@ if TYPE_CHECKING:
 SETTINGS = ("ack_wait", "pull_consume_timeout", "queue")
 BROKERS = {f"taskiq_nats.{name}" for name in ("NatsBroker", "PullBasedJetStreamBroker", "PushBasedJetStreamBroker")}
 CONSUMER = "ConsumerConfig"
-CONSUMER_IMPORT = b"from nats.js.api import ConsumerConfig"
+CONSUMER_MODULE = "nats.js.api"
+CONSUMER_IMPORT = f"from {CONSUMER_MODULE} import {CONSUMER}".encode()
 DURABLE = "taskiq_durable"
 """The name under which taskiq-nats 0.7 makes its consumer unless told otherwise; a consumer's configuration must carry
 the same."""
@@ -137,34 +141,44 @@ def _adding(
 
     class _Add(libcst.CSTTransformer):
         METADATA_DEPENDENCIES = (PositionProvider, QualifiedNameProvider)
+        indent = "    "
+
+        def visit_Module(self, node: libcst.Module) -> None:  # noqa: N802
+            self.indent = node.default_indent
 
         def leave_Call(self, original_node: libcst.Call, updated_node: libcst.Call) -> libcst.Call:  # noqa: N802
             start = self.get_metadata(PositionProvider, original_node).start
             names = {found.name for found in self.get_metadata(QualifiedNameProvider, original_node.func, ())}
             if not names & BROKERS or (start.line, start.column) != (broker.line, broker.column):
                 return updated_node  # `Broker().with_backend()` starts where `Broker()` does
-            return _with_argument(updated_node, keyword, value(updated_node))
+            changed = _with_argument(updated_node, keyword, value(updated_node))
+            return _fitting(changed, start.column, self.indent)
 
     return _Add()
 
 
 def _with_import(content: bytes) -> bytes:
-    """Import the consumer's configuration right above the brokers, unless some line does already."""
+    """Import the consumer's configuration beside the brokers, where a sorter of imports would, unless it is already."""
     import libcst
 
     class _Import(libcst.CSTTransformer):
         is_done = CONSUMER_IMPORT in content
 
-        def leave_SimpleStatementLine(  # noqa: N802
-            self, original_node: libcst.SimpleStatementLine, updated_node: libcst.SimpleStatementLine
-        ) -> libcst.SimpleStatementLine | libcst.FlattenSentinel[libcst.SimpleStatementLine]:
-            if self.is_done or not any(_imports_brokers(statement) for statement in original_node.body):
-                return updated_node
+        def leave_Module(self, original_node: libcst.Module, updated_node: libcst.Module) -> libcst.Module:  # noqa: N802
+            return updated_node.with_changes(body=self.imported(updated_node.body))
+
+        def leave_IndentedBlock(  # noqa: N802
+            self, original_node: libcst.IndentedBlock, updated_node: libcst.IndentedBlock
+        ) -> libcst.IndentedBlock:
+            return updated_node.with_changes(body=self.imported(updated_node.body))
+
+        def imported(self, body: Sequence[libcst.BaseStatement]) -> Sequence[libcst.BaseStatement]:
+            """Return the statements with the import, where one of them imports the brokers."""
+            brokers = next((place for place, one in enumerate(body) if "taskiq_nats" in _imported(one)), None)
+            if self.is_done or brokers is None:
+                return body
             self.is_done = True
-            line = libcst.parse_statement(CONSUMER_IMPORT.decode())
-            assert isinstance(line, libcst.SimpleStatementLine)
-            above = line.with_changes(leading_lines=updated_node.leading_lines)
-            return libcst.FlattenSentinel([above, updated_node.with_changes(leading_lines=[])])
+            return _inserted(body, brokers)
 
     try:
         return transformed(content, _Import)
@@ -172,14 +186,35 @@ def _with_import(content: bytes) -> bytes:
         return content
 
 
-def _imports_brokers(statement: libcst.BaseSmallStatement) -> bool:
+def _inserted(body: Sequence[libcst.BaseStatement], place: int) -> list[libcst.BaseStatement]:
+    """Put the import above the statement at ``place`` and those right above it that sort behind the import."""
     import libcst
 
-    if isinstance(statement, libcst.ImportFrom):
-        module = statement.module
-        return isinstance(module, libcst.Name) and module.value == "taskiq_nats"
-    names = statement.names if isinstance(statement, libcst.Import) else ()
-    return any(isinstance(alias.name, libcst.Name) and alias.name.value == "taskiq_nats" for alias in names)
+    while (
+        place and not _lines_above(body[place]) and any(name > CONSUMER_MODULE for name in _imported(body[place - 1]))
+    ):
+        place -= 1
+    line = libcst.parse_statement(CONSUMER_IMPORT.decode()).with_changes(leading_lines=_lines_above(body[place]))
+    return [*body[:place], line, body[place].with_changes(leading_lines=[]), *body[place + 1 :]]
+
+
+def _lines_above(statement: libcst.BaseStatement) -> Sequence[libcst.EmptyLine]:
+    import libcst
+
+    return statement.leading_lines if isinstance(statement, libcst.SimpleStatementLine) else ()
+
+
+def _imported(statement: libcst.BaseStatement) -> set[str]:
+    """Return the modules that a line imports, or imports from."""
+    import libcst
+
+    found: set[str] = set()
+    for part in statement.body if isinstance(statement, libcst.SimpleStatementLine) else ():
+        if isinstance(part, libcst.Import):
+            found.update(alias.evaluated_name for alias in part.names)
+        elif isinstance(part, libcst.ImportFrom) and part.module is not None and not part.relative:
+            found.add(libcst.Module([]).code_for_node(part.module))
+    return found
 
 
 def _value(setting: str, value: str, call: libcst.Call) -> libcst.BaseExpression:
@@ -193,27 +228,22 @@ def _value(setting: str, value: str, call: libcst.Call) -> libcst.BaseExpression
 
 
 def _with_argument(call: libcst.Call, keyword: str, value: libcst.BaseExpression) -> libcst.Call:
-    """Add a keyword behind the last argument, in its style, on a line of its own where the others are; or fill in its
-    None."""
+    """Add a keyword behind the last argument, or fill in its None: only that counts as absent."""
     import libcst
 
-    tight = libcst.AssignEqual(
-        whitespace_before=libcst.SimpleWhitespace(""), whitespace_after=libcst.SimpleWhitespace("")
-    )
-    added = libcst.Arg(keyword=libcst.Name(keyword), value=value, equal=tight)
     given = next((one for one in call.args if one.keyword is not None and one.keyword.value == keyword), None)
-    if given is not None:  # only a None counts as absent
-        absent = isinstance(given.value, libcst.Name) and given.value.value == "None"
-        return call.with_deep_changes(given, value=value) if absent else call
-    if not call.args:
-        return call.with_changes(args=[added])
-    *before, last = call.args
-    if not isinstance(last.comma, libcst.MaybeSentinel):  # a comma behind the last: one argument a line
-        space = before[-1].comma.whitespace_after if before and isinstance(before[-1].comma, libcst.Comma) else None
-        comma = libcst.Comma(whitespace_after=space or call.whitespace_before_args)
-        return call.with_changes(args=[*before, last.with_changes(comma=comma), added.with_changes(comma=last.comma)])
-    comma = libcst.Comma(whitespace_after=libcst.SimpleWhitespace(" "))
-    return call.with_changes(args=[*before, last.with_changes(comma=comma), added])
+    if given is None:
+        return with_keyword(call, keyword, value)
+    absent = isinstance(given.value, libcst.Name) and given.value.value == "None"
+    return call.with_deep_changes(given, value=value) if absent else call
+
+
+def _fitting(call: libcst.Call, column: int, indent: str) -> libcst.Call:
+    """Return a call that starts in this column (from 0) with one argument a line, if it is too long for one line."""
+    import libcst
+
+    code = libcst.Module([]).code_for_node(call)
+    return spread(call, indent) if "\n" not in code and column + len(code) > WIDTH else call
 
 
 BROKER_SETTINGS = Fix(

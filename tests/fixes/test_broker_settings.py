@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ from doctor.fix import NothingToDoError, RefusedError
 from doctor.fixes.broker_settings import with_setting
 
 ONE_LINE = b'from taskiq_nats import NatsBroker\r\n\r\nbroker = NatsBroker("nats://localhost")  # ours\r\n'
+IMPORT = b"from taskiq_nats import NatsBroker\n"
+RUFF = Path(sys.executable).with_name("ruff")
 SEVERAL = b"""\
 # The queue.
 from taskiq_nats import PullBasedJetStreamBroker
@@ -40,7 +44,7 @@ def test_a_queue_group_is_added_behind_the_address(tmp_path: Path) -> None:
 def test_a_time_out_gets_a_line_of_its_own_where_the_others_have_one(tmp_path: Path) -> None:
     after = with_setting(SEVERAL, 4, "pull_consume_timeout", "1")
     assert after == SEVERAL.replace(
-        b'    durable="ours",  # kept\n', b'    durable="ours",\n    pull_consume_timeout=1,  # kept\n'
+        b'    durable="ours",  # kept\n', b'    durable="ours",  # kept\n    pull_consume_timeout=1,\n'
     )
     assert "pull_consume_timeout" not in subjects(after, tmp_path)
 
@@ -90,3 +94,48 @@ def test_another_line_and_another_setting_are_refused() -> None:
         with_setting(ONE_LINE, 3, "stream_config", "None")
     with pytest.raises(RefusedError):
         with_setting(b"def", 1, "queue", '"workers"')
+
+
+FORMATTED = {
+    "nothing": "b = B()",
+    "an empty pair of brackets on two lines": "b = B(\n)",
+    "a comment behind the bracket": "b = B(  # ours\n)",
+    "a comment between the brackets": "b = B(\n    # ours\n)",
+    "an address": 'b = B("x")',
+    "a comma and no blank": 'b = B("x",)',
+    "one a line": 'b = B(\n    "x",\n    connect_timeout=1,\n)',
+    "one a line, no comma at the end": 'b = B(\n    "x",\n    connect_timeout=1\n)',
+    "one a line, no comma and a comment": 'b = B(\n    "x",\n    connect_timeout=1  # seconds\n)',
+    "a comment at the end": 'b = B(\n    "x",  # ours\n    # that is all\n)',
+    "in a function": 'def make():\n    return B(\n        "x",\n    )',
+    "a line that gets too long": 'b = B("nats://a-rather-long-name.of-a-host.example.com:4222", connect_timeout=10)',
+    "stars": "b = B(*hosts, **options)",
+}
+
+
+@pytest.mark.parametrize(("setting", "value"), [("pull_consume_timeout", "1"), ("ack_wait", "600")])
+@pytest.mark.parametrize("made", FORMATTED.values(), ids=FORMATTED)
+def test_a_formatter_leaves_the_repaired_file_as_it_is(made: str, setting: str, value: str) -> None:
+    gap = "\n\n" if made.startswith("def") else "\n"
+    content = (
+        f"import os\n\nfrom taskiq import Context\nfrom taskiq_nats import PullBasedJetStreamBroker as B\n{gap}{made}\n"
+    )
+    line = next(number for number, text in enumerate(content.splitlines(), 1) if "B(" in text)
+    after = with_setting(content.encode(), line, setting, value)
+    assert formatted(after) == after
+
+
+def test_an_argument_goes_under_those_that_are_lined_up_and_beside_those_that_share_a_line() -> None:
+    start = IMPORT + b"broker = NatsBroker("
+    lined_up = start + b'"x",\n                    name="y")\n'
+    assert with_setting(lined_up, 2, "queue", "1") == lined_up.replace(b'"y"', b'"y",\n                    queue=1')
+    shared = start + b'\n    "x", name="y"\n)\n'
+    assert with_setting(shared, 2, "queue", "1") == shared.replace(b'"y"', b'"y", queue=1')
+
+
+def formatted(content: bytes) -> bytes:
+    """Return what Ruff makes of a file, as it formats and sorts imports unless told otherwise."""
+    for command in (["check", "--select", "I", "--fix-only", "--quiet"], ["format"]):
+        done = subprocess.run([RUFF, *command, "--isolated", "-"], input=content, capture_output=True, check=True)
+        content = done.stdout
+    return content
