@@ -80,6 +80,7 @@ def healthy(target: Path) -> Path:
 @pytest.fixture
 def sick(target: Path) -> Path:
     (target / "app.py").write_text(CONFLICT)
+    (target / "sound.py").write_text("")
     return target
 
 

@@ -75,8 +75,8 @@ def fix_command(
     pulled, stay.
 
     \b
-    Exit codes: 0 nothing at or above `fail_on` is left   1 findings remain, or --diff would change something
-                2 usage, or no terminal to ask on and no --yes   3 incomplete: not all could be checked
+    Exit codes: 0 nothing to fail on is left   1 findings remain, or --diff would change something
+                2 usage, or no terminal to ask on and no --yes   3 not all could be checked
                 5 a repair was rolled back
                 130 interrupted, also at a question: what was answered before is done and recorded
     """
