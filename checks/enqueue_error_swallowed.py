@@ -120,6 +120,20 @@ async def save(message_id):
     with suppress(Exception):
         await score.kiq(message_id)
 """
+_EARLIER = """\
+from loguru import logger
+
+from .tasks import score
+
+
+async def save(message_id, scores):
+    if message_id in scores:
+        return scores[message_id]
+    try:
+        await score.kiq(message_id)
+    except Exception as error:
+        logger.warning("Failed to queue scoring task: {}", error)
+"""
 _FAILURES = """\
 async def record_failure(message_id, error):
     await database.execute("INSERT INTO failed_tasks VALUES (%s, %s)", [message_id, str(error)])
@@ -141,12 +155,14 @@ BAD = (
     Example("a webhook answers with success", _project(ingestion=_SAVE, webhook=_WEBHOOK)),
     Example("the enqueue is one call away", _project(ingestion=_ENQUEUES, messages=_ONE_CALL_AWAY)),
     Example("suppressed", _project(ingestion=_SUPPRESSES)),
+    Example("a value is returned only where nothing is enqueued", _project(ingestion=_EARLIER)),
 )
 
 GOOD = (
     Example("raised again after the log line", _then("        raise\n")),
     Example("a failed-task row is written", _then(_RECORDS, failures=_FAILURES)),
     Example("the caller is told", _then("        return False\n    return True\n")),
+    Example("the message comes out of the block", _project(ingestion=_SAVE.replace("await", "return await"))),
     Example("a flag that is read later", _then("        failed = True\n    return failed\n")),
     Example("a narrow handler is a decision", _project(ingestion=_SAVE.replace("Exception", "ConnectionError"))),
     Example("a delay of something else", _project(ingestion=_SAVE.replace("score.kiq", "throttle.delay"))),

@@ -142,13 +142,18 @@ class _Reading:
         return any(_is_failure(node, self.handler.name) for node in walk(value))
 
     def goes_on_as_if_well(self) -> bool:
-        """Tell whether what stands after the block returns a value that the block has no part in."""
+        """Tell whether what the function returns after the block is the same when the block fails.
+
+        So it is when the block has no part in that value, and when neither the block nor what follows returns any.
+        """
         end = self.block.end_lineno or self.block.lineno
         later = [node for node in own_nodes(self.function.body) if getattr(node, "lineno", 0) > end]
         read = {node.id for node in later if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-        inside = own_nodes((*self.block.body, *self.block.orelse))
+        inside = list(own_nodes((*self.block.body, *self.block.orelse)))
         made = {node.id for node in inside if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-        return any(_has_value(node) for node in later) and not made & read
+        if any(_has_value(node) for node in later):
+            return not made & read
+        return not any(_has_value(node) for node in inside)
 
     def is_told_by_none(self) -> bool:
         """Tell whether None differs from what the function returns when all goes well. A route's None is a success."""
