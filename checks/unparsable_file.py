@@ -13,7 +13,7 @@ be parsed the run is incomplete, and never green.
 ## How it is told from its look-alikes
 Conflict markers count only as a complete set (`<<<<<<<`, `=======`, `>>>>>>>` at the start of lines) in a file that
 does not parse. Inside a string of a valid file they are text. Templates that merely end in `.py` are infos, because
-no code imports them.
+no code imports them; silent where a name in their path is still to be filled in, as in `{{app_label}}/main.py`.
 
 ## How to fix
 Resolve the conflict, or correct the syntax at the line shown; then run the check again.
@@ -58,6 +58,10 @@ BAD = (
 
 GOOD = (
     Example("conflict markers inside a string", {"test_merge.py": f'TEXT = """\n{_CONFLICT}"""\n'}),
+    Example(
+        "a template of a project to be",
+        {"main.py": "", "templates/{{app_label}}/main.py": "from {{ app_label }} import app\n"},
+    ),
     Example("a byte order mark and an old encoding", {"old.py": "\ufeff# -*- coding: utf-8 -*-\nNAME = 'é'\n"}),
 )
 
@@ -67,7 +71,7 @@ def unparsable_file(source: Source) -> Iterator[Finding | Observation]:
     """Report each file that could not be read as Python."""
     unreadable = [file for file in source.unparsable() if file.kind is UnparsableKind.UNREADABLE]
     for file in source.unparsable():
-        if file not in unreadable:
+        if file not in unreadable and not _is_template(file):
             yield _finding(file)
     unchecked = source.facts.unchecked
     parsed = len(source.files) - unchecked - len(source.unparsable())
@@ -78,6 +82,11 @@ def unparsable_file(source: Source) -> Iterator[Finding | Observation]:
         raise CouldNotTellError(f"`{unreadable[0].path}`{more} cannot be read: {unreadable[0].message}")
     if source.files and len(source.unparsable()) == len(source.files):
         raise CouldNotTellError("no Python file of the target can be parsed, so nothing in it was examined")
+
+
+def _is_template(file: Unparsable) -> bool:
+    """Whether the path has a placeholder of Jinja, as in templates of cookiecutter: no module can have such a name."""
+    return "{{" in file.path and file.kind is UnparsableKind.SYNTAX and not file.has_conflict_markers
 
 
 def _finding(file: Unparsable) -> Finding:
