@@ -8,10 +8,10 @@ Mostly it does not: it is dead code, or work that somebody believes is done. `do
 arrow that leads to them.
 
 ## How it is told from its look-alikes
-Silent where the task is scheduled (`schedule=[…]`, `cron`), or where its name stands as a text somewhere else in the
-target, as in `send_task("app.tasks.clean")` or a beat schedule, or where it is given to a function that may send it
-(`background_tasks.add_task(clean.kiq)`). Where the task fills embeddings and the chain never enqueues it, that is an
-error of its own (TSK005).
+Silent where the task is scheduled (`schedule=[…]`, `cron`), where its name stands as a text somewhere else, as in
+`send_task("app.tasks.clean")` or a beat schedule, or where it is used as a value that something may send: given to a
+function, put into a table, looked up in its module. Where the task fills embeddings and the chain never enqueues it,
+that is an error of its own (TSK005).
 
 ## How to fix
 Enqueue it where its work is needed, or delete it.
@@ -91,6 +91,20 @@ from app.tasks import remove_old_rows
 def later(background_tasks) -> None:
     background_tasks.add_task(remove_old_rows{method})
 """
+_TABLE = """\
+from app import tasks
+from app.tasks import remove_old_rows
+
+STEPS = {table}
+
+
+async def run(step) -> None:
+    await STEPS[step].kiq()
+"""
+
+
+def _in_table(table: str) -> dict[str, str]:
+    return {"app/broker.py": _BROKER, "app/tasks.py": _FORGOTTEN, "app/steps.py": _TABLE.replace("{table}", table)}
 
 
 def _given(method: str) -> dict[str, str]:
@@ -110,6 +124,9 @@ def _given(method: str) -> dict[str, str]:
         Example("Django's settings schedule it", {"kb/tasks.py": _NIGHTLY, "site/settings.py": _BEAT}),
         Example("its method is given away", _given(".kiq")),
         Example("it is given away itself", _given("")),
+        Example("it stands in a table", _in_table('{"rows": remove_old_rows}')),
+        Example("its full name stands in a table", _in_table('["app.tasks.remove_old_rows"]')),
+        Example("its module is searched for a name", _in_table('[getattr(tasks, f"remove_{part}") for part in PARTS]')),
     ],
 )
 def task_never_enqueued(source: Source) -> Iterator[Finding]:

@@ -37,13 +37,13 @@ def is_scheduled(task: DecoratedFunction) -> bool:
 
 
 def never_enqueued(source: Source) -> list[DecoratedFunction]:
-    """Return the tasks that nothing in the source enqueues, schedules or names."""
-    enqueued = {enqueue.task for enqueue in source.enqueues()}
+    """Return the tasks that nothing in the source enqueues, schedules, names or uses as a value."""
+    known = {enqueue.task for enqueue in source.enqueues()} | source.spoken_of()
     named = source.named_tasks()
     return [
         task
         for task in source.tasks()
-        if task.library in READ_WHOLLY and task.id not in enqueued and not is_scheduled(task) and task.name not in named
+        if task.library in READ_WHOLLY and task.id not in known and not is_scheduled(task) and task.name not in named
     ]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from doctor.source.collector import Collector
 from doctor.source.collectors import collectors
+from doctor.source.collectors.task_values import COLLECTOR as VALUES
 from doctor.source.crew import Crew
 from doctor.source.discover import Stamp, stamped_files
 from doctor.source.facts import Facts, ImportSite, Unparsable
@@ -140,6 +141,7 @@ class Build:
             non_tasks=linker.non_tasks(),
             routes=linker.routes(),
             examples=linker.examples(),
+            spoken_of=linker.spoken_of(),
             handed_over=linker.handed_over(),
             table_writes=tuple(Tables(self.root, linker.resolver, linker.modules, self.collected).writes()),
             unparsable=self._unparsable(),
@@ -197,7 +199,8 @@ class Build:
         found: dict[str, list[object]] = {}
         for _, facts in sorted(self.read.items()):
             for name, some in (facts.collected or {}).items():
-                found.setdefault(name, []).extend(some)
+                if name != VALUES.name:  # of these, only what the linker makes of them is told
+                    found.setdefault(name, []).extend(some)
         return {name: tuple(found[name]) for name in sorted(found) if found[name]}
 
     def load(self, path: str) -> ModuleFacts | None:

@@ -27,7 +27,8 @@ class Collector:
     ``asked_by``: it runs only where the collectors of these names have found something that its facts may explain.
     ``version`` is raised when the same file would give other facts; kept ones are then collected anew. ``for_graph``:
     only the task graph asks for it, and wants to know from where the ``function`` of each fact is reached.
-    ``followed``: the files are read, too, in which somebody may wait for that ``function``.
+    ``followed``: the files are read, too, in which somebody may wait for that ``function``. ``linked``: it runs over
+    the files that the task graph is made of, and no others.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Collector:
     looks: Callable[[bytes], bool] | None = None
     asked_by: tuple[str, ...] = ()
     followed: bool = False
+    linked: bool = False
 
 
 CollectedFrom: TypeAlias = Callable[[str, Collector], tuple[Any, ...]]
@@ -91,6 +93,11 @@ class Module:
     def function_names(self) -> frozenset[str]:
         """The qualified names of all functions."""
         return frozenset(name for name, _ in self.functions)
+
+    @cached_property
+    def short_names(self) -> frozenset[str]:
+        """The names of all functions, without what is around them."""
+        return frozenset(name.rpartition(".")[2] for name in self.function_names)
 
     def absolute(self, origin: str) -> str:
         """Return a name with the leading dots of a relative import resolved."""

@@ -264,7 +264,8 @@ class Facts:
 
     ``files`` are all Python files, in order; ``searched`` is the number of those whose tree was walked for facts;
     ``unchecked`` is the number of those that no parser looked at, because the tree is too large for that.
-    ``examples`` are functions in the examples of docstrings.
+    ``examples`` are functions in the examples of docstrings. ``spoken_of`` are the identities of tasks that nothing
+    sends, but that are used as a value or named in full.
     ``collected`` has the facts of each collector; ``reached_from`` the callers of functions (path, qualified name) that
     the task graph asks about, and those that wait for the facts of collectors that are followed.
     """
@@ -276,6 +277,7 @@ class Facts:
     non_tasks: tuple[NonTask, ...] = ()
     routes: tuple[Route, ...] = ()
     examples: tuple[DecoratedFunction, ...] = ()
+    spoken_of: frozenset[str] = frozenset()
     handed_over: tuple[HandedOver, ...] = ()
     table_writes: tuple[TableWrite, ...] = ()
     unparsable: tuple[Unparsable, ...] = field(default=())

@@ -159,6 +159,8 @@ class Mentions:
 
 
 def _is_used(name: bytes, place: Place, path: str, content: bytes, imported: frozenset[bytes]) -> bool:
+    if name.startswith((b'"', b"'")):
+        return True  # the full name of a task, as a text
     near = place.is_near(path)
     if name in imported and (near or not imported.isdisjoint(place.packages)):
         return True

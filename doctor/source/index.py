@@ -109,6 +109,10 @@ class Source:
         """Return the names, without modules, under which tasks are sent or scheduled as a text."""
         return frozenset(self.collected(NAMED_TASKS))
 
+    def spoken_of(self) -> frozenset[str]:
+        """Return the identities of the tasks that no verb sends, but that are used as a value or named in full."""
+        return self.facts.spoken_of
+
     def collected(self, collector: Collector) -> tuple[Any, ...]:
         """Return what a collector found, in the order of files and lines."""
         return self.facts.collected.get(collector.name, ())

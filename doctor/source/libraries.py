@@ -35,10 +35,10 @@ RQ = Library("rq", frozenset({"delay"}), frozenset())
 
 LIBRARIES = {library.name: library for library in (TASKIQ, CELERY, DRAMATIQ, HUEY, RQ)}
 
-_TOLD_BY_THEIR_METHODS = (TASKIQ, CELERY, DRAMATIQ)
+TOLD_BY_THEIR_METHODS = (TASKIQ, CELERY, DRAMATIQ)
 """Those whose methods are read in every file; ``schedule`` and the like mean too many other things."""
 
-VERBS = frozenset().union(*(library.verbs | library.builders for library in _TOLD_BY_THEIR_METHODS))
+VERBS = frozenset().union(*(library.verbs | library.builders for library in TOLD_BY_THEIR_METHODS))
 """All methods that only a task has; whether the object is a task is decided by resolving it."""
 
 BUILDERS = frozenset().union(*(library.builders for library in LIBRARIES.values()))

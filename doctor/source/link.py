@@ -9,6 +9,7 @@ from dataclasses import replace
 from doctor.source.callers import Callers
 from doctor.source.collector import CollectedFrom
 from doctor.source.collectors.docstring_examples import COLLECTOR as EXAMPLES
+from doctor.source.collectors.task_values import COLLECTOR as VALUES
 from doctor.source.decorators import Decorators
 from doctor.source.facts import (
     MODULE_LEVEL,
@@ -26,6 +27,7 @@ from doctor.source.module_facts import BindingKind, GuardedCall, ModuleFacts
 from doctor.source.outcomes import Outcomes
 from doctor.source.resolve import Resolver, SymbolKind
 from doctor.source.routes import route_of
+from doctor.source.unsent import Unsent
 
 _Key = tuple[str, str]
 """A function: path and qualified name."""
@@ -54,6 +56,7 @@ class Linker:
         self.followed = Followed(resolver, modules, self.sent_by_a_call, collected)
         self.direct = [found for module in modules.values() for found in self._enqueues(module)]
         self.plain = [found for module in modules.values() for found in self._plain_calls(module)]
+        self.unsent = Unsent.of(self.functions, {one.task for one in self.direct})
 
     def reached_from(self, functions: Iterable[_Key]) -> dict[_Key, frozenset[str]]:
         """Return for each function the identities of those that lead to it by calls, itself among them.
@@ -68,7 +71,7 @@ class Linker:
 
     def names_elsewhere(self, others: Iterable[_Key] = ()) -> frozenset[_Key]:
         """Return path and name of what makes other files matter: functions that lead to an enqueue or to one of the
-        ``others``, registrars of one's own."""
+        ``others``, registrars of one's own, tasks that nothing sends so far."""
         sites = set(others) | {
             (one.path, one.function)
             for one in (*self.direct, *self.plain)
@@ -77,7 +80,8 @@ class Linker:
         enqueuing = {key for site in sites for key in self.callers.of(site) if "." not in key[1]}
         registrars = {(path, name) for path, module in self.modules.items() for name in _registrars(module)}
         sent_by_a_call = {key for key in self.sent_by_a_call if "." not in key[1]}
-        return frozenset(enqueuing | registrars | sent_by_a_call | self.followed.names_elsewhere())
+        elsewhere = self.followed.names_elsewhere() | self.unsent.names_elsewhere()
+        return frozenset(enqueuing | registrars | sent_by_a_call | elsewhere)
 
     def enqueues(self) -> tuple[Enqueue, ...]:
         """Return the enqueues, then the guarded calls of functions whose enqueue may raise, each with its routes."""
@@ -113,6 +117,12 @@ class Linker:
         tasks = [key for key, function in self.decorated.items() if function.registrar is not None]
         found = HandOvers(self.resolver, self.modules, tasks, self._leading_to, self.collected)
         return tuple(found.all())
+
+    def spoken_of(self) -> frozenset[str]:
+        """Return the identities of the tasks that nothing sends, but that are used as a value or named in full."""
+        if not self.unsent.tasks:
+            return frozenset()
+        return self.unsent.spoken_of({name for path in self.modules for name in self.collected(path, VALUES)})
 
     def non_tasks(self) -> tuple[NonTask, ...]:
         """Return the calls of a task's verb on a function of the target that is no task.

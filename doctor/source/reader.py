@@ -149,8 +149,14 @@ class Reader:
         lines = lines_of(content)
         facts = collect(tree, path, lines) if need.module else None
         module = Module(path, self.names.name_of(path), tree, lines)
-        wanted = [one for one in self.collectors if one.name in need.collected or not one.literals]
+        wanted = [one for one in self.collectors if _is_wanted(one, need)]
         return FileFacts(facts, {one.name: tuple(one.collect(module)) for one in wanted})
 
     def _failed(self, path: str, kind: UnparsableKind, message: str) -> Unparsable:
         return Unparsable(path, self.names.name_of(path), kind, message)
+
+
+def _is_wanted(collector: Collector, need: Need) -> bool:
+    """Whether a collector is asked for, or looks at every file of its kind that is parsed anyway."""
+    anyway = not collector.literals and (need.module or not collector.linked)
+    return anyway or collector.name in need.collected
