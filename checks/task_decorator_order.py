@@ -158,6 +158,7 @@ def _job(imports: str, registrar: str, verb: str = "") -> dict[str, str]:
 
 _RIGHT = _WRONG.replace("@retry(max_attempts=3)\n@broker.task\n", "@broker.task\n@retry(max_attempts=3)\n")
 _REATTACHED = _RETRY.replace("        return run\n", "        run.kiq = function.kiq\n        return run\n")
+_BOTH_REATTACHED = _REATTACHED.replace("run.kiq = function.kiq", "run.kiq, run.kicker = function.kiq, function.kicker")
 
 BAD = (
     Example("a retry decorator of the project stands above the registrar", _project()),
@@ -174,6 +175,7 @@ GOOD = (
     Example("the decorator above returns its argument", _project(retry=_MARKS_ONLY)),
     Example("the decorator above is made with wrapt", _project(retry=_RETRY_WITH_WRAPT)),
     Example("the wrapper gets its method back", _project(retry=_REATTACHED)),
+    Example("the wrapper gets two methods back at once", _project(retry=_BOTH_REATTACHED)),
     Example("the methods of RQ survive a wrapper", _job("from rq.decorators import job", "@job('default')", ".delay")),
     Example("a patch in a test, and a method that is merely called task", {"test_jobs.py": _NO_TASK}),
 )

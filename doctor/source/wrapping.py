@@ -56,6 +56,9 @@ class Body:
                 self.attached.add(target.value.id)
             elif target.attr in _NAMES:
                 self.handed.add(target.value.id)
+        elif isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+            for one, its_value in zip(target.elts, value.elts, strict=True):
+                self.note_assignment(one, its_value)
 
     def note_call(self, call: ast.Call, name: str) -> None:
         """Remember what a call says about wrapping."""
