@@ -64,6 +64,14 @@ async def save(message_ids: list[int]) -> None:
 async def save_all(message_ids: list[int]) -> None:
     [score.kiq(one) for one in message_ids]
 """
+_NEVER_READ = """\
+from .tasks import score
+
+
+async def save(message_id: int, urgent: bool) -> None:
+    sent = score.kiq(message_id)
+    await score.kiq(message_id) if urgent else score.kiq(message_id)
+"""
 _PLAIN = """\
 def audit(message_id: int) -> None:
     print(message_id)
@@ -102,6 +110,15 @@ def later(message_id: int):
 def now(message_id: int) -> None:
     asyncio.run(score.kiq(message_id))
 """
+_OWN = """\
+class Sender:
+    def kiq(self, message_id: int) -> None:
+        print(message_id)
+
+
+def save(sender: Sender, message_id: int) -> None:
+    sender.kiq(message_id)
+"""
 _OTHERS = """\
 from celery import shared_task
 from rq import Queue
@@ -132,10 +149,12 @@ def _project(caller: str) -> dict[str, str]:
         Example("a forgotten await of a kicker", _project(_KICKER)),
         Example("assigned to nothing, and a list of nothing", _project(_DISCARDED)),
         Example("a job of arq", {"app/jobs.py": _ARQ}),
+        Example("a name that nothing reads, and one of two branches", _project(_NEVER_READ)),
     ],
     good=[
         Example("awaited, now or by somebody else", _project(_TAKEN)),
         Example("a function that is no task is TSK003's", _project(_PLAIN)),
+        Example("a class of one's own whose kiq is a plain method", _project(_OWN)),
         Example("Celery and RQ enqueue at once", {"jobs.py": _OTHERS}),
     ],
 )

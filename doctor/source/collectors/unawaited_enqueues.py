@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from doctor.source.collector import Collector, Module
 from doctor.source.expressions import dotted
+from doctor.source.facts import MODULE_LEVEL
 
 
 @dataclass(frozen=True, slots=True)
 class UnawaitedEnqueue:
-    """A statement such as ``score.kiq(1)`` or ``_ = score.kiq(1)`` without ``await``.
+    """A statement without ``await``: ``score.kiq(1)``, or ``sent = score.kiq(1)`` where nothing reads ``sent``.
 
     ``library`` is ``taskiq`` or ``arq``.
     """
@@ -28,53 +29,66 @@ class UnawaitedEnqueue:
 
 
 def _collect(module: Module) -> Iterator[UnawaitedEnqueue]:
+    if _has_a_plain_kiq(module):
+        return
     imports_arq = any(origin.partition(".")[0] == "arq" for origin in module.origins.values())
-    for call in _thrown_away(module):
-        if not isinstance(call.func, ast.Attribute):
-            continue
-        verb = call.func.attr
-        if verb == "kiq" or (verb == "enqueue_job" and imports_arq):
-            function = module.enclosing(call.lineno)
-            yield UnawaitedEnqueue(
-                module.path,
-                call.lineno,
-                function,
-                module.line(call.lineno),
-                dotted(call.func.value),
-                verb,
-                "taskiq" if verb == "kiq" else "arq",
-                isinstance(dict(module.functions).get(function), ast.AsyncFunctionDef),
-            )
+    verbs = {"kiq", "enqueue_job"} if imports_arq else {"kiq"}
+    for call, callee in _thrown_away(module, verbs):
+        function = module.enclosing(call.lineno)
+        yield UnawaitedEnqueue(
+            module.path,
+            call.lineno,
+            function,
+            module.line(call.lineno),
+            dotted(callee.value),
+            callee.attr,
+            "taskiq" if callee.attr == "kiq" else "arq",
+            isinstance(dict(module.functions).get(function), ast.AsyncFunctionDef),
+        )
 
 
-def _thrown_away(module: Module) -> Iterator[ast.Call]:
-    """Yield the calls whose result nobody can take any more."""
+def _has_a_plain_kiq(module: Module) -> bool:
+    """Whether a class of the file has a method of this name that is no coroutine: then the name says nothing here."""
+    return any(name.endswith(".kiq") and isinstance(node, ast.FunctionDef) for name, node in module.functions)
+
+
+def _thrown_away(module: Module, verbs: Collection[str]) -> Iterator[tuple[ast.Call, ast.Attribute]]:
+    """Yield the calls of these methods whose result nobody can take any more, each with what it calls."""
     for node in module.nodes:
-        if isinstance(node, ast.Expr):
-            value = node.value
-        elif isinstance(node, ast.Assign) and [dotted(one) for one in node.targets] == ["_"]:
-            if _reads_underscore(module, node.lineno):
-                continue
-            value = node.value
-        else:
+        if not isinstance(node, (ast.Expr, ast.Assign)):
             continue
-        values = value.elts if isinstance(value, (ast.List, ast.Tuple)) else [value]
-        for one in values:
+        for one in _results(node.value):
             made = one.elt if isinstance(one, ast.ListComp) else one
-            if isinstance(made, ast.Call):
-                yield made
+            if not isinstance(made, ast.Call) or not isinstance(made.func, ast.Attribute):
+                continue
+            if made.func.attr in verbs and (isinstance(node, ast.Expr) or _is_kept_nowhere(node, module)):
+                yield made, made.func
 
 
-def _reads_underscore(module: Module, line: int) -> bool:
-    """Whether the function around the line, or one inside it, reads ``_`` anywhere."""
-    function = module.enclosing(line)
-    return any(
-        isinstance(node, ast.Name)
-        and node.id == "_"
-        and isinstance(node.ctx, ast.Load)
-        and f"{module.enclosing(node.lineno)}.".startswith(f"{function}.")
-        for node in module.nodes
+def _results(value: ast.expr) -> list[ast.expr]:
+    """Return the expressions of which a statement's value is made."""
+    if isinstance(value, (ast.List, ast.Tuple)):
+        return value.elts
+    return [value.body, value.orelse] if isinstance(value, ast.IfExp) else [value]
+
+
+def _is_kept_nowhere(node: ast.Assign, module: Module) -> bool:
+    """Whether a value is given to one local name, or to ``_``, that neither its function nor one inside it reads."""
+    name = dotted(node.targets[0]) if len(node.targets) == 1 else ""
+    function = module.enclosing(node.lineno)
+    if not name.isidentifier() or (function == MODULE_LEVEL and name != "_"):
+        return False
+    return not any(
+        _takes(one, name) and f"{module.enclosing(one.lineno)}.".startswith(f"{function}.")  # type: ignore[attr-defined]
+        for one in module.nodes
     )
 
 
-COLLECTOR = Collector("unawaited-enqueues", 2, (b".kiq(", b".enqueue_job("), _collect)
+def _takes(node: ast.AST, name: str) -> bool:
+    """Whether a node reads a name, or says that it is another function's or the module's."""
+    if isinstance(node, (ast.Global, ast.Nonlocal)):
+        return name in node.names
+    return isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
+
+
+COLLECTOR = Collector("unawaited-enqueues", 3, (b".kiq(", b".enqueue_job("), _collect)
