@@ -10,8 +10,9 @@ without a vector, and search returns nothing, without an error.
 
 ## How it is told from its look-alikes
 Calls are followed through functions, methods and files: a task that calls a function that enqueues counts. A scheduled
-task counts as part of the chain. A route that takes documents in and embeds them at once is right, and a target
-whose tasks do not enqueue one another is left alone.
+task counts as part of the chain; so does a function that a library's decorator takes (`@event.listens_for(…)`) or that
+is used as a value, for who calls it cannot be seen. A route that takes documents in and embeds them at once is right,
+and a target whose tasks do not enqueue one another is left alone.
 
 ## How to fix
 By hand: enqueue the embedding where the chain ends, after the rows are committed. The finding names the line and has
@@ -21,7 +22,7 @@ function enqueues the embedding already and nothing calls it, calling it is all.
 (EMB001).
 
 ## False positives
-Rows that are embedded by a listener of the database or by another application.
+Rows that are embedded by another application.
 """
 
 import re
@@ -90,6 +91,9 @@ async def queue_embedding(message_id: int) -> None:
 """
 _MANUAL_ONLY = _APP.format(score="    print(message_id)\n")
 _EMBEDDED = _MANUAL_ONLY.replace("embed_messages", "verify_embedded_signatures")
+_IN_A_PAGE = _MANUAL_ONLY.replace("embed_messages", "embed_video_in_page")
+_LISTENER = _MANUAL_ONLY.replace("async def queue", '@event.listens_for(Message, "after_insert")\nasync def queue')
+_IN_A_TABLE = _MANUAL_ONLY + '\n\nHOOKS = {"after": queue_embedding}\n'
 _THROUGH_A_FUNCTION = _APP.format(score="    await queue_embedding(message_id)\n")
 
 
@@ -107,6 +111,9 @@ _THROUGH_A_FUNCTION = _APP.format(score="    await queue_embedding(message_id)\n
     good=[
         Example("the chain embeds through a function", {"app/broker.py": _BROKER, "app/tasks.py": _THROUGH_A_FUNCTION}),
         Example("a task about what is embedded in a file", {"app/broker.py": _BROKER, "app/tasks.py": _EMBEDDED}),
+        Example("a task that puts a video in a page", {"app/broker.py": _BROKER, "app/tasks.py": _IN_A_PAGE}),
+        Example("a listener of the database embeds", {"app/broker.py": _BROKER, "app/tasks.py": _LISTENER}),
+        Example("a table of hooks leads to it", {"app/broker.py": _BROKER, "app/tasks.py": _IN_A_TABLE}),
     ],
 )
 def embedding_task_unreachable(source: Source) -> Iterator[Finding]:

@@ -11,14 +11,14 @@ and logged, nothing happens at all.
 
 ## How it is told from its look-alikes
 The name must have one meaning, and that must be a function of a module without decorators, or with those of routes
-only. Parameters, locals, nested functions and methods are left out: what they hold is not known. `.send`, `.s` and
-`.map` are names of too many things.
+only, to which nothing in the source gives the method (`send.delay = …`). Parameters, locals, nested functions and
+methods are left out: what they hold is not known. `.send`, `.s` and `.map` are names of too many things.
 
 ## How to fix
 Put the decorator directly above its task, or give the route another name.
 
 ## False positives
-An attribute of that name that is set on the function at run time.
+A method of that name that another library gives to the function at run time.
 """
 
 from collections.abc import Iterator
@@ -107,6 +107,28 @@ async def receive(text: str) -> None:
     await score_message.kiq(text)
 """
 
+_ATTACHED = """\
+def later(ids):
+    print(ids)
+
+
+def refresh(ids):
+    print(ids)
+
+
+def index(ids):
+    print(ids)
+
+
+refresh.delay = later
+setattr(index, "delay", later)
+
+
+def receive(ids):
+    refresh.delay(ids)
+    index.delay(ids)
+"""
+
 
 @check(
     "TSK003",
@@ -123,7 +145,10 @@ async def receive(text: str) -> None:
         Example("the same with Celery, after the commit", {"books.py": _ON_COMMIT}),
         Example("a route took the task's name", {"app/broker.py": _BROKER, "app/tasks.py": _SHADOWED}),
     ],
-    good=[Example("a task, and a parameter with a delay", {"app/broker.py": _BROKER, "app/tasks.py": _RIGHT})],
+    good=[
+        Example("a task, and a parameter with a delay", {"app/broker.py": _BROKER, "app/tasks.py": _RIGHT}),
+        Example("a function is given the method by hand", {"jobs.py": _ATTACHED}),
+    ],
 )
 def enqueue_on_non_task(source: Source) -> Iterator[Finding]:
     """Take over the calls, one finding for each function that is enqueued and is no task."""

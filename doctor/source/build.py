@@ -14,7 +14,6 @@ from typing import Any
 
 from doctor.source.collector import Collector
 from doctor.source.collectors import collectors
-from doctor.source.collectors.task_values import COLLECTOR as VALUES
 from doctor.source.crew import Crew
 from doctor.source.discover import Stamp, stamped_files
 from doctor.source.facts import Facts, ImportSite, Unparsable
@@ -197,9 +196,10 @@ class Build:
 
     def _by_collector(self) -> dict[str, tuple[object, ...]]:
         found: dict[str, list[object]] = {}
+        linked = {one.name for one in self.collectors if one.linked}  # of these the linker tells what it makes of them
         for _, facts in sorted(self.read.items()):
             for name, some in (facts.collected or {}).items():
-                if name != VALUES.name:  # of these, only what the linker makes of them is told
+                if name not in linked:
                     found.setdefault(name, []).extend(some)
         return {name: tuple(found[name]) for name in sorted(found) if found[name]}
 

@@ -265,7 +265,7 @@ class Facts:
     ``files`` are all Python files, in order; ``searched`` is the number of those whose tree was walked for facts;
     ``unchecked`` is the number of those that no parser looked at, because the tree is too large for that.
     ``examples`` are functions in the examples of docstrings. ``spoken_of`` are the identities of tasks that nothing
-    sends, but that are used as a value or named in full.
+    sends but that are used as a value or named in full, and of functions that enqueue and are used as a value.
     ``collected`` has the facts of each collector; ``reached_from`` the callers of functions (path, qualified name) that
     the task graph asks about, and those that wait for the facts of collectors that are followed.
     """

@@ -110,7 +110,8 @@ class Source:
         return frozenset(self.collected(NAMED_TASKS))
 
     def spoken_of(self) -> frozenset[str]:
-        """Return the identities of the tasks that no verb sends, but that are used as a value or named in full."""
+        """Return the identities of tasks that no verb sends but that are used as a value or named in full, and of
+        functions that enqueue and are used as a value."""
         return self.facts.spoken_of
 
     def collected(self, collector: Collector) -> tuple[Any, ...]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 
 from doctor.source.callers import Callers
 from doctor.source.collector import CollectedFrom
+from doctor.source.collectors.attached_verbs import COLLECTOR as ATTACHED
 from doctor.source.collectors.docstring_examples import COLLECTOR as EXAMPLES
 from doctor.source.collectors.task_values import COLLECTOR as VALUES
 from doctor.source.decorators import Decorators
@@ -119,10 +120,21 @@ class Linker:
         return tuple(found.all())
 
     def spoken_of(self) -> frozenset[str]:
-        """Return the identities of the tasks that nothing sends, but that are used as a value or named in full."""
-        if not self.unsent.tasks:
+        """Return the identities of what may be sent or called in a way that cannot be seen, because it is used as a
+        value: tasks that nothing sends (also those that are named in full), and functions that enqueue."""
+        if not self.unsent.tasks and not self.direct:
             return frozenset()
-        return self.unsent.spoken_of({name for path in self.modules for name in self.collected(path, VALUES)})
+        by_file = {path: frozenset(self.collected(path, VALUES)) for path in self.modules}
+        enqueuing = {one.function_id for one in self.direct if self._is_a_value((one.path, one.function), by_file)}
+        return self.unsent.spoken_of(frozenset[str]().union(*by_file.values())) | enqueuing
+
+    def _is_a_value(self, function: _Key, by_file: Mapping[str, Set[str]]) -> bool:
+        """Tell whether a function is used as a value in its own file, or under its own name in one that imports it."""
+        path, name = function
+        return any(
+            name in values and (user == path or self._function(name, user, MODULE_LEVEL) == function)
+            for user, values in by_file.items()
+        )
 
     def non_tasks(self) -> tuple[NonTask, ...]:
         """Return the calls of a task's verb on a function of the target that is no task.
@@ -130,7 +142,9 @@ class Linker:
         Only functions of a module, without decorators or with those of routes: what another decorator makes of a
         function is not known here.
         """
-        return tuple(found for module in self.modules.values() for found in self._non_tasks(module))
+        attached = {name for path in self.modules for name in self.collected(path, ATTACHED)}
+        found = (one for module in self.modules.values() for one in self._non_tasks(module))
+        return tuple(one for one in found if one.identity.rpartition(".")[2] not in attached)
 
     def _non_tasks(self, module: ModuleFacts) -> Iterator[NonTask]:
         for call in module.enqueues:
