@@ -47,6 +47,14 @@ from loguru import logger
 def load(model_name: str) -> None:
     logger.bind(model=model_name).warning("model %s not found after %d tries", model_name, 3)
 """
+_BY_LEVEL = """\
+from loguru import logger
+
+
+def load(model_name: str) -> None:
+    logger.log("WARNING", "model not found: %s", model_name)
+    logger.info("model not found: \\x25s", model_name)
+"""
 _STANDARD = """\
 import logging
 
@@ -59,6 +67,8 @@ def load(model_name: str) -> None:
     logger.warning("model not found: %s", model_name)
     structured.info("at 100%s")
     structured.warning("model not found: {}", model_name)
+    structured.log("WARNING", "at 100%s")
+    structured.bind(name="%s").info(model_name, model_name)
 """
 
 
@@ -67,7 +77,10 @@ def load(model_name: str) -> None:
     "printf-args-to-loguru",
     severity=Severity.WARNING,
     tags=["static"],
-    bad=[Example("the model's name is never written", {"app/models.py": _LOST})],
+    bad=[
+        Example("the model's name is never written", {"app/models.py": _LOST}),
+        Example("the level is an argument, and a placeholder in disguise", {"app/models.py": _BY_LEVEL}),
+    ],
     good=[Example("the standard library's logger, and loguru's own form", {"app/models.py": _STANDARD})],
 )
 def printf_arguments_to_loguru(source: Source) -> Iterator[Finding]:

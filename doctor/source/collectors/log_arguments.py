@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from doctor.source.collector import Collector, Module
 from doctor.source.printf import are_plain, placeholders
+
+BY_LEVEL = "log"
+"""The method that takes the level first."""
 
 LEVELS = frozenset({"trace", "debug", "info", "success", "warning", "error", "critical", "exception"})
 
@@ -28,25 +31,39 @@ class LostArguments:
 
 def _collect(module: Module) -> Iterator[LostArguments]:
     for node in module.nodes:
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr not in LEVELS:
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
             continue
-        if not _is_loguru(node.func.value, module) or len(node.args) < 2:
+        message, *given = _parts(node, node.func.attr)
+        if not given or not isinstance(message, ast.Constant) or not isinstance(message.value, str):
             continue
-        message = node.args[0]
-        if not isinstance(message, ast.Constant) or not isinstance(message.value, str):
-            continue
-        found, arguments = placeholders(message.value), len(node.args) - 1
-        if found and "{" not in message.value:
-            starred = any(isinstance(argument, ast.Starred) for argument in node.args)
+        found = placeholders(message.value)
+        if found and "{" not in message.value and _is_loguru(node.func.value, module):
+            starred = any(isinstance(argument, ast.Starred) for argument in given)
             yield LostArguments(
                 module.path,
                 node.lineno,
                 module.enclosing(node.lineno),
                 module.line(node.lineno),
                 len(found),
-                arguments,
-                are_plain(message.value, arguments) and not starred,
+                len(given),
+                node.func.attr != BY_LEVEL
+                and are_plain(message.value, len(given))
+                and not starred
+                and _are_written_out(found, message, module),
             )
+
+
+def _parts(call: ast.Call, method: str) -> list[ast.expr | None]:
+    """Return the message and its arguments of a call that writes a line of a log; None alone for any other call."""
+    if method == BY_LEVEL:
+        return [*call.args[1:]] or [None]
+    return [*call.args] if method in LEVELS and call.args else [None]
+
+
+def _are_written_out(found: Sequence[str], message: ast.Constant, module: Module) -> bool:
+    """Whether the source shows the placeholders as they are, and not as ``\\x25s``."""
+    lines = module.lines[message.lineno - 1 : message.end_lineno]
+    return len(placeholders("\n".join(lines))) >= len(found)
 
 
 def _is_loguru(node: ast.expr, module: Module) -> bool:
@@ -55,4 +72,4 @@ def _is_loguru(node: ast.expr, module: Module) -> bool:
     return module.origin(node) == "loguru.logger"
 
 
-COLLECTOR = Collector("log-arguments", 2, (b"loguru",), _collect)
+COLLECTOR = Collector("log-arguments", 3, (b"loguru",), _collect)
