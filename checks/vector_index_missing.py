@@ -20,6 +20,7 @@ A table that is always searched with a filter that leaves few rows.
 """
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from doctor.api import (
     Applicability,
@@ -37,6 +38,7 @@ from doctor.api import (
     Role,
     Severity,
     VectorColumn,
+    VectorIndex,
     check,
     sql,
     vector_columns,
@@ -64,7 +66,7 @@ async def vector_index_missing(database: Database) -> AsyncIterator[Finding | Ob
     for column in columns:
         broken = [index for index in column.vector_indexes if index.is_broken]
         for index in broken:
-            yield _finding(column, index.name, f"index {index.name} is invalid: its build failed", Severity.ERROR)
+            yield _invalid(column, index)
         if not broken and not any(index.is_usable or index.building for index in column.vector_indexes):
             try:
                 yield _missing(column, await _rows(database, column))
@@ -89,6 +91,12 @@ async def _rows(database: Database, column: VectorColumn) -> int:
     if known or column.heap_bytes > COUNTED_UP_TO:
         return column.estimated_rows
     return int(await database.scalar(sql.SQL("SELECT count(*) FROM {}").format(column.quoted_table)))
+
+
+def _invalid(column: VectorColumn, index: VectorIndex) -> Finding:
+    """Judge the remainder of a failed build; one that is ready is maintained by every write, for nothing."""
+    found = _finding(column, index.name, f"index {index.name} is invalid: its build failed", Severity.ERROR)
+    return replace(found, impacts=(*found.impacts, "each write maintains the invalid index")) if index.ready else found
 
 
 def _missing(column: VectorColumn, rows: int) -> Finding:

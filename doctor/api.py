@@ -72,7 +72,7 @@ from doctor.model import (
 )
 from doctor.redaction import printable
 from doctor.report import Presentation, Report
-from doctor.resources.catalog import VectorColumn, identifier, readable, vector_columns
+from doctor.resources.catalog import VectorColumn, VectorIndex, identifier, readable, vector_columns
 from doctor.resources.database import Database, DatabaseError, DatabaseUnreachable
 from doctor.resources.environment import Environment
 from doctor.resources.jetstream import Consumer
@@ -192,6 +192,7 @@ __all__ = [
     "UnparsableKind",
     "UnreachedEmbedding",
     "VectorColumn",
+    "VectorIndex",
     "Verification",
     "Wrapping",
     "Writers",

@@ -21,7 +21,10 @@ VECTOR_METHODS = frozenset({"hnsw", "ivfflat", "diskann", "vchordrq", "vchordg"}
 
 @dataclass(frozen=True, slots=True)
 class VectorIndex:
-    """One index on a vector column, or on an expression over it. ``bytes`` is its size, ``predicate`` its WHERE."""
+    """One index on a vector column, or on an expression over it. ``bytes`` is its size, ``predicate`` its WHERE.
+
+    ``holds_column`` is false where only an expression or the predicate uses the column.
+    """
 
     schema: str
     name: str
@@ -34,6 +37,7 @@ class VectorIndex:
     unique: bool
     building: bool
     expression: bool
+    holds_column: bool
     predicate: str | None
     bytes: int
     scans: int

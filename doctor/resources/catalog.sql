@@ -78,6 +78,7 @@ LEFT JOIN LATERAL (
             'unique', i.indisunique,
             'building', EXISTS (SELECT 1 FROM pg_stat_progress_create_index p WHERE p.index_relid = i.indexrelid),
             'expression', i.indexprs IS NOT NULL,
+            'holds_column', v.attnum = ANY (i.indkey),
             'predicate', pg_get_expr(i.indpred, i.indrelid),
             'bytes', pg_relation_size(i.indexrelid),
             'scans', coalesce(pg_stat_get_numscans(i.indexrelid), 0),

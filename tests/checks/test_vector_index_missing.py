@@ -38,6 +38,14 @@ def test_an_invalid_index_is_an_error_and_is_replaced(execute, examine, dropped)
     assert finding.fixes[0].arguments["replaces"] == "public.made_here"
 
 
+@pytest.mark.parametrize("ready", [True, False])
+def test_an_invalid_index_that_is_ready_slows_every_write(execute, examine, dropped, ready):
+    where = "WHERE indexrelid = 'made_here'::regclass"
+    execute(INDEX, f"UPDATE pg_index SET indisvalid = false, indisready = {ready} {where}")
+    (finding,) = of_atoms(examine("VEC001"))
+    assert ("each write maintains the invalid index" in finding.impacts) is ready
+
+
 def test_a_btree_is_no_vector_index(execute, examine, dropped):
     execute("CREATE INDEX made_here ON atoms USING btree (embedding)")
     (finding,) = of_atoms(examine("VEC001"))
