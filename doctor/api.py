@@ -105,6 +105,7 @@ from doctor.source.settings_files import search_settings
 from doctor.suppression import comment_problem
 from doctor.task_chain import UnreachedEmbedding, chain_ends, is_scheduled, never_enqueued, unreached_embeddings
 from doctor.task_graph import TaskGraph, task_graph
+from doctor.vector_sample import VectorSample, vector_sample
 from doctor.verdict import ExitCode, exit_code, fails_gate, status_sentence, status_word, taken_back
 from doctor.wording import counted
 
@@ -193,6 +194,7 @@ __all__ = [
     "UnreachedEmbedding",
     "VectorColumn",
     "VectorIndex",
+    "VectorSample",
     "Verification",
     "Wrapping",
     "Writers",
@@ -240,5 +242,6 @@ __all__ = [
     "transformed",
     "unreached_embeddings",
     "vector_columns",
+    "vector_sample",
     "with_keyword",
 ]

@@ -1,0 +1,97 @@
+"""What the vectors of a column look like: their lengths, padding and models, read from a bounded part of the table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from doctor.embeddings import column_types
+from doctor.late import sql
+from doctor.redaction import bounded, redact
+from doctor.resources.catalog import VectorColumn
+from doctor.resources.database import Database
+
+OTHER_MODELS = (384, 512, 768, 1024)
+"""Dimensions of common models that are padded to more: all-minilm, distiluse, nomic-embed-text, mxbai-embed-large."""
+
+READ = 64 << 20
+"""Bytes of a table and its vectors that are read at most: about 0.3 s (100,000 vectors of 1,536 dimensions: 2.7 s)."""
+
+MODEL = "embedding_model"
+"""The column in which a table says by which model each vector was made, where it does."""
+
+UNIT = 0.01
+"""How far from one the length of a normalised vector may be: half precision has three digits."""
+
+MIXED = 0.05
+"""The smallest share of vectors that makes a mixture."""
+
+_SAMPLE = """
+WITH sample AS (
+    SELECT {column}::vector AS v, {model} AS model FROM {table} {sampled} WHERE {column} IS NOT NULL
+), measured AS (
+    SELECT vector_norm(v) AS length, model, {padded} AS padded FROM sample
+)
+SELECT count(*) AS vectors, count(*) FILTER (WHERE length = 0) AS zeros,
+       count(padded) FILTER (WHERE length > 0) AS padded, min(padded) FILTER (WHERE length > 0) AS padded_from,
+       count(*) FILTER (WHERE abs(length - 1) <= %(unit)s) AS normalised,
+       array_agg(DISTINCT model) FILTER (WHERE model IS NOT NULL) AS models
+FROM measured
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class VectorSample:
+    """Numbers of vectors. ``padded`` ones hold only zeros behind ``padded_from`` dimensions; ``zeros`` are not counted
+    among them. ``whole``: every vector of the table was read."""
+
+    vectors: int
+    zeros: int
+    padded: int
+    padded_from: int | None
+    normalised: int
+    models: tuple[str, ...]
+    whole: bool
+
+    @property
+    def is_partly_padded(self) -> bool:
+        """Whether some vectors are padded and others are not, so that two models share the column."""
+        return 0 < self.padded < self.vectors - self.zeros
+
+    @property
+    def has_mixed_lengths(self) -> bool:
+        """Whether normalised vectors are mixed with others."""
+        others = self.vectors - self.zeros
+        return others > 0 and MIXED < self.normalised / others < 1 - MIXED
+
+
+async def vector_sample(database: Database, column: VectorColumn) -> VectorSample:
+    """Measure a column with fixed dimensions.
+
+    Raises:
+        DatabaseError: the question could not be answered, in time or at all.
+    """
+    share = 1.0 if column.total_bytes <= READ else READ / column.total_bytes
+    sampled = "" if share == 1 else "TABLESAMPLE SYSTEM ({})"
+    has_model = MODEL in await column_types(database, column)
+    query = sql.SQL(_SAMPLE).format(
+        column=sql.Identifier(column.column),
+        table=column.quoted_table,
+        model=sql.SQL("{}::text").format(sql.Identifier(MODEL)) if has_model else sql.SQL("NULL::text"),
+        padded=_padded(column.dimensions or 0),
+        sampled=sql.SQL(sampled).format(sql.Literal(round(share * 100, 4))),
+    )
+    (row,) = await database.fetch(query, {"unit": UNIT})
+    models = tuple(bounded(redact(model), 80) for model in sorted(row.pop("models") or ()))
+    return VectorSample(**row, models=models, whole=share == 1)
+
+
+def _padded(dimensions: int) -> sql.Composable:
+    """Return after which dimension a vector ``v`` holds only zeros, among those at which other models end."""
+    cases = [
+        sql.SQL("WHEN vector_norm(subvector(v, {}, {})) = 0 THEN {}").format(
+            sql.Literal(least + 1), sql.Literal(dimensions - least), sql.Literal(least)
+        )
+        for least in OTHER_MODELS
+        if least < dimensions
+    ]
+    return sql.SQL("CASE {} END").format(sql.SQL(" ").join(cases)) if cases else sql.SQL("NULL::int")
