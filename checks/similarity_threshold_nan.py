@@ -1,0 +1,94 @@
+"""A similarity is compared with `>=`, so vectors without a length pass every threshold.
+
+## What it finds
+SQL in the source that asks for `1 - (embedding <=> …) >= threshold`, also through a name
+(`… AS similarity … WHERE similarity > 0.7`).
+
+## Why it hurts
+The cosine distance to a zero vector is NaN, and PostgreSQL sorts NaN above every number: `NaN >= 0.7` is true. A row
+with a zero vector is in every answer that does not come from an index; a query whose own vector is zero gets every row.
+
+## How it is told from its look-alikes
+`embedding <=> … <= 2 * (1 - threshold)` asks for the same rows and is false for NaN, so it is silent. So are euclidean
+distance and inner product, which are never NaN, and a similarity that is only selected or ordered by.
+
+## How to fix
+Compare the distance instead: `(1 - d) >= t` is `d <= 1 - t`, and `(1 - d / 2) >= t` is `d <= 2 * (1 - t)`.
+
+## False positives
+A table that no zero vector can get into, because a constraint or its only writer sees to that.
+"""
+
+from collections.abc import Iterator
+
+from doctor.api import (
+    Evidence,
+    EvidenceKind,
+    Example,
+    Finding,
+    FixOption,
+    Resource,
+    Role,
+    Severity,
+    Source,
+    check,
+)
+from doctor.source.collectors.similarity_queries import COLLECTOR, SimilarityQuery
+
+_SEARCH = '''\
+SEARCH = """
+    SELECT id, content, 1 - (embedding <=> %(vector)s) / 2 AS similarity
+    FROM messages
+    WHERE {condition}
+    ORDER BY embedding <=> %(vector)s
+    LIMIT 10
+"""
+'''
+_INLINE = _SEARCH.format(condition="1 - (embedding <=> %(vector)s) / 2 >= %(threshold)s")
+_BY_DISTANCE = _SEARCH.format(condition="embedding <=> %(vector)s <= 2 * (1 - %(threshold)s)")
+_NAMED = '''\
+SEARCH = """
+    SELECT * FROM (SELECT id, 1 - (embedding <=> %s) AS similarity FROM messages) AS found
+    WHERE similarity > 0.7
+"""
+'''
+
+
+@check(
+    "VEC006",
+    "similarity-threshold-passes-nan",
+    severity=Severity.WARNING,
+    tags=["static"],
+    bad=[
+        Example("the similarity is at least the threshold", {"app/search.py": _INLINE}),
+        Example("the similarity has a name", {"app/search.py": _NAMED}),
+    ],
+    good=[Example("the distance is at most something", {"app/search.py": _BY_DISTANCE})],
+)
+def similarity_threshold_passes_nan(source: Source) -> Iterator[Finding]:
+    """Take over what the collector found, one finding a query."""
+    for query in source.collected(COLLECTOR):
+        if query.lets_nan_pass:
+            yield _finding(query)
+
+
+def _finding(query: SimilarityQuery) -> Finding:
+    place = f"{query.path}:{query.line}"
+    return Finding(
+        code="VEC006",
+        resource=Resource("line", place, query.path, query.line),
+        symptom=f"the query at {place} lets rows with a zero vector pass every threshold",
+        cause="it asks for a similarity of at least something, and NaN is that",
+        severity=Severity.WARNING,
+        role=Role.ADVICE,
+        impacts=("search returns rows that have nothing to do with the question",),
+        evidence=(Evidence(EvidenceKind.CODE, place, query.text),),
+        rule="PostgreSQL: NaN is greater than every number; pgvector: the cosine distance to a zero vector is NaN",
+        fixes=(
+            FixOption.by_hand(
+                f"compare the distance in {place}: d <= 1 - t in place of 1 - d >= t",
+                "only you know what else the text is made of",
+            ),
+        ),
+        validation="doctor check --select VEC006",
+    )

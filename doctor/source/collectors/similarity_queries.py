@@ -1,0 +1,125 @@
+"""Queries of pgvector in the source's texts: how they order, and how they compare a similarity with a threshold."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from doctor.source.collector import Collector, Module
+from doctor.source.expressions import text_of
+
+_DISTANCE = r"(?:<=>|<#>|<->)"
+_WITHIN = r"(?:(?!\b(?:AS|FROM|WHERE|AND|OR|ORDER|LIMIT)\b)[^<>=,;]){0,300}?"
+"""A part of one expression: no comparison, no keyword, not the next column; bounded, for a text may be hostile."""
+
+_ONE_MINUS = rf"\b1(?:\.0*)?\s*-{_WITHIN}"
+_NEGATED = rf"-\s*(?:1\s*\*\s*)?\({_WITHIN}<#>{_WITHIN}\)|\({_WITHIN}<#>{_WITHIN}\)\s*\*\s*\(?-\s*1"
+_SIMILARITY = rf"(?:{_ONE_MINUS}{_DISTANCE}{_WITHIN}|{_NEGATED})"
+"""What grows as two vectors come nearer: ``1 - (a <=> b)``, ``1 - (a <=> b) / 2``, ``(a <#> b) * -1``."""
+
+_AT_LEAST = re.compile(rf"{_ONE_MINUS}<=>{_WITHIN}>(?!>)", re.IGNORECASE)
+_NAMED = re.compile(rf"(?P<what>{_SIMILARITY})\s*\)*\s+AS\s+\"?(?P<name>\w+)", re.IGNORECASE)
+_ORDER = re.compile(
+    r"\bORDER\s+BY\s+(?P<key>.*?)\s*(?=\bLIMIT\b|\bOFFSET\b|\bFETCH\b|\)\s*(?:AS\b|SELECT\b|,|$)|;|$)", re.IGNORECASE
+)
+_LIMIT = re.compile(r"\bLIMIT\b|\bFETCH\s+(?:FIRST|NEXT)\b", re.IGNORECASE)
+_QUERY = re.compile(r"\b(?:SELECT|WHERE|ORDER\s+BY)\b", re.IGNORECASE)
+_OF_VECTORS = re.compile(r"<=>|<#>|::\s*(?:half|sparse)?vec|embedding|vector", re.IGNORECASE)
+LONGEST = 20_000
+SHOWN = 200
+"""Characters of a text that are read, and that are kept of it."""
+
+_COMMENT = re.compile(r"--[^\n]*")
+_DESCENDING = re.compile(r"\bDESC\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarityQuery:
+    """One text. ``lets_nan_pass``: it asks whether a similarity is at least something, which NaN is.
+
+    ``order`` is the key by which it takes the nearest rows where no index can give them in that order, else empty.
+    """
+
+    path: str
+    line: int
+    function: str
+    text: str
+    lets_nan_pass: bool
+    order: str
+
+
+def _collect(module: Module) -> Iterator[SimilarityQuery]:
+    for node, text in _texts(module):
+        query = " ".join(_COMMENT.sub(" ", text[:LONGEST]).split())
+        if not _QUERY.search(query) or not _OF_VECTORS.search(query):
+            continue
+        similarities = {match["name"]: match["what"] for match in _NAMED.finditer(query)}
+        yield SimilarityQuery(
+            path=module.path,
+            line=node.lineno,
+            function=module.enclosing(node.lineno),
+            text=query[:SHOWN],
+            lets_nan_pass=_lets_nan_pass(query, similarities),
+            order=_unserved_order(query, similarities),
+        )
+
+
+def _texts(module: Module) -> Iterator[tuple[ast.expr, str]]:
+    """Yield the texts with an operator of pgvector, but for docstrings."""
+    parts = {
+        id(part)
+        for node in module.nodes
+        if isinstance(node, ast.JoinedStr)
+        for part in ast.walk(node)
+        if part is not node
+    }
+    parts |= {id(node.value) for node in module.nodes if isinstance(node, ast.Expr)}
+    for node in module.nodes:
+        if isinstance(node, (ast.Constant, ast.JoinedStr)) and id(node) not in parts:
+            text = text_of(node)
+            if text is not None and re.search(_DISTANCE, text):
+                yield node, text
+
+
+def _lets_nan_pass(query: str, similarities: dict[str, str]) -> bool:
+    if _AT_LEAST.search(query):
+        return True
+    cosine = [name for name, what in similarities.items() if "<=>" in what]
+    return any(re.search(rf"\b{re.escape(name)}\"?\s*>(?!>)", query, re.IGNORECASE) for name in cosine)
+
+
+def _unserved_order(query: str, similarities: dict[str, str]) -> str:
+    """Return the first key of the order when it is a similarity, or a distance from the farthest on."""
+    if not _LIMIT.search(query):
+        return ""
+    keys = [match["key"] for match in _ORDER.finditer(query)]
+    if any(re.search(_DISTANCE, key) and _is_served(key) for key in keys):
+        return ""  # the nearest are taken by distance; whoever orders them again has few rows
+    return next((key for key in keys if not _is_served(key) and _speaks_of(key, similarities)), "")
+
+
+def _is_served(key: str) -> bool:
+    """Whether an index can give rows in this order: a bare distance, the smallest first."""
+    return re.search(_SIMILARITY, key) is None and _DESCENDING.search(key.partition(",")[0]) is None
+
+
+def _speaks_of(key: str, similarities: dict[str, str]) -> bool:
+    first = key.partition(",")[0]
+    named = re.match(r"\"?(\w+)", first)
+    return re.search(_DISTANCE, first) is not None or (named is not None and named[1] in similarities)
+
+
+_IN_BYTES = re.compile(
+    rb"(?i)\b(?:ORDER\s+BY|WHERE|SELECT)\b[^;]{0,2000}?(?:<=>|<#>|(?:embedding|vec(?:tor)?)\w*\W{0,4}\s*<->)"
+)
+"""A keyword of SQL, and in the same statement an operator of pgvector; an arrow in a comment is none."""
+
+COLLECTOR = Collector(
+    "similarity-queries",
+    1,
+    (b"<=>", b"<#>", b"<->"),
+    _collect,
+    looks=lambda content: _IN_BYTES.search(content) is not None,
+)
