@@ -25,6 +25,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from doctor.api import (
+    EMBEDDING_MODEL_VARIABLES,
     AgentRow,
     Applicability,
     Chain,
@@ -47,8 +48,6 @@ from doctor.api import (
     same_model,
     vector_columns,
 )
-
-EMBEDDING_MODEL_VARIABLES = ("OLLAMA_EMBEDDING_MODEL", "EMBEDDING_MODEL")
 
 
 @dataclass(frozen=True, slots=True)

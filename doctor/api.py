@@ -19,6 +19,7 @@ from doctor.chain_progress import (
 from doctor.check import OPT_IN, Check, CouldNotTellError, Example, NotApplicableError, check, checks_in
 from doctor.codemod import AGAIN, LINE, difference, parse_source, read_source, transformed
 from doctor.embeddings import (
+    EMBEDDING_MODEL_VARIABLES,
     EmbeddingCounts,
     EmbeddingText,
     column_types,
@@ -111,6 +112,7 @@ from doctor.wording import counted
 
 __all__ = [
     "AGAIN",
+    "EMBEDDING_MODEL_VARIABLES",
     "JSON",
     "LINE",
     "OPT_IN",

@@ -11,6 +11,9 @@ from doctor.late import sql
 from doctor.resources.catalog import VectorColumn, tables_like
 from doctor.resources.database import Database, QueryTimedOut
 
+EMBEDDING_MODEL_VARIABLES = ("OLLAMA_EMBEDDING_MODEL", "EMBEDDING_MODEL")
+"""Variables of the environment that name the model by which the target embeds, the first one that is set counts."""
+
 EXACT_UP_TO = 1 << 30
 """Bytes of heap up to which NULLs are counted exactly; a vector of 500 or more dimensions lies outside the heap
 (TOAST)."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from doctor.api import (
+    EMBEDDING_MODEL_VARIABLES,
     Database,
     EmbeddingText,
     Environment,
@@ -40,7 +41,6 @@ from doctor.api import (
     vector_columns,
 )
 
-EMBEDDING_MODEL_VARIABLES = ("OLLAMA_EMBEDDING_MODEL", "EMBEDDING_MODEL")
 ATTEMPTS = 3
 BACK_OFF = 0.5
 """Seconds before the second attempt of a batch; doubled before each further one."""

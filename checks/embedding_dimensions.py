@@ -1,0 +1,154 @@
+"""The embedding model gives vectors of another length than the column takes, so every write of one fails.
+
+## What it finds
+A vector column of the chain whose number of dimensions is not that of the configured embedding model, or of
+`EMBEDDING_DIMENSIONS`. Without a chain: vector columns of which none has the model's number.
+
+## Why it hurts
+`expected 1536 dimensions, not 768`: PostgreSQL refuses each vector. The embedding task fails for every row; everything
+else works, and search finds nothing.
+
+## How it is told from its look-alikes
+The model's length is what its own server says of it (`/api/show`), not what tutorials say; no text is embedded. Where
+the column and the variable agree and only the model is longer, the application may ask the model for fewer dimensions,
+which some can give: that is a warning. Columns that no stage of the chain fills may belong to another model.
+
+## How to fix
+In this order: a model that fits the column; another type, when the column is empty; a second column, which is filled
+before the application switches to it. Never pad, and never `ALTER … USING NULL`: it destroys every vector.
+
+## False positives
+An application that embeds with another model than the environment names.
+"""
+
+from collections.abc import AsyncIterator, Iterable
+
+from doctor.api import (
+    EMBEDDING_MODEL_VARIABLES,
+    Chain,
+    Database,
+    Environment,
+    Evidence,
+    EvidenceKind,
+    Finding,
+    FixOption,
+    Mechanism,
+    ModelError,
+    Models,
+    Observation,
+    Resource,
+    Severity,
+    VectorColumn,
+    check,
+    readable,
+    sql,
+    vector_columns,
+)
+
+NUMBERS = ("EMBEDDING_DIMENSIONS", "EMBEDDING_DIMENSION", "EMBEDDING_DIM", "VECTOR_DIMENSIONS", "VECTOR_DIM")
+"""Variables that name the number of dimensions that the application counts on."""
+
+
+@check(
+    "EMB002",
+    "embedding-dimensions-differ",
+    severity=Severity.ERROR,
+    tags=["live"],
+    mechanisms=[
+        Mechanism("EMB002", "EMB001", "the column refuses every vector of the model", ("stage", "column")),
+        Mechanism("EMB002", "CHN002", "the embedding task fails until it gives up", ("task",)),
+    ],
+)
+async def embedding_dimensions_differ(
+    database: Database, environment: Environment, models: Models | None = None, chain: Chain | None = None
+) -> AsyncIterator[Finding | Observation]:
+    """Compare the columns with what the model's server says, and with the configured number."""
+    name, length = await _length(environment, models)
+    variable, number = _number(environment)
+    columns = [one for one in await vector_columns(database) if one.dimensions is not None and not one.partition]
+    for source, wanted in ((name, length), (variable, number)):
+        if wanted is None:
+            continue
+        for column in _unfit(columns, wanted, chain):
+            may_shorten = source == name and number == column.dimensions and wanted > (column.dimensions or 0)
+            yield await _finding(database, column, source, wanted, chain, may_shorten=may_shorten)
+    if length is not None:
+        yield Observation(f"`{name}` gives {length} dimensions")
+
+
+async def _length(environment: Environment, models: Models | None) -> tuple[str, int | None]:
+    """Return the configured embedding model and the length of its vectors, as far as its server says."""
+    variable = next((found for name in EMBEDDING_MODEL_VARIABLES if (found := environment.get(name))), None)
+    if variable is None or models is None or models.default is None:
+        return "", None
+    try:
+        described = await models.default.describe(variable.value)
+    except ModelError:  # MOD001 and MOD002 say so
+        return variable.value, None
+    return variable.value, described.embedding_length if "embedding" in described.capabilities else None
+
+
+def _number(environment: Environment) -> tuple[str, int | None]:
+    variable = next((found for name in NUMBERS if (found := environment.get(name)) and found.value.isdecimal()), None)
+    return ("", None) if variable is None else (f"{variable.name}={variable.value}", int(variable.value))
+
+
+def _unfit(columns: Iterable[VectorColumn], wanted: int, chain: Chain | None) -> list[VectorColumn]:
+    """Return the columns that should take vectors of so many dimensions and do not."""
+    filled = {(stage.table, stage.column) for stage in chain.stages} if chain else set()
+    own = [one for one in columns if (one.table, one.column) in filled or (one.table_name, one.column) in filled]
+    if own:
+        return [one for one in own if one.dimensions != wanted]
+    others = list(columns)
+    return [] if any(one.dimensions == wanted for one in others) else others
+
+
+async def _finding(
+    database: Database,
+    column: VectorColumn,
+    source: str,
+    wanted: int,
+    chain: Chain | None,
+    *,
+    may_shorten: bool = False,
+) -> Finding:
+    stages = chain.stages if chain else ()
+    stage = next((one for one in stages if (one.table, one.column) == (column.table, column.column)), None)
+    task = stage.task_resource if stage is not None else None
+    name = f"{column.table}.{column.column}"
+    return Finding(
+        code="EMB002",
+        resource=Resource("column", column.name),
+        symptom=f"{name} takes {column.dimensions} dimensions, `{source}` means {wanted}"
+        + (": it fits only if the application asks for fewer" if may_shorten else ""),
+        cause="the model, the column and the configuration were not chosen together",
+        severity=Severity.WARNING if may_shorten else Severity.ERROR,
+        stage=None if stage is None else stage.name,
+        subject=source,
+        group=column.name,
+        impacts=(f"PostgreSQL refuses it: expected {column.dimensions} dimensions, not {wanted}",),
+        related=(Resource("task", task),) if task else (),
+        evidence=(Evidence(EvidenceKind.SQL, "pg_attribute", f"{column.name} is {column.type}({column.dimensions})"),),
+        rule="pgvector: a column with dimensions takes vectors of that length only",
+        fixes=await _options(database, column, wanted),
+        validation="doctor check --select EMB002",
+    )
+
+
+async def _options(database: Database, column: VectorColumn, wanted: int) -> tuple[FixOption, ...]:
+    table, name = readable(column.table_name), readable(column.column)
+    how = f"configure a model, or its `dimensions` parameter, that gives {column.dimensions}"
+    fit = FixOption.by_hand(how, "only you know which is wanted")
+    query = sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE {} IS NOT NULL)").format(
+        column.quoted_table, sql.Identifier(column.column)
+    )
+    if not column.can_select or await database.scalar(query):
+        more = f"{name}_{wanted}"
+        code = (
+            f"ALTER TABLE {table} ADD COLUMN {more} {column.type}({wanted});\n"
+            f"-- fill {more} in batches, index it, let the application read and write it, then drop {name}\n"
+        )
+        beside = f"add a second column beside {column.name}"
+        return fit, FixOption.by_hand(beside, "the vectors that are there stay", code)
+    code = f"SET lock_timeout = '5s';\nALTER TABLE {table} ALTER COLUMN {name} TYPE {column.type}({wanted});\n"
+    return fit, FixOption.by_hand(f"give {column.name} another type: it is empty", "its indexes are built anew", code)
