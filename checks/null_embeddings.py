@@ -11,8 +11,9 @@ when embedding did not work), and those of recent rows that should have a vector
 Recent rows count only when they have passed every stage before the embedding and the queue is idle: a row that waits
 for the threshold is not late. Where the queue or the chain is not known, recent rows are left alone unless no row of
 the column has a vector at all; old ones are counted with the database alone. Rows with empty text cannot be embedded
-and are counted apart. Old NULLs do not heal when the cause is repaired; they need a backfill. The count is exact up to
-1 GB of heap, else a sample, and the finding says which.
+and are counted apart. Where one kind of row (by `type`, `kind`, `source` and the like) has all its vectors and another
+none, the hook embeds the wrong rows, and the finding says so. Old NULLs do not heal when the cause is repaired; they
+need a backfill. The count is exact up to 1 GB of heap, else a sample, and the finding says which.
 
 ## How to fix
 `doctor fix EMB001` embeds the rows in batches with the configured model (`backfill-embeddings`). It can be stopped
@@ -38,6 +39,7 @@ from doctor.api import (
     Finding,
     FixOption,
     Nats,
+    NullPattern,
     Observation,
     Provenance,
     Resource,
@@ -45,8 +47,10 @@ from doctor.api import (
     Severity,
     VectorColumn,
     check,
+    column_types,
     counted,
     embedding_counts,
+    null_pattern,
     queue_is_idle,
     vector_columns,
 )
@@ -69,6 +73,7 @@ async def null_embeddings(
             continue
         try:
             counts = await embedding_counts(database, chain, column)
+            pattern = await _pattern(database, chain, counts)
         except DatabaseUnreachable:
             raise
         except DatabaseError as error:
@@ -77,9 +82,9 @@ async def null_embeddings(
         total += counts.rows
         covered += counts.rows - counts.nulls
         if counts.old:
-            yield _finding(chain, counts, "left over", counts.old, Role.DAMAGE)
+            yield _finding(chain, counts, "left over", counts.old, Role.DAMAGE, pattern)
         if counts.recent and (idle or (idle is None and counts.nulls == counts.rows)):
-            yield _finding(chain, counts, "recent", counts.recent, Role.SYMPTOM)
+            yield _finding(chain, counts, "recent", counts.recent, Role.SYMPTOM, pattern)
         elif idle is None:
             not_judged += counts.recent
     if total:
@@ -97,12 +102,21 @@ async def _is_idle(chain: Chain | None, nats: Nats | None) -> bool | None:
     return await queue_is_idle(nats, chain.queue_subject)
 
 
+async def _pattern(database: Database, chain: Chain, counts: EmbeddingCounts) -> NullPattern:
+    """Look for a pattern where some rows have a vector and others lack theirs."""
+    if not 0 < counts.old + counts.recent < counts.rows:
+        return NullPattern()
+    return await null_pattern(database, chain, counts.column, await column_types(database, counts.column))
+
+
 def _is_of(chain: Chain, column: VectorColumn) -> bool:
     """Whether the chain names the column's table; what it names is counted first."""
     return any(stage.table in (column.table, column.table_name) for stage in chain.stages)
 
 
-def _finding(chain: Chain, counts: EmbeddingCounts, subject: str, nulls: int, role: Role) -> Finding:
+def _finding(
+    chain: Chain, counts: EmbeddingCounts, subject: str, nulls: int, role: Role, pattern: NullPattern
+) -> Finding:
     column = counts.column
     left_over = role is Role.DAMAGE
     which = f"older than {chain.lookback_hours:g} h, have" if left_over else "due for one, have"
@@ -110,7 +124,7 @@ def _finding(chain: Chain, counts: EmbeddingCounts, subject: str, nulls: int, ro
         code="EMB001",
         resource=Resource("column", column.name),
         symptom=f"{nulls} of {counted(counts.rows, 'row')} of {column.table}, {which} no {column.column}",
-        cause="the rows were stored while nothing embedded them" if left_over else "nothing embeds new rows",
+        cause=_cause(pattern, left_over=left_over),
         severity=Severity.ERROR,
         role=role,
         stage=None if left_over else counts.stage,
@@ -124,10 +138,27 @@ def _finding(chain: Chain, counts: EmbeddingCounts, subject: str, nulls: int, ro
                 f"{counts.rows} rows, {counts.nulls} NULL ({counts.empty} without text), {counts.method}",
                 Provenance.MEASURED if counts.method == "exact" else Provenance.ESTIMATED,
             ),
+            *_seen(pattern, column),
         ),
         fixes=_backfill(chain, counts) if left_over else (),
         validation="doctor check --select EMB001",
     )
+
+
+def _cause(pattern: NullPattern, *, left_over: bool) -> str:
+    if pattern.without:
+        return f"nothing embeds rows whose {pattern.kind} is {' or '.join(pattern.without)}"
+    return "the rows were stored while nothing embedded them" if left_over else "nothing embeds new rows"
+
+
+def _seen(pattern: NullPattern, column: VectorColumn) -> tuple[Evidence, ...]:
+    """Say when the vectors stopped coming, and for which kinds of rows they never came."""
+    said = []
+    if pattern.newest is not None:
+        said.append(f"the newest row with a vector is of {pattern.newest}")
+    if pattern.without:
+        said.append(f"no row of {pattern.kind} {', '.join(pattern.without)}; all of {', '.join(pattern.with_all)}")
+    return tuple(Evidence(EvidenceKind.SQL, column.name, text) for text in said)
 
 
 def _backfill(chain: Chain, counts: EmbeddingCounts) -> tuple[FixOption, ...]:

@@ -71,6 +71,7 @@ from doctor.model import (
     Unexplained,
     Verification,
 )
+from doctor.null_pattern import NullPattern, null_pattern
 from doctor.redaction import printable
 from doctor.report import Presentation, Report
 from doctor.resources.catalog import VectorColumn, VectorIndex, identifier, readable, vector_columns
@@ -163,6 +164,7 @@ __all__ = [
     "NonTask",
     "NotApplicableError",
     "NothingToDoError",
+    "NullPattern",
     "Observation",
     "OllamaServer",
     "Outcome",
@@ -225,6 +227,7 @@ __all__ = [
     "milliseconds",
     "nearest_capable",
     "never_enqueued",
+    "null_pattern",
     "parse_source",
     "printable",
     "queue_is_idle",

@@ -50,6 +50,42 @@ def test_a_row_without_text_needs_no_vector(execute, examine):
     assert examine("EMB001").status is Status.PASS
 
 
+ATOMS = (
+    "INSERT INTO atoms (type, title, content, chat_id, created_at, embedding) "
+    "SELECT '{kind}', 'title', 'content', 1, now() - interval '2 days' - n * interval '1 hour', {vector} "
+    "FROM generate_series(1, {count}) AS n"
+)
+SOME_VECTOR = f"array_fill(1, ARRAY[{DIMENSIONS}])::vector"
+
+
+def atoms(kind: str, count: int, vector: str = "NULL") -> str:
+    return ATOMS.format(kind=kind, count=count, vector=vector)
+
+
+def test_a_kind_of_row_that_never_gets_a_vector_is_named(execute, examine):
+    execute(atoms("question", 4), atoms("problem", 5, SOME_VECTOR), atoms("insight", 6, SOME_VECTOR))
+    (finding,) = examine("EMB001").findings
+    assert finding.cause == "nothing embeds rows whose type is question"
+    newest, kinds = (evidence.text for evidence in finding.evidence[1:])
+    assert newest.startswith("the newest row with a vector is of 20")
+    assert kinds == "no row of type question; all of insight, problem"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        (atoms("question", 4), atoms("problem", 5)),
+        (atoms("question", 2), atoms("problem", 5, SOME_VECTOR)),
+        (atoms("question", 4), atoms("question", 1, SOME_VECTOR), atoms("problem", 5, SOME_VECTOR)),
+    ],
+    ids=["none has any", "too few to tell", "some of the kind have one"],
+)
+def test_without_a_clear_split_no_kind_is_blamed(execute, examine, rows):
+    execute(*rows)
+    (finding,) = examine("EMB001").findings
+    assert finding.cause == "the rows were stored while nothing embedded them"
+
+
 @pytest.fixture
 def examine_database_alone(pipeline, tmp_path, monkeypatch):
     """Run the check, and what guards it, on a target that has the pipeline's database and nothing else."""
