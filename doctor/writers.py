@@ -9,13 +9,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from doctor import vector_writing
 from doctor.file_names import visible
 from doctor.fix import RefusedError
 from doctor.journal import FileChange, Journal
 from doctor.late import sql
 from doctor.model import JSON
 from doctor.resources.catalog import identifier
-from doctor.wording import counted
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -38,26 +38,6 @@ INDEX_LOCK_TIMEOUT = "30s"
 _IS_VALID_OR_BUILDING = """
     SELECT i.indisvalid OR EXISTS (SELECT FROM pg_stat_progress_create_index AS p WHERE p.index_relid = i.indexrelid)
     FROM pg_index AS i WHERE i.indexrelid = to_regclass(%(name)s)
-"""
-
-_FILL_VECTORS = """
-    WITH written AS (
-        UPDATE {table} AS t SET {column} = u.vector::vector
-        FROM unnest(%s::text[], %s::text[], %s::text[]) AS u (key, hash, vector)
-        WHERE t.{key} = u.key::{key_type} AND t.{column} IS NULL AND md5({content}) = u.hash
-        RETURNING t.{key}::text AS key, md5(t.{column}::text) AS hash
-    ) SELECT key, hash FROM written
-"""
-
-_STILL_FILLED = """
-    SELECT count(*) FROM {table} AS t JOIN unnest(%s::text[]) AS u (key) ON t.{key} = u.key::{key_type}
-    WHERE t.{column} IS NOT NULL
-"""
-
-_EMPTY_VECTORS = """
-    UPDATE {table} AS t SET {column} = NULL
-    FROM unnest(%s::text[], %s::text[]) AS u (key, hash)
-    WHERE t.{key} = u.key::{key_type} AND md5(t.{column}::text) = u.hash
 """
 
 
@@ -98,6 +78,8 @@ class DatabaseWriter:
     def __init__(self, database: Opener[Database], journal: Journal) -> None:
         self._database = database
         self._journal = journal
+        self._types: dict[str, dict[str, str]] = {}
+        """Table → its columns' types, of the tables whose vectors are being filled."""
 
     async def update_row(
         self, table: str, key: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any]
@@ -187,25 +169,15 @@ class DatabaseWriter:
         self, table: str, key: str, column: str, content: str, rows: Sequence[tuple[Any, str, Sequence[float]]]
     ) -> int:
         """Write vectors where the column is still NULL and the embedded content is unchanged; return how many."""
-        keys = [str(row[0]) for row in rows]
-        vectors = ["[" + ",".join(map(repr, row[2])) + "]" for row in rows]
         database = await self._database()
-        async with database.connect_for_writing() as connection, connection.transaction():
+        async with database.connect_for_writing(reused=True) as connection, connection.transaction():
             await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
-            types = await _column_types(connection, table)
-            statement = sql.SQL(_FILL_VECTORS).format(
-                table=identifier(table),
-                column=sql.Identifier(column),
-                key=sql.Identifier(key),
-                key_type=sql.SQL(types[key]),
-                content=sql.SQL(content),
-            )
-            cursor = await connection.execute(statement, [keys, [row[1] for row in rows], vectors])
-            written = [list(row) for row in await cursor.fetchall()]
-            if written:
-                entry = {"kind": "vectors", "table": table, "key": key, "column": column, "rows": written}
+            if table not in self._types:
+                self._types[table] = await _column_types(connection, table)
+            entry = await vector_writing.fill(connection, self._types[table], table, key, column, content, rows)
+            if entry is not None:
                 self._journal.append(entry)
-        return len(written)
+        return 0 if entry is None else len(entry["rows"])
 
 
 async def _read_row(
@@ -371,23 +343,8 @@ class Undo:
 
     async def _vectors(self, entry: Mapping[str, Any]) -> str | None:
         database = await self._database()
-        rows = entry["rows"]
         async with database.connect_for_writing() as connection:
-            types = await _column_types(connection, entry["table"])
-            names = {
-                "table": identifier(entry["table"]),
-                "column": sql.Identifier(entry["column"]),
-                "key": sql.Identifier(entry["key"]),
-                "key_type": sql.SQL(types[entry["key"]]),
-            }
-            statement, still = sql.SQL(_EMPTY_VECTORS).format(**names), sql.SQL(_STILL_FILLED).format(**names)
-            cursor = await connection.execute(statement, [[row[0] for row in rows], [row[1] for row in rows]])
-            changed = await (await connection.execute(still, [[row[0] for row in rows]])).fetchone()
-        if changed and changed[0]:
-            raise RefusedError(
-                f"{counted(changed[0], 'vector')} of {entry['table']} changed since; the others were emptied"
-            )
-        return f"{counted(cursor.rowcount, 'vector')} of {entry['table']} emptied" if cursor.rowcount else None
+            return await vector_writing.empty(connection, await _column_types(connection, entry["table"]), entry)
 
 
 async def _column_types(connection: AsyncConnection[Any], table: str) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """Embeds the rows whose vector is NULL, in batches, with the model that the target is configured to use.
 
 No lock is held while the model works: a batch is read, embedded, checked, and written in one short transaction, only
-where the vector is still NULL and the text unchanged. It can be stopped and run again, and beside live workers. A
-text that the model server refuses is found by halving its batch, and skipped.
+where the vector is still NULL and the text unchanged; the next one is embedded meanwhile. It can be stopped and run
+again, and beside live workers. A text that the model server refuses is found by halving its batch, and skipped.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -104,33 +104,55 @@ async def plan(context: FixContext) -> Plan:
 
 
 async def apply(context: FixContext, plan: Plan, writers: Writers) -> str:
-    """Embed batch after batch.
+    """Embed batch after batch; while one is written, the next is read and embedded.
 
     Raises:
         FixError: when nothing could be written, or the model server stopped answering.
     """
     job: _Job = plan.payload
-    database: Database = context.resources["database"]
-    limits, tally = context.limits, _Tally()
-    last: Any = None
-    started = time.monotonic()
-    while True:
-        size = limits.batch_size if limits.limit is None else min(limits.batch_size, limits.limit - tally.seen)
-        rows = await _next(database, job, last, size) if size > 0 else []
-        if not rows:
-            break
-        last = rows[-1]["key"]
-        await _batch(job, rows, writers, tally)
-        writers.progress(f"{job.column.table}: {tally.seen}/{job.rows} rows, {tally.failed} failed")
-        if limits.rate is not None:
-            await asyncio.sleep(max(0.0, tally.seen / limits.rate - (time.monotonic() - started)))
+    tally, started = _Tally(), time.monotonic()
+    writing: asyncio.Task[None] | None = None
+    try:
+        async for rows in _batches(context, job, started):
+            good = await _embedded(job, rows, tally)
+            if writing is not None:
+                await writing
+            writing = asyncio.create_task(_write(job, good, writers, tally))
+            writers.progress(_progress(job, tally, time.monotonic() - started))
+    finally:
+        if writing is not None:  # whatever stopped the rest: what is on its way into the journal gets there
+            await writing
+    writers.progress(_progress(job, tally, time.monotonic() - started))
     words = f"{tally.written} succeeded, {tally.failed} failed, {tally.skipped} skipped"
     if tally.failed and not tally.written:
         raise FixError(f"{words}; first error: {tally.errors[0]}")
     return words
 
 
-async def _batch(job: _Job, rows: Sequence[dict[str, Any]], writers: Writers, tally: _Tally) -> None:
+async def _batches(context: FixContext, job: _Job, started: float) -> AsyncIterator[list[dict[str, Any]]]:
+    """Yield the rows to embed, in the order of their keys, within the limits of number and rate."""
+    database: Database = context.resources["database"]
+    limits, read, last = context.limits, 0, None
+    while True:
+        size = limits.batch_size if limits.limit is None else min(limits.batch_size, limits.limit - read)
+        rows = await _next(database, job, last, size) if size > 0 else []
+        if not rows:
+            return
+        read, last = read + len(rows), rows[-1]["key"]
+        yield rows
+        if limits.rate is not None:
+            await asyncio.sleep(max(0.0, read / limits.rate - (time.monotonic() - started)))
+
+
+def _progress(job: _Job, tally: _Tally, elapsed: float) -> str:
+    """Say how far it is, how quickly it goes, and how long the rest takes at that speed."""
+    speed = tally.seen / elapsed if elapsed > 0 else 0.0
+    left = f", {speed:.0f}/s, {max(0, job.rows - tally.seen) / speed:.0f} s left" if speed > 0 else ""
+    return f"{job.column.table}: {tally.seen}/{job.rows} rows, {tally.failed} failed{left}"
+
+
+async def _embedded(job: _Job, rows: Sequence[dict[str, Any]], tally: _Tally) -> list[tuple[Any, str, list[float]]]:
+    """Return key, hash of the text and vector of each row whose vector is sound; count the others as failed."""
     vectors = await _embed(job, [row["text"] for row in rows], tally)
     good = []
     for row, vector in zip(rows, vectors, strict=True):
@@ -141,6 +163,10 @@ async def _batch(job: _Job, rows: Sequence[dict[str, Any]], writers: Writers, ta
             tally.errors.append(f"the model gave an unusable vector for row {row['key']}")
         else:
             good.append((row["key"], hashlib.md5(row["text"].encode(), usedforsecurity=False).hexdigest(), vector))
+    return good
+
+
+async def _write(job: _Job, good: Sequence[tuple[Any, str, list[float]]], writers: Writers, tally: _Tally) -> None:
     if not good:
         return
     expression = job.text.expression.as_string(None)
@@ -171,11 +197,8 @@ async def _embed(job: _Job, texts: list[str], tally: _Tally) -> list[list[float]
 
 
 def _is_sound(vector: Sequence[float], dimensions: int | None) -> bool:
-    return (
-        len(vector) == dimensions
-        and all(map(math.isfinite, vector))
-        and math.sqrt(sum(value * value for value in vector)) > SMALLEST_NORM
-    )
+    """Whether a vector fits the column, is finite and has a length: any other has none that is a number above zero."""
+    return len(vector) == dimensions and SMALLEST_NORM < math.hypot(*vector) < math.inf
 
 
 async def _next(database: Database, job: _Job, last: Any, size: int) -> list[dict[str, Any]]:

@@ -79,6 +79,7 @@ class Database:
         except InvalidDsnError as error:
             self._invalid = str(error)
         self._idle: list[psycopg.AsyncConnection[DictRow]] = []
+        self._writing: list[psycopg.AsyncConnection[TupleRow]] = []
         self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
         self._server_version: str | None = None
 
@@ -108,8 +109,9 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections."""
-        while self._idle:
-            await self._idle.pop().close()
+        for connections in (self._idle, self._writing):
+            while connections:
+                await connections.pop().close()
 
     async def fetch(
         self, query: Query, parameters: Parameters = (), *, timeout: float | None = None
@@ -146,20 +148,28 @@ class Database:
         return None if row is None else next(iter(row.values()), None)
 
     @asynccontextmanager
-    async def connect_for_writing(self) -> AsyncIterator[psycopg.AsyncConnection[TupleRow]]:
+    async def connect_for_writing(self, *, reused: bool = False) -> AsyncIterator[psycopg.AsyncConnection[TupleRow]]:
         """Yield a connection of its own in autocommit mode, which may write; only the engine's writers use it.
 
-        Where the extension ``vector`` exists, its types are registered. Statements have no time limit here.
+        Where the extension ``vector`` exists, its types are registered. Statements have no time limit here. One that is
+        ``reused`` serves the next caller who asks so; nobody may leave a setting of the session behind on it.
 
         Raises:
             DatabaseUnreachable: with the reason.
         """
-        connection = await self._connect(rows.tuple_row)
+        known = self._writing.pop() if reused and self._writing else None
+        connection = known if known is not None and not known.closed else await self._connect(rows.tuple_row)
+        keep = False
         try:
-            await _register_vector(connection)
+            if connection is not known:
+                await _register_vector(connection)
             yield connection
+            keep = reused
         finally:
-            await connection.close()
+            if keep:
+                self._writing.append(connection)
+            else:
+                await connection.close()
 
     async def _acquire(self) -> tuple[psycopg.AsyncConnection[DictRow], bool]:
         while self._idle:

@@ -18,6 +18,7 @@ from doctor.commands.output import registry
 from doctor.model import Run
 from doctor.pipeline.sandbox.sandbox import Sandbox
 from doctor.target import Target
+from tests.bench.backfill import measure_backfill
 from tests.bench.search import measure_search
 from tests.bench.soak import measure_load
 from tests.bench.source import measure_source
@@ -40,6 +41,7 @@ def main() -> None:
         try:
             healthy_check(sandbox)
             measure_search(sandbox, line)
+            measure_backfill(sandbox, line)
             measure_load(sandbox, line)
             one_slow_system(sandbox)
         finally:
