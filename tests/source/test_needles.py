@@ -61,6 +61,11 @@ o = 1
     assert imported_words(text) == {*b"a b c as d e f g why h i j k l m n".split()} | {b"from"}
 
 
+def test_a_name_that_holds_the_word_import_is_one_word() -> None:
+    text = b"from .importer import (LoadError, import_orders,\n    reimport)\nfrom a import b\n"
+    assert imported_words(text) >= {b"importer", b"import_orders", b"reimport", b"a", b"b"}
+
+
 def test_the_words_of_a_long_line_of_data_are_not_those_of_an_import() -> None:
     words = b" ".join(b"word%d" % number for number in range(400))
     assert not imported_words(b"TEXT = '" + words + b" import jobs'\n")
