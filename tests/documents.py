@@ -22,6 +22,9 @@ PLAIN = Presentation(color=False, width=120, verbose=False, quiet=False)
 EXAMPLE = ROOT / "docs" / "example" / "run.json"
 """The record of a real `doctor demo`; only the name and the folder of its sandbox were replaced."""
 
+SEARCH = ROOT / "docs" / "example" / "search.json"
+"""The record of a real `doctor check` on a sandbox whose vectors were tampered with; only its folder was replaced."""
+
 PICTURE = re.compile(r"(?<=```text\n)doctor \d.*?(?=```)", re.DOTALL)
 CHECKS = re.compile(r"(?<=<!-- doctor list -->\n```text\n).*?(?=```\n<!-- end -->)", re.DOTALL)
 
@@ -31,9 +34,12 @@ def output(*words: str) -> str:
     return CliRunner().invoke(doctor, list(words), standalone_mode=False, catch_exceptions=False).output
 
 
-def picture() -> str:
-    """Return the example as `doctor check` showed it, before anything was repaired."""
-    run = replace(loads(EXAMPLE.read_bytes()), after=None, repairs=(), verification=None)
+CHECK = re.compile(r"(?<=<!-- check -->\n```text\n).*?(?=```\n<!-- end -->)", re.DOTALL)
+
+
+def picture(record: Path = EXAMPLE) -> str:
+    """Return a record as `doctor check` showed it, before anything was repaired."""
+    run = replace(loads(record.read_bytes()), after=None, repairs=(), verification=None)
     chain = Target.at(ROOT / "pipeline").chain_or_none()
     return text.render(replace(run, diagnosis=diagnose(run.before, mechanisms(), chain)), PLAIN)
 
@@ -45,8 +51,15 @@ def readme() -> str:
     return CHECKS.sub(lambda _: output("list"), with_picture, count=1)
 
 
+def guide() -> str:
+    """Return the guide to search with its example as it is shown now."""
+    written = (ROOT / "docs" / "search.md").read_text(encoding="utf-8")
+    return CHECK.sub(lambda _: picture(SEARCH), written, count=1)
+
+
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "README.md": readme,
+    "docs/search.md": guide,
     "docs/checks.md": lambda: output("explain", "ALL"),
     "docs/example/RCA.md": lambda: markdown.render(loads(EXAMPLE.read_bytes()), PLAIN),
 }
