@@ -71,7 +71,9 @@ async def vector_sample(database: Database, column: VectorColumn) -> VectorSampl
         DatabaseError: the question could not be answered, in time or at all.
     """
     share = 1.0 if column.total_bytes <= READ else READ / column.total_bytes
-    sampled = "" if share == 1 else "TABLESAMPLE SYSTEM ({})"
+    # Large vectors lie outside the heap: where that is small, rows are drawn, of which only theirs are fetched.
+    method = "BERNOULLI" if column.heap_bytes <= READ else "SYSTEM"
+    sampled = "" if share == 1 else f"TABLESAMPLE {method} ({{}}) REPEATABLE (0)"
     has_model = MODEL in await column_types(database, column)
     query = sql.SQL(_SAMPLE).format(
         column=sql.Identifier(column.column),
