@@ -72,9 +72,9 @@ class Journal:
 
 def _drop_torn_line(descriptor: int) -> None:
     """Cut off what a crash left after the last whole line, so that the next entry does not continue it."""
-    data = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
-    if data and not data.endswith(b"\n"):
-        os.ftruncate(descriptor, data.rfind(b"\n") + 1)
+    size = os.fstat(descriptor).st_size
+    if size and os.pread(descriptor, 1, size - 1) != b"\n":  # rare; a long journal is not read for every step
+        os.ftruncate(descriptor, os.pread(descriptor, size, 0).rfind(b"\n") + 1)
 
 
 @dataclass(frozen=True, slots=True)

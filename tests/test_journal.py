@@ -158,3 +158,13 @@ def test_what_is_undone_is_not_undone_again(steps: int, undone: set[int]):
     done = {number for number in undone if number < steps}
     entries = [step(number) for number in range(steps)] + [{"kind": "undone", "step": number} for number in done]
     assert [entry["step"] for entry in in_reverse(entries)] == sorted(set(range(steps)) - done, reverse=True)
+
+
+def test_a_step_is_written_without_reading_those_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    journal, read = Journal(tmp_path / "journal.jsonl"), list[int]()
+    pread = os.pread
+    monkeypatch.setattr(os, "pread", lambda file, length, at: read.append(length) or pread(file, length, at))
+    for number in range(20):
+        journal.append(step(number))
+    assert sum(read) < 20
+    assert [entry["number"] for entry in journal.entries()] == list(range(20))
