@@ -107,6 +107,7 @@ from doctor.source.settings_files import search_settings
 from doctor.suppression import comment_problem
 from doctor.task_chain import UnreachedEmbedding, chain_ends, is_scheduled, never_enqueued, unreached_embeddings
 from doctor.task_graph import TaskGraph, task_graph
+from doctor.text_embedding import Embedder, Refused
 from doctor.vector_sample import VectorSample, vector_sample
 from doctor.verdict import ExitCode, exit_code, fails_gate, status_sentence, status_word, taken_back
 from doctor.wording import counted
@@ -136,6 +137,7 @@ __all__ = [
     "DecoratedFunction",
     "DecoratorUse",
     "Diagnosis",
+    "Embedder",
     "EmbeddingCounts",
     "EmbeddingText",
     "Endpoint",
@@ -174,6 +176,7 @@ __all__ = [
     "Progress",
     "Provenance",
     "Reason",
+    "Refused",
     "RefusedError",
     "Repair",
     "RepairStatus",

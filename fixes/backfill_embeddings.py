@@ -18,17 +18,18 @@ from typing import Any
 from doctor.api import (
     EMBEDDING_MODEL_VARIABLES,
     Database,
+    Embedder,
     EmbeddingText,
     Environment,
     Fix,
     FixContext,
     FixError,
     Models,
-    ModelServerError,
     NothingToDoError,
     OllamaServer,
     Phase,
     Plan,
+    Refused,
     RefusedError,
     VectorColumn,
     Writers,
@@ -40,13 +41,6 @@ from doctor.api import (
     sql,
     vector_columns,
 )
-
-ATTEMPTS = 3
-BACK_OFF = 0.5
-"""Seconds before the second attempt of a batch; doubled before each further one."""
-
-SMALLEST_NORM = 1e-6
-"""A vector shorter than this is a zero vector: cosine distance to it is NaN."""
 
 _NEXT = """
 SELECT {key} AS key, {text} AS text FROM {table}
@@ -153,14 +147,13 @@ def _progress(job: _Job, tally: _Tally, elapsed: float) -> str:
 
 async def _embedded(job: _Job, rows: Sequence[dict[str, Any]], tally: _Tally) -> list[tuple[Any, str, list[float]]]:
     """Return key, hash of the text and vector of each row whose vector is sound; count the others as failed."""
-    vectors = await _embed(job, [row["text"] for row in rows], tally)
+    embedder = Embedder(job.server, job.model, job.column.dimensions)
+    vectors = await embedder.vectors([row["text"] for row in rows])
     good = []
     for row, vector in zip(rows, vectors, strict=True):
-        if vector is None:
+        if isinstance(vector, Refused):
             tally.failed += 1
-        elif not _is_sound(vector, job.column.dimensions):
-            tally.failed += 1
-            tally.errors.append(f"the model gave an unusable vector for row {row['key']}")
+            tally.errors.append(f"row {row['key']}: {vector.reason}")
         else:
             good.append((row["key"], hashlib.md5(row["text"].encode(), usedforsecurity=False).hexdigest(), vector))
     return good
@@ -174,31 +167,6 @@ async def _write(job: _Job, good: Sequence[tuple[Any, str, list[float]]], writer
     written = await writers.database.fill_vectors(job.column.table_name, key, job.column.column, expression, good)
     tally.written += written
     tally.skipped += len(good) - written
-
-
-async def _embed(job: _Job, texts: list[str], tally: _Tally) -> list[list[float] | None]:
-    """Embed all texts; halve a batch that the server refuses until the refused text stands alone (None)."""
-    for attempt in range(ATTEMPTS):
-        try:
-            return list(await job.server.embed(job.model, texts))
-        except ModelServerError as error:
-            if error.status < 500:
-                if len(texts) == 1:
-                    tally.errors.append(str(error))
-                    return [None]
-                half = len(texts) // 2
-                return [*await _embed(job, texts[:half], tally), *await _embed(job, texts[half:], tally)]
-            if attempt == ATTEMPTS - 1:
-                raise FixError(
-                    f"the model server keeps failing: {error}; what was written stays, run again later"
-                ) from error
-            await asyncio.sleep(BACK_OFF * 2**attempt)
-    raise AssertionError  # pragma: no cover - the loop returns or raises
-
-
-def _is_sound(vector: Sequence[float], dimensions: int | None) -> bool:
-    """Whether a vector fits the column, is finite and has a length: any other has none that is a number above zero."""
-    return len(vector) == dimensions and SMALLEST_NORM < math.hypot(*vector) < math.inf
 
 
 async def _next(database: Database, job: _Job, last: Any, size: int) -> list[dict[str, Any]]:

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Protocol, TypeAlias
 
 from doctor.model import Endpoint
@@ -32,15 +34,28 @@ class Answer:
     status: int
     content_type: str
     body: str
+    retry_after: float | None = None
+    """Seconds for which the server asks to be left alone."""
 
     @classmethod
-    def of(cls, url: str, status: int, content_type: str, body: bytes) -> Answer:
-        """Keep what evidence needs."""
+    def of(cls, url: str, status: int, content_type: str, body: bytes, retry_after: str = "") -> Answer:
+        """Keep what evidence needs; ``retry_after`` is the value of the header."""
         text = bounded(redact(body[: BODY_LIMIT * 8].decode("utf-8", "replace")), BODY_LIMIT)
-        return cls(redact(url), status, redact(content_type)[:80], text)
+        return cls(redact(url), status, redact(content_type)[:80], text, seconds_to_wait(retry_after))
 
     def __str__(self) -> str:
         return f"{self.url} answered {self.status} {self.content_type or 'without a type'}: {self.body or '(empty)'}"
+
+
+def seconds_to_wait(value: str, now: datetime | None = None) -> float | None:
+    """Read a ``Retry-After``: seconds, or a time after ``now`` (RFC 9110); None when it is neither."""
+    if value.strip().isdecimal():
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds()) if moment.tzinfo else None
 
 
 class ModelError(Exception):

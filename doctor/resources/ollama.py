@@ -290,4 +290,6 @@ class OllamaServer:
             if len(body) > BODY_MAX:
                 break
         content_type = response.headers.get("content-type", "")
-        return Answer.of(str(response.url), response.status_code, content_type, bytes(body)), json_object(bytes(body))
+        retry_after = response.headers.get("retry-after", "")
+        answer = Answer.of(str(response.url), response.status_code, content_type, bytes(body), retry_after)
+        return answer, json_object(bytes(body))
