@@ -12,8 +12,9 @@ The line in the log reads `model not found: %s`. The one fact that was needed, t
 says so.
 
 ## How it is told from its look-alikes
-Only loguru's own `logger` counts, also after `.bind(…)` and `.opt(…)`; the standard library's `logging` formats with
-`%s` rightly. A message without arguments, or one that has `{}` too, is silent.
+Only loguru's own `logger` counts, also after `.bind(…)` and `.opt(…)`. The standard library's `logging` formats with
+`%s` rightly, also where its logger bears the same name: as a parameter, in another function, or where loguru is
+missing. A message without arguments, or one that has `{}` too, is silent.
 
 ## How to fix
 Write `{}` for each placeholder. `doctor fix` does it where every placeholder is a plain `%s` or `%d` and their number
@@ -70,6 +71,21 @@ def load(model_name: str) -> None:
     structured.log("WARNING", "at 100%s")
     structured.bind(name="%s").info(model_name, model_name)
 """
+_SAME_NAME = """\
+import logging
+
+logger = logging.getLogger(__name__)
+
+
+def configure(path: str) -> None:
+    from loguru import logger
+
+    logger.add(path)
+
+
+def load(model_name: str) -> None:
+    logger.warning("model not found: %s", model_name)
+"""
 
 
 @check(
@@ -81,7 +97,10 @@ def load(model_name: str) -> None:
         Example("the model's name is never written", {"app/models.py": _LOST}),
         Example("the level is an argument, and a placeholder in disguise", {"app/models.py": _BY_LEVEL}),
     ],
-    good=[Example("the standard library's logger, and loguru's own form", {"app/models.py": _STANDARD})],
+    good=[
+        Example("the standard library's logger, and loguru's own form", {"app/models.py": _STANDARD}),
+        Example("loguru's logger is imported in another function", {"app/models.py": _SAME_NAME}),
+    ],
 )
 def printf_arguments_to_loguru(source: Source) -> Iterator[Finding]:
     """Take over what the collector found, one finding a call."""

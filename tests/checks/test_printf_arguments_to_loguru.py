@@ -30,3 +30,24 @@ def test_plain_placeholders_are_safe_and_all_others_are_left_to_you(
     (tmp_path / "app.py").write_text(f"from loguru import logger\nlogger.info({call})\n")
     (finding,) = (one for one in printf_arguments_to_loguru.detect(Source.read(tmp_path)) if isinstance(one, Finding))
     assert finding.fixes[0].applicability is applicability
+
+
+def test_an_import_inside_the_function_around_counts(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(
+        "import logging\nlogger = logging.getLogger()\ndef load(x):\n    from loguru import logger\n"
+        "    def inner():\n        logger.info('%s', x)\n    return inner\n"
+    )
+    assert [one.resource.line for one in printf_arguments_to_loguru.detect(Source.read(tmp_path))] == [6]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import logging\nfrom loguru import logger\ndef load(x, logger: logging.Logger):\n    logger.info('%s', x)\n",
+        "from loguru import logger\ndef load(x):\n    logger = x.logger\n    logger.info('%s', x)\n",
+        "try: from loguru import logger\nexcept ImportError: logger = logging.getLogger()\nlogger.info('%s', 1)\n",
+    ],
+)
+def test_another_logger_of_the_same_name_is_silent(tmp_path: Path, code: str) -> None:
+    (tmp_path / "app.py").write_text(code)
+    assert list(printf_arguments_to_loguru.detect(Source.read(tmp_path))) == []

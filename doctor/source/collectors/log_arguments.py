@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from doctor.source.collector import Collector, Module
+from doctor.source.collector import Collector, Module, own_nodes
+from doctor.source.expressions import FunctionNode, dotted, parameters
 from doctor.source.printf import are_plain, placeholders
 
 BY_LEVEL = "log"
@@ -37,7 +38,7 @@ def _collect(module: Module) -> Iterator[LostArguments]:
         if not given or not isinstance(message, ast.Constant) or not isinstance(message.value, str):
             continue
         found = placeholders(message.value)
-        if found and "{" not in message.value and _is_loguru(node.func.value, module):
+        if found and "{" not in message.value and _is_loguru(node.func.value, node.lineno, module):
             starred = any(isinstance(argument, ast.Starred) for argument in given)
             yield LostArguments(
                 module.path,
@@ -66,10 +67,34 @@ def _are_written_out(found: Sequence[str], message: ast.Constant, module: Module
     return len(placeholders("\n".join(lines))) >= len(found)
 
 
-def _is_loguru(node: ast.expr, module: Module) -> bool:
+def _is_loguru(node: ast.expr, line: int, module: Module) -> bool:
     while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):  # logger.bind(…).opt(…)
         node = node.func.value
-    return module.origin(node) == "loguru.logger"
+    return module.origin(node) == "loguru.logger" and _is_only_imported(dotted(node).partition(".")[0], line, module)
 
 
-COLLECTOR = Collector("log-arguments", 3, (b"loguru",), _collect)
+def _is_only_imported(name: str, line: int, module: Module) -> bool:
+    """Whether a name on a line comes from imports of loguru alone: in the innermost scope around that binds it."""
+    scope, functions = module.enclosing(line), dict(module.functions)
+    while scope in functions:
+        function = functions[scope]
+        if name in parameters(function):
+            return False
+        if bound := set(_bindings(name, function)):
+            return bound == {True}
+        scope = scope.rpartition(".<locals>.")[0]
+    return set(_bindings(name, module.tree)) <= {True}
+
+
+def _bindings(name: str, scope: FunctionNode | ast.Module) -> Iterator[bool]:
+    """Yield for each place that binds a name in a scope whether it is an import of loguru."""
+    for node in own_nodes(scope):
+        if isinstance(node, ast.Import):
+            yield from (alias.name == "loguru" for alias in node.names if name == (alias.asname or alias.name))
+        elif isinstance(node, ast.ImportFrom):
+            yield from (node.module == "loguru" for alias in node.names if name == (alias.asname or alias.name))
+        elif isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store):
+            yield False
+
+
+COLLECTOR = Collector("log-arguments", 4, (b"loguru",), _collect)
