@@ -35,9 +35,13 @@ def proof(sandbox: Sandbox, *words: str) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
+STALL = "agent-config-inactive"
+"""A fault that stops the chain behind the scoring without a dead letter that would tell, so that a proof waits."""
+
+
 def stall(sandbox: Sandbox) -> None:
-    """Let the chain stop behind the saving, so that a proof waits."""
-    sandbox.break_("decorator-order")
+    """Let the chain stop."""
+    sandbox.break_(STALL)
 
 
 def test_sigterm_removes_the_canaries(patient: Sandbox) -> None:
@@ -54,7 +58,7 @@ def test_sigterm_removes_the_canaries(patient: Sandbox) -> None:
 
 
 def test_a_database_that_goes_away_is_told_in_a_sentence_and_the_canaries_go_later(patient: Sandbox) -> None:
-    patient.break_("agent-config-inactive")
+    stall(patient)
     before = tables(patient)
     with proof(patient) as process:
         eventually(lambda: ask(patient, CANARIES)[0][0] == 15, "the canaries are saved")
@@ -78,7 +82,7 @@ def test_what_a_killed_proof_has_left_is_swept(patient: Sandbox, command: str) -
         process.kill()
         process.wait()
     assert ask(patient, CANARIES) == [(15,)]
-    patient.heal("decorator-order")
+    patient.heal(STALL)
     swept = doctor(patient, command)
     assert swept.returncode == 0, swept.stdout + swept.stderr
     assert "of a proof that was interrupted: removed 15 public.messages" in swept.stdout + swept.stderr

@@ -31,10 +31,14 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def start(root: Path, *words: str) -> subprocess.Popen[str]:
-    """Begin `doctor sandbox …`."""
+    """Begin `doctor sandbox …`, as a terminal would: under ``nohup`` a hang-up is ignored, and that is inherited."""
     command = [DOCTOR, "sandbox", *words, "--root", str(root)]
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, env=ENVIRONMENT, stdout=pipe, stderr=pipe, text=True)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        return subprocess.Popen(command, env=ENVIRONMENT, stdout=pipe, stderr=pipe, text=True)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def result(process: subprocess.Popen[str]) -> tuple[int, str, str]:
