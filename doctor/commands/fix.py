@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from doctor.commands.options import (
     timeout_options,
 )
 from doctor.commands.output import FormatChoice, Output, format_option, registry
+from doctor.commands.question import ask
 from doctor.diagnosis import confirm
 from doctor.fix import Limits, Plan
 from doctor.fixing import Candidate, Policy, Repairer, candidates
@@ -164,22 +164,11 @@ class Consent:
         click.echo(f"\n{printable(redact(title))}", err=True)
         click.echo("\n".join(printable(redact(line)) for line in plan.preview.splitlines()), err=True)
         try:
-            with _interrupts_heard():
-                return click.confirm("apply?", default=False, err=True)
+            return ask("apply?")
         except click.Abort:
             click.echo("", err=True)
             self.withdrawn = True
             return False
-
-
-@contextmanager
-def _interrupts_heard() -> Iterator[None]:
-    """Let Ctrl-C end a question: an event loop only makes a note of it, and the question would go on waiting."""
-    noted = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, noted)
 
 
 async def repair_target(

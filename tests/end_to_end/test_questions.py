@@ -48,18 +48,12 @@ def questioned(sandbox: Sandbox) -> Iterator[tuple[subprocess.Popen[bytes], int]
         os.close(ours)
 
 
-def read_until(terminal: int, words: str, key: bytes = b"") -> str:
-    """Return what the terminal shows up to these words; press ``key``, again after each second of silence.
-
-    The first Ctrl-C is lost when it comes between the interpreter's last look for signals and the read that waits for
-    an answer. A person presses it again, too.
-    """
+def read_until(terminal: int, words: str) -> str:
+    """Return what the terminal shows up to these words."""
     shown, deadline = "", time.monotonic() + PATIENCE
-    os.write(terminal, key)
     while words not in shown:
         assert time.monotonic() < deadline, shown
         if not select.select([terminal], [], [], 1.0)[0]:
-            os.write(terminal, key)
             continue
         try:
             shown += os.read(terminal, 4096).decode("utf-8", "replace")
@@ -88,7 +82,7 @@ def test_leaving_a_question_keeps_and_records_what_was_done_before(patient: Sand
         read_until(terminal, "apply? [y/N]: ")
         os.write(terminal, b"y\n")
         read_until(terminal, "apply? [y/N]: ")
-        read_until(terminal, "\n", key)
+        os.write(terminal, key)
         read_until(terminal, "REPAIRS")
         assert process.wait(PATIENCE) == 130
     assert ask(patient, AGENT) == [(True, "llama3.2:3b")]
