@@ -23,7 +23,8 @@ VECTOR_METHODS = frozenset({"hnsw", "ivfflat", "diskann", "vchordrq", "vchordg"}
 class VectorIndex:
     """One index on a vector column, or on an expression over it. ``bytes`` is its size, ``predicate`` its WHERE.
 
-    ``holds_column`` is false where only an expression or the predicate uses the column.
+    ``holds_column`` is false where only an expression or the predicate uses the column. ``finds_nulls``: it holds
+    exactly the rows in which the column is NULL.
     """
 
     schema: str
@@ -39,6 +40,7 @@ class VectorIndex:
     expression: bool
     holds_column: bool
     predicate: str | None
+    finds_nulls: bool
     bytes: int
     scans: int
     definition: str
@@ -78,7 +80,8 @@ class VectorColumn:
     """One column of a pgvector type.
 
     ``dimensions`` is None for an unbounded column. ``estimated_rows`` comes from the last ANALYZE and is 0 when
-    ``never_analyzed``. ``null_fraction`` is None when it is not known. A partitioned table has no rows of its own.
+    ``never_analyzed``. ``null_fraction`` is None when it is not known. A partitioned table has no rows of its own: its
+    numbers are those of its partitions. ``rows_hidden``: row-level security may hide rows from the role that asks.
     """
 
     schema: str
@@ -95,6 +98,7 @@ class VectorColumn:
     heap_bytes: int
     total_bytes: int
     can_select: bool
+    rows_hidden: bool
     primary_key: tuple[str, ...]
     indexes: tuple[VectorIndex, ...]
 
@@ -117,6 +121,11 @@ class VectorColumn:
     def vector_indexes(self) -> tuple[VectorIndex, ...]:
         """The indexes whose access method is one for similarity."""
         return tuple(index for index in self.indexes if index.is_vector_index)
+
+    @property
+    def has_index_of_nulls(self) -> bool:
+        """Whether an index holds exactly the NULLs, so that counting them reads no more than them."""
+        return any(index.finds_nulls and index.is_usable for index in self.indexes)
 
 
 @dataclass(frozen=True, slots=True)

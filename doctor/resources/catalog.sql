@@ -1,6 +1,6 @@
 -- Every column of a pgvector type in every schema, with its table's statistics and the indexes that could serve it.
 -- The types are found through the extension, whatever schema it is installed in. Needs no privilege on the tables.
-WITH vector_type AS (
+WITH RECURSIVE vector_type AS (
     SELECT t.oid, t.typname
     FROM pg_extension e
     JOIN pg_depend d
@@ -14,13 +14,7 @@ vector_column AS (
         n.nspname AS schema,
         c.relname AS table,
         c.relkind,
-        c.relpages,
-        EXISTS (
-            SELECT FROM pg_locks l
-            WHERE l.relation = c.oid AND l.mode = 'AccessExclusiveLock' AND l.granted AND l.pid <> pg_backend_pid()
-        ) AS locked,
         c.relispartition,
-        c.reltuples,
         a.attnum,
         a.attname AS column,
         vt.typname AS type,
@@ -32,6 +26,31 @@ vector_column AS (
     JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
       AND n.nspname !~ '^pg_(temp|toast)'
+),
+-- A partitioned table has no rows of its own: those of its partitions are read with it.
+part(root, relation) AS (
+    SELECT relation, relation FROM vector_column
+    UNION
+    SELECT p.root, i.inhrelid FROM part p JOIN pg_inherits i ON i.inhparent = p.relation
+),
+part_size AS (
+    SELECT
+        p.root,
+        n.nspname AS schema,
+        c.relname AS table,
+        c.reltuples,
+        -- Measuring a table waits for whoever has locked it; then its last known pages must do.
+        CASE WHEN held.locked THEN c.relpages::bigint * 8192 ELSE pg_relation_size(c.oid) END AS heap_bytes,
+        CASE WHEN held.locked THEN c.relpages::bigint * 8192 ELSE pg_total_relation_size(c.oid) END AS total_bytes
+    FROM part p
+    JOIN pg_class c ON c.oid = p.relation AND c.relkind IN ('r', 'm')
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    CROSS JOIN LATERAL (
+        SELECT EXISTS (
+            SELECT FROM pg_locks l
+            WHERE l.relation = c.oid AND l.mode = 'AccessExclusiveLock' AND l.granted AND l.pid <> pg_backend_pid()
+        ) AS locked
+    ) held
 )
 SELECT
     v.schema,
@@ -42,17 +61,29 @@ SELECT
     v.not_null,
     v.relkind = 'p' AS partitioned,
     v.relispartition AS partition,
-    greatest(v.reltuples, 0)::bigint AS estimated_rows,
-    v.reltuples < 0 AS never_analyzed,
-    s.null_frac AS null_fraction,
-    -- Measuring a table waits for whoever has locked it; then its last known pages must do.
-    CASE WHEN v.locked THEN v.relpages::bigint * 8192 ELSE pg_relation_size(v.relation) END AS heap_bytes,
-    CASE WHEN v.locked THEN v.relpages::bigint * 8192 ELSE pg_total_relation_size(v.relation) END AS total_bytes,
+    coalesce(size.estimated_rows, 0) AS estimated_rows,
+    coalesce(size.never_analyzed, true) AS never_analyzed,
+    size.null_fraction,
+    coalesce(size.heap_bytes, 0) AS heap_bytes,
+    coalesce(size.total_bytes, 0) AS total_bytes,
     has_column_privilege(v.relation, v.attnum, 'SELECT') AS can_select,
+    row_security_active(v.relation) AS rows_hidden,
     coalesce(primary_key.columns, '{}') AS primary_key,
     coalesce(vector_index.list, '[]'::jsonb) AS indexes
 FROM vector_column v
-LEFT JOIN pg_stats s ON s.schemaname = v.schema AND s.tablename = v.table AND s.attname = v.column
+LEFT JOIN LATERAL (
+    SELECT
+        sum(greatest(p.reltuples, 0))::bigint AS estimated_rows,
+        bool_and(p.reltuples < 0) AS never_analyzed,
+        sum(s.null_frac * p.reltuples) / nullif(sum(p.reltuples) FILTER (WHERE s.null_frac IS NOT NULL), 0)
+            AS null_fraction,
+        sum(p.heap_bytes)::bigint AS heap_bytes,
+        sum(p.total_bytes)::bigint AS total_bytes
+    FROM part_size p
+    LEFT JOIN pg_stats s
+      ON s.schemaname = p.schema AND s.tablename = p.table AND s.attname = v.column AND NOT s.inherited
+    WHERE p.root = v.relation
+) size ON true
 LEFT JOIN LATERAL (
     SELECT array_agg(a.attname::text ORDER BY k.position) AS columns
     FROM pg_index i
@@ -80,6 +111,7 @@ LEFT JOIN LATERAL (
             'expression', i.indexprs IS NOT NULL,
             'holds_column', v.attnum = ANY (i.indkey),
             'predicate', pg_get_expr(i.indpred, i.indrelid),
+            'finds_nulls', coalesce(pg_get_expr(i.indpred, i.indrelid) = format('(%I IS NULL)', v.column), false),
             'bytes', pg_relation_size(i.indexrelid),
             'scans', coalesce(pg_stat_get_numscans(i.indexrelid), 0),
             'definition', pg_get_indexdef(i.indexrelid)

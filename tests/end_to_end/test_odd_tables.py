@@ -80,7 +80,7 @@ def test_an_index_never_takes_the_name_of_its_table(odd: Sandbox) -> None:
     from doctor.resources.catalog import VectorColumn
 
     column = VectorColumn(
-        "odd", "y" * 63, "embedding", "vector", 768, False, False, False, 0, True, None, 0, 0, True, ("id",), ()
+        "odd", "y" * 63, "embedding", "vector", 768, False, False, False, 0, True, None, 0, 0, True, False, ("id",), ()
     )
     name = _name(column)
     assert len(name.encode()) == 63

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import psycopg
 import pytest
 
 from doctor.model import Secret
-from doctor.resources.catalog import ForeignKey, tables_like, vector_columns
+from doctor.resources.catalog import ForeignKey, VectorIndex, tables_like, vector_columns
 from doctor.resources.database import Database
 
 SCHEMA = """
@@ -27,6 +28,31 @@ ANALYZE "odd schema"."Odd.100%table";
 CREATE TABLE bare (id bigint PRIMARY KEY, embedding vector(1536));
 CREATE TABLE parted (id int, embedding vector(2)) PARTITION BY RANGE (id);
 CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (10);
+"""
+
+KINDS_OF_INDEXES = """
+CREATE TABLE kinds (id int PRIMARY KEY, embedding vector(8), sparse sparsevec(8));
+INSERT INTO kinds SELECT i, array_fill(i, ARRAY[8])::vector FROM generate_series(1, 100) i;
+CREATE INDEX by_lists ON kinds USING ivfflat (embedding vector_ip_ops) WITH (lists = 3);
+CREATE INDEX by_bits ON kinds USING hnsw ((binary_quantize(embedding)::bit(8)) bit_hamming_ops);
+CREATE INDEX sparse ON kinds USING hnsw (sparse sparsevec_l2_ops) WITH (m = 8, ef_construction = 32);
+CREATE INDEX nulls ON kinds (id) WHERE embedding IS NULL;
+CREATE INDEX fewer_nulls ON kinds (id) WHERE embedding IS NULL AND id > 3;
+"""
+
+NESTED = """
+CREATE TABLE nested (id int, at int, embedding vector(2)) PARTITION BY RANGE (id);
+CREATE TABLE nested_1 PARTITION OF nested FOR VALUES FROM (0) TO (100) PARTITION BY RANGE (at);
+CREATE TABLE nested_1_1 PARTITION OF nested_1 FOR VALUES FROM (0) TO (10);
+CREATE TABLE nested_2 PARTITION OF nested FOR VALUES FROM (100) TO (200);
+CREATE TABLE nested_3 PARTITION OF nested FOR VALUES FROM (200) TO (300);
+INSERT INTO nested SELECT i, 1, CASE WHEN i < 100 THEN '[1,2]'::vector END FROM generate_series(50, 199) i;
+ANALYZE nested_1_1;
+ANALYZE nested_2;
+CREATE TABLE heir () INHERITS (bare);
+INSERT INTO bare SELECT 1, NULL;
+INSERT INTO heir SELECT 2, NULL;
+ANALYZE bare;
 """
 
 
@@ -84,6 +110,86 @@ async def test_indexes_of_all_kinds_are_listed_and_those_for_similarity_told_apa
     assert indexes["by_expression"].operator_classes == ("halfvec_cosine_ops",)
     assert indexes["missing"].predicate == '("v%" IS NULL)'
     assert indexes["by_l2"].definition.startswith("CREATE INDEX by_l2 ON")
+
+
+async def test_indexes_over_lists_bits_and_sparse_vectors_are_for_similarity_too(catalog: Database):
+    async with catalog.connect_for_writing() as writer:
+        await writer.execute(KINDS_OF_INDEXES)
+    columns = {column.name: column for column in await vector_columns(catalog)}
+    plain, sparse = columns["public.kinds.embedding"], columns["public.kinds.sparse"]
+    assert [(i.name, i.method, i.operator_classes, i.options, i.expression) for i in plain.vector_indexes] == [
+        ("by_bits", "hnsw", ("bit_hamming_ops",), (), True),
+        ("by_lists", "ivfflat", ("vector_ip_ops",), ("lists=3",), False),
+    ]
+    assert [(i.name, i.options) for i in sparse.indexes] == [("sparse", ("m=8", "ef_construction=32"))]
+    assert (sparse.type, sparse.dimensions) == ("sparsevec", 8)
+
+
+async def test_an_index_over_exactly_the_nulls_is_known_as_one(catalog: Database):
+    async with catalog.connect_for_writing() as writer:
+        await writer.execute(KINDS_OF_INDEXES)
+    columns = {column.name: column for column in await vector_columns(catalog)}
+    assert columns["public.kinds.embedding"].has_index_of_nulls
+    assert not columns["public.kinds.sparse"].has_index_of_nulls
+    assert columns["odd schema.Odd.100%table.v%"].has_index_of_nulls
+
+
+async def test_a_partitioned_table_has_the_numbers_of_its_partitions_at_any_depth(catalog: Database):
+    async with catalog.connect_for_writing() as writer:
+        await writer.execute(NESTED)
+    columns = {column.table: column for column in await vector_columns(catalog)}
+    whole, leaves = columns["nested"], [columns[name] for name in ("nested_1_1", "nested_2", "nested_3")]
+    assert (whole.estimated_rows, whole.null_fraction, whole.never_analyzed) == (150, pytest.approx(2 / 3), False)
+    assert whole.heap_bytes == sum(leaf.heap_bytes for leaf in leaves) > 0
+    assert whole.total_bytes == sum(leaf.total_bytes for leaf in leaves)
+    assert all(leaf.partition for leaf in leaves)
+
+
+async def test_a_table_that_others_inherit_from_is_one_column_with_the_rows_of_all(catalog: Database):
+    async with catalog.connect_for_writing() as writer:
+        await writer.execute(NESTED)
+    bare = [column for column in await vector_columns(catalog) if column.table == "bare"]
+    assert [column.heap_bytes for column in bare] == [2 * 8192]
+
+
+async def test_rows_that_a_policy_hides_are_told_of(catalog: Database, database_url: str):
+    async with catalog.connect_for_writing() as writer:
+        await writer.execute("ALTER TABLE bare ENABLE ROW LEVEL SECURITY")
+        await writer.execute("CREATE ROLE guarded LOGIN PASSWORD 'guarded'")
+        await writer.execute("GRANT SELECT ON bare, parted TO guarded")
+    parts = psycopg.conninfo.conninfo_to_dict(database_url)
+    address = f"postgresql://guarded:guarded@127.0.0.1:{parts['port']}/{parts['dbname']}"
+    guarded = Database(Secret(address), origin="test")
+    try:
+        hidden = {column.table: column.rows_hidden for column in await vector_columns(guarded)}
+    finally:
+        await guarded.close()
+        async with catalog.connect_for_writing() as writer:
+            await writer.execute("DROP OWNED BY guarded")
+            await writer.execute("DROP ROLE guarded")
+    assert (hidden["bare"], hidden["parted"]) == (True, False)
+
+
+async def building_indexes(database: Database) -> list[VectorIndex]:
+    return [index for column in await vector_columns(database) for index in column.indexes if index.building]
+
+
+async def test_an_index_that_is_being_built_is_not_broken(catalog: Database):
+    async with (
+        catalog.connect_for_writing() as builder,
+        catalog.connect_for_writing() as holder,
+        asyncio.TaskGroup() as group,
+        holder.transaction(),
+    ):
+        await holder.execute("INSERT INTO bare VALUES (1, NULL)")
+        group.create_task(
+            builder.execute("CREATE INDEX CONCURRENTLY slow ON bare USING hnsw (embedding vector_cosine_ops)")
+        )
+        async with asyncio.timeout(10):
+            while not (building := await building_indexes(catalog)):
+                await asyncio.sleep(0.01)
+        (index,) = building
+        assert (index.valid, index.is_broken, index.is_usable) == (False, False, False)
 
 
 async def test_what_a_failed_concurrent_build_leaves_behind_is_broken(catalog: Database):
