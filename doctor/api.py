@@ -20,6 +20,7 @@ from doctor.check import OPT_IN, Check, CouldNotTellError, Example, NotApplicabl
 from doctor.codemod import AGAIN, LINE, difference, parse_source, read_source, transformed
 from doctor.embeddings import (
     EMBEDDING_MODEL_VARIABLES,
+    CountMethod,
     EmbeddingCounts,
     EmbeddingText,
     column_types,
@@ -75,7 +76,7 @@ from doctor.null_pattern import NullPattern, null_pattern
 from doctor.redaction import printable
 from doctor.report import Presentation, Report
 from doctor.resources.catalog import VectorColumn, VectorIndex, identifier, readable, vector_columns
-from doctor.resources.database import Database, DatabaseError, DatabaseUnreachable
+from doctor.resources.database import Database, DatabaseError, DatabaseUnreachable, QueryTimedOut
 from doctor.resources.environment import Environment
 from doctor.resources.jetstream import Consumer
 from doctor.resources.models import (
@@ -131,6 +132,7 @@ __all__ = [
     "Confidence",
     "Consumer",
     "CouldNotTellError",
+    "CountMethod",
     "Database",
     "DatabaseError",
     "DatabaseUnreachable",
@@ -175,6 +177,7 @@ __all__ = [
     "Presentation",
     "Progress",
     "Provenance",
+    "QueryTimedOut",
     "Reason",
     "Refused",
     "RefusedError",

@@ -1,15 +1,22 @@
-"""Which rows of a vector column lack their vector, and from which text it would be computed."""
+"""Which rows of a vector column lack their vector, and from which text it would be computed.
+
+Errors:
+    NotCountedError (a DatabaseError): no way of counting was quick enough.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TypeAlias
 
 from doctor.chain import Chain
 from doctor.chain_progress import passed_before
 from doctor.late import sql
 from doctor.resources.catalog import VectorColumn, tables_like
-from doctor.resources.database import Database, QueryTimedOut
+from doctor.resources.database import Database, DatabaseError, QueryTimedOut
 
 EMBEDDING_MODEL_VARIABLES = ("OLLAMA_EMBEDDING_MODEL", "EMBEDDING_MODEL")
 """Variables of the environment that name the model by which the target embeds, the first one that is set counts."""
@@ -19,7 +26,12 @@ EXACT_UP_TO = 1 << 30
 (TOAST)."""
 
 SAMPLE_PAGES = 5_000
+"""Pages of a larger table in which NULLs are counted: 40 MB, whatever its size."""
+
 PAGE_BYTES = 8192
+
+SMALL_SHARE = 0.01
+"""Share of a smaller table that is sampled when it could not be counted in time."""
 
 TEXT_COLUMNS = ("content", "text", "body", "chunk", "document", "message", "description")
 """Names under which tables keep the text that is embedded, likeliest first."""
@@ -30,8 +42,11 @@ SELECT count(*) AS rows,
        count(*) FILTER (WHERE {column} IS NULL AND {blank}) AS empty,
        count(*) FILTER (WHERE {column} IS NULL AND NOT {blank} AND NOT {recent}) AS old,
        count(*) FILTER (WHERE {column} IS NULL AND NOT {blank} AND {recent} AND {due}) AS recent
-FROM {table} {sample}
+FROM {table} {part}
 """
+
+_Parts: TypeAlias = Mapping[str, "sql.Composable"]
+"""What the question is composed of, by the names in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +57,25 @@ class EmbeddingText:
     columns: tuple[str, ...]
 
 
+class NotCountedError(DatabaseError):
+    """Nothing is known of a column's NULLs: no way of counting was quick enough, and there are no statistics."""
+
+
+class CountMethod(StrEnum):
+    """How NULLs were counted. ``ESTIMATED`` is the planner's statistics: nothing of the table was read."""
+
+    EXACT = "exact"
+    SAMPLED = "sampled"
+    ESTIMATED = "estimated"
+
+
 @dataclass(frozen=True, slots=True)
 class EmbeddingCounts:
-    """The NULLs of one column. ``method`` is exact, sampled or estimated; ``stage`` the stage that fills the column."""
+    """The NULLs of one column; ``stage`` is the stage that fills it.
+
+    ``rows`` is the planner's estimate where ``rows_estimated``, although the NULLs may be exact. Where they could not
+    be split ``by_age``, for want of a time column or because they are estimated, all are ``old``.
+    """
 
     column: VectorColumn
     rows: int
@@ -52,7 +83,9 @@ class EmbeddingCounts:
     empty: int
     old: int
     recent: int
-    method: str
+    method: CountMethod
+    rows_estimated: bool
+    by_age: bool
     stage: str | None
     text: EmbeddingText | None
 
@@ -62,6 +95,10 @@ async def embedding_counts(database: Database, chain: Chain, column: VectorColum
 
     Recent means within the chain's look-back. A recent row is due when it has passed every stage before the one that
     fills the column. Without a time column every NULL counts as left over.
+
+    Raises:
+        NotCountedError: it could not be counted in time, and there are no statistics.
+        DatabaseError: the question could not be answered.
     """
     types = await column_types(database, column)
     text = embedding_text(types)
@@ -74,23 +111,63 @@ async def embedding_counts(database: Database, chain: Chain, column: VectorColum
         "recent": recent_rows(chain, types),
         "due": passed_before(chain, stage) if stage and in_chain else sql.SQL("true"),
     }
-    share = 1.0 if column.heap_bytes <= EXACT_UP_TO else SAMPLE_PAGES * PAGE_BYTES / column.heap_bytes
-    row, method = await _count(database, parts, share)
-    factor = 1 if method == "exact" else 1 / share
-    numbers = {name: round(value * factor) for name, value in row.items()}
-    return EmbeddingCounts(column=column, method=method, stage=stage.name if stage else None, text=text, **numbers)
+    counts = await _counts(database, column, parts)
+    by_age = chain.created_at in types and counts.method is not CountMethod.ESTIMATED
+    return replace(counts, by_age=by_age, stage=stage.name if stage else None, text=text)
 
 
-async def _count(database: Database, parts: Mapping[str, sql.Composable], share: float) -> tuple[dict[str, int], str]:
-    if share >= 1:
-        try:
-            rows = await database.fetch(sql.SQL(_COUNT).format(**parts, sample=sql.SQL("")))
-            return rows[0], "exact"
-        except QueryTimedOut:
-            share = 0.01
-    sample = sql.SQL("TABLESAMPLE SYSTEM ({})").format(sql.Literal(round(max(share * 100, 0.001), 3)))
-    rows = await database.fetch(sql.SQL(_COUNT).format(**parts, sample=sample))
-    return rows[0], "sampled"
+async def _counts(database: Database, column: VectorColumn, parts: _Parts) -> EmbeddingCounts:
+    """Count in the most exact way that is quick enough: each that is not gives way to the next."""
+    ways = [_sampled]
+    if column.has_index_of_nulls and not column.never_analyzed:
+        ways.insert(0, _by_index)
+    if column.heap_bytes <= EXACT_UP_TO:
+        ways.insert(0, _exact)
+    for way in ways:
+        with suppress(QueryTimedOut):
+            if (counts := await way(database, column, parts)) is not None:
+                return counts
+    if column.never_analyzed or column.null_fraction is None:
+        raise NotCountedError("neither rows nor statistics could be read in time; run ANALYZE, or look again later")
+    nulls = round(column.estimated_rows * column.null_fraction)
+    numbers = {"rows": column.estimated_rows, "nulls": nulls, "empty": 0, "old": nulls, "recent": 0}
+    return _made(column, numbers, CountMethod.ESTIMATED)
+
+
+async def _exact(database: Database, column: VectorColumn, parts: _Parts) -> EmbeddingCounts:
+    (numbers,) = await database.fetch(sql.SQL(_COUNT).format(**parts, part=sql.SQL("")))
+    return _made(column, numbers, CountMethod.EXACT)
+
+
+async def _by_index(database: Database, column: VectorColumn, parts: _Parts) -> EmbeddingCounts:
+    part = sql.SQL("WHERE {} IS NULL").format(parts["column"])
+    (numbers,) = await database.fetch(sql.SQL(_COUNT).format(**parts, part=part))
+    numbers["rows"] = max(numbers["nulls"], column.estimated_rows)
+    return _made(column, numbers, CountMethod.EXACT, rows_estimated=True)
+
+
+async def _sampled(database: Database, column: VectorColumn, parts: _Parts) -> EmbeddingCounts | None:
+    """Count in some pages; None where those hold no row, so that nothing is known."""
+    large = column.heap_bytes > EXACT_UP_TO
+    share = min(1.0, SAMPLE_PAGES * PAGE_BYTES / column.heap_bytes) if large else SMALL_SHARE
+    part = sql.SQL("TABLESAMPLE SYSTEM ({})").format(sql.Literal(round(share * 100, 6)))
+    (numbers,) = await database.fetch(sql.SQL(_COUNT).format(**parts, part=part))
+    whole = {name: round(value / share) for name, value in numbers.items()}
+    return _made(column, whole, CountMethod.SAMPLED) if numbers["rows"] else None
+
+
+def _made(
+    column: VectorColumn, numbers: Mapping[str, int], method: CountMethod, *, rows_estimated: bool = False
+) -> EmbeddingCounts:
+    return EmbeddingCounts(
+        column=column,
+        method=method,
+        rows_estimated=rows_estimated or method is not CountMethod.EXACT,
+        by_age=False,
+        stage=None,
+        text=None,
+        **numbers,
+    )
 
 
 async def column_types(database: Database, column: VectorColumn) -> dict[str, str]:

@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
+from doctor import embeddings
 from doctor.commands.output import registry
-from doctor.model import Applicability, Role, Status
+from doctor.model import Applicability, Provenance, Role, Severity, Status
 from doctor.runner import run_checks
 from doctor.target import Target
 
@@ -133,3 +134,119 @@ def test_old_rows_are_counted_while_the_queue_is_down(execute, examine):
     execute(message("old", "2 days"))
     (finding,) = examine("EMB001", NATS_URL="nats://127.0.0.1:1").findings
     assert [option.fix for option in finding.fixes] == ["backfill-embeddings"]
+
+
+BESIDE = "CREATE TABLE beside (id int PRIMARY KEY, content text, created_at timestamptz, embedding vector(2))"
+ROWS = (
+    "INSERT INTO beside SELECT n, 'words', now() - interval '2 days', CASE WHEN n > {nulls} THEN '[1,2]'::vector END "
+    "FROM generate_series(1, {rows}) AS n"
+)
+
+
+@pytest.fixture
+def beside(execute):
+    """Make a table that no chain names, with so many rows and NULLs."""
+
+    def make(rows: int, nulls: int, *statements: str) -> None:
+        execute(BESIDE, ROWS.format(rows=rows, nulls=nulls), *statements)
+
+    yield make
+    execute("DROP TABLE IF EXISTS beside")
+
+
+def test_beyond_the_limit_a_sample_is_counted_and_says_so(beside, examine, monkeypatch):
+    monkeypatch.setattr(embeddings, "EXACT_UP_TO", 0)
+    beside(100, 30)
+    result = examine("EMB001")
+    (finding,) = result.findings
+    assert finding.symptom == "about 30 of 100 rows of beside, older than 24 h, have no embedding"
+    assert finding.evidence[0].text == "about 100 rows, 30 NULL (0 without text), sampled"
+    assert finding.evidence[0].provenance is Provenance.ESTIMATED
+    assert result.observations[0].text == "about 70 of 100 rows have a vector; 1 column sampled"
+
+
+def test_beyond_the_limit_an_index_of_the_nulls_is_exact(beside, examine, monkeypatch):
+    monkeypatch.setattr(embeddings, "EXACT_UP_TO", 0)
+    beside(100, 30, "CREATE INDEX ON beside (id) WHERE embedding IS NULL", "ANALYZE beside")
+    (finding,) = examine("EMB001").findings
+    assert finding.evidence[0].text == "about 100 rows, 30 NULL (0 without text), exact"
+
+
+def test_what_is_locked_is_estimated_and_never_healthy(beside, examine, pipeline):
+    beside(100, 30, "ANALYZE beside")
+    with pipeline.connect() as holder, holder.transaction():
+        holder.execute("LOCK TABLE beside IN ACCESS EXCLUSIVE MODE")
+        result = examine("EMB001")
+    (finding,) = result.findings
+    assert (result.status, finding.severity) == (Status.UNKNOWN, Severity.ERROR)
+    assert finding.evidence[0].text == "about 100 rows, 30 NULL (0 without text), estimated, of any age"
+    assert "by the planner's statistics 30 of 100 rows are NULL" in result.reason
+
+
+def test_statistics_without_a_null_prove_nothing(beside, examine, pipeline):
+    beside(100, 0, "ANALYZE beside")
+    with pipeline.connect() as holder, holder.transaction():
+        holder.execute("LOCK TABLE beside IN ACCESS EXCLUSIVE MODE")
+        result = examine("EMB001")
+    assert (result.status, result.findings) == (Status.UNKNOWN, ())
+
+
+def test_what_is_locked_and_was_never_analysed_is_unknown(beside, examine, pipeline):
+    beside(100, 30)
+    with pipeline.connect() as holder, holder.transaction():
+        holder.execute("LOCK TABLE beside IN ACCESS EXCLUSIVE MODE")
+        result = examine("EMB001")
+    assert (result.status, result.findings) == (Status.UNKNOWN, ())
+    assert "run ANALYZE" in result.reason
+
+
+@pytest.fixture
+def as_reader(execute, pipeline):
+    """The address of a role of its own, which may do what each of the given statements lets it do."""
+
+    def make(*statements: str) -> str:
+        execute("CREATE ROLE reader LOGIN PASSWORD 'reader'", *statements)
+        return pipeline.environment()["DATABASE_URL"].replace(
+            pipeline.environment()["DATABASE_URL"].partition("//")[2].partition("@")[0], "reader:reader"
+        )
+
+    yield make
+    execute("DROP OWNED BY reader", "DROP ROLE reader")
+
+
+def test_a_column_that_the_role_may_not_read_is_not_healthy(beside, examine, as_reader):
+    beside(10, 0)
+    address = as_reader("GRANT SELECT ON messages, atoms, topics TO reader")
+    result = examine("EMB001", DATABASE_URL=address)
+    assert (result.status, result.findings) == (Status.UNKNOWN, ())
+    assert "public.beside.embedding: the role may not read it; GRANT SELECT ON public.beside" in result.reason
+
+
+def test_a_column_whose_rows_a_policy_may_hide_is_not_healthy(beside, examine, as_reader):
+    beside(10, 5, "ALTER TABLE beside ENABLE ROW LEVEL SECURITY")
+    address = as_reader("GRANT SELECT ON messages, atoms, topics, beside TO reader")
+    result = examine("EMB001", DATABASE_URL=address)
+    assert result.status is Status.UNKNOWN
+    assert "public.beside.embedding: row-level security may hide rows" in result.reason
+
+
+@pytest.mark.parametrize(("nulls", "severity"), [(5, Severity.WARNING), (6, Severity.ERROR), (100, Severity.CRITICAL)])
+def test_without_a_chain_the_share_of_nulls_decides(beside, examine_database_alone, nulls, severity):
+    beside(100, nulls)
+    (finding,) = examine_database_alone().findings
+    assert finding.severity is severity
+
+
+def test_a_partitioned_table_is_counted_once_with_all_its_partitions(execute, examine):
+    execute(
+        "CREATE TABLE parted (id int, embedding vector(2)) PARTITION BY RANGE (id)",
+        "CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (10)",
+        "CREATE TABLE parted_2 PARTITION OF parted FOR VALUES FROM (10) TO (20)",
+        "INSERT INTO parted SELECT n, NULL FROM generate_series(5, 14) AS n",
+    )
+    try:
+        (finding,) = examine("EMB001").findings
+    finally:
+        execute("DROP TABLE parted")
+    assert finding.symptom == "10 of 10 rows of parted have no embedding"
+    assert finding.evidence[0].text == "10 rows, 10 NULL (0 without text), exact, of any age"
