@@ -88,12 +88,19 @@ async def vector_sample(database: Database, column: VectorColumn) -> VectorSampl
 
 
 def _padded(dimensions: int) -> sql.Composable:
-    """Return after which dimension a vector ``v`` holds only zeros, among those at which other models end."""
-    cases = [
-        sql.SQL("WHEN vector_norm(subvector(v, {}, {})) = 0 THEN {}").format(
-            sql.Literal(least + 1), sql.Literal(dimensions - least), sql.Literal(least)
+    """Return after which dimension a vector ``v`` holds only zeros, among those at which other models end.
+
+    The shortest rest is looked at first: where it is not zero, no longer one is. Each look fetches the vector anew.
+    """
+    fitting = [least for least in OTHER_MODELS if least < dimensions]
+    if not fitting:
+        return sql.SQL("NULL::int")
+    rests = {
+        least: sql.SQL("vector_norm(subvector(v, {}, {}))").format(
+            sql.Literal(least + 1), sql.Literal(dimensions - least)
         )
-        for least in OTHER_MODELS
-        if least < dimensions
-    ]
-    return sql.SQL("CASE {} END").format(sql.SQL(" ").join(cases)) if cases else sql.SQL("NULL::int")
+        for least in fitting
+    }
+    cases = [sql.SQL("WHEN {} <> 0 THEN NULL").format(rests[fitting[-1]])]
+    cases += [sql.SQL("WHEN {} = 0 THEN {}").format(rests[least], sql.Literal(least)) for least in fitting]
+    return sql.SQL("CASE {} END").format(sql.SQL(" ").join(cases))
