@@ -19,6 +19,7 @@ from doctor.model import Run
 from doctor.pipeline.sandbox.sandbox import Sandbox
 from doctor.target import Target
 from tests.bench.backfill import measure_backfill
+from tests.bench.database_checks import measure_database_checks
 from tests.bench.search import measure_search
 from tests.bench.soak import measure_load
 from tests.bench.source import measure_source
@@ -42,6 +43,7 @@ def main() -> None:
             healthy_check(sandbox)
             measure_search(sandbox, line)
             measure_backfill(sandbox, line)
+            measure_database_checks(sandbox, line)
             measure_load(sandbox, line)
             one_slow_system(sandbox)
         finally:
