@@ -2,11 +2,13 @@
 
 ## What it finds
 A vector column of the chain whose number of dimensions is not that of the configured embedding model, or of
-`EMBEDDING_DIMENSIONS`. Without a chain: vector columns of which none has the model's number.
+`EMBEDDING_DIMENSIONS`. Without a chain: vector columns of which none has the model's number. A column without a number
+of dimensions that holds vectors of several lengths, in a bounded part of it.
 
 ## Why it hurts
 `expected 1536 dimensions, not 768`: PostgreSQL refuses each vector. The embedding task fails for every row; everything
-else works, and search finds nothing.
+else works, and search finds nothing. A column without a number takes every vector, and then each search that meets two
+lengths fails: `different vector dimensions 1536 and 768`.
 
 ## How it is told from its look-alikes
 The model's length is what its own server says of it (`/api/show`), not what tutorials say; no text is embedded. Where
@@ -21,7 +23,7 @@ before the application switches to it. Never pad, and never `ALTER … USING NUL
 An application that embeds with another model than the environment names.
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 
 from doctor.api import (
     EMBEDDING_MODEL_VARIABLES,
@@ -43,10 +45,14 @@ from doctor.api import (
     readable,
     sql,
     vector_columns,
+    vector_lengths,
 )
 
 NUMBERS = ("EMBEDDING_DIMENSIONS", "EMBEDDING_DIMENSION", "EMBEDDING_DIM", "VECTOR_DIMENSIONS", "VECTOR_DIM")
 """Variables that name the number of dimensions that the application counts on."""
+
+WITH_LENGTH = ("vector", "halfvec")
+"""Types of which pgvector tells the length of each vector."""
 
 
 @check(
@@ -65,7 +71,8 @@ async def embedding_dimensions_differ(
     """Compare the columns with what the model's server says, and with the configured number."""
     name, length = await _length(environment, models)
     variable, number = _number(environment)
-    columns = [one for one in await vector_columns(database) if one.dimensions is not None and not one.partition]
+    known = [one for one in await vector_columns(database) if not one.partition]
+    columns = [one for one in known if one.dimensions is not None]
     for source, wanted in ((name, length), (variable, number)):
         if wanted is None:
             continue
@@ -74,6 +81,11 @@ async def embedding_dimensions_differ(
             yield await _finding(database, column, source, wanted, chain, may_shorten=may_shorten)
     if length is not None:
         yield Observation(f"`{name}` gives {length} dimensions")
+    for column in known:
+        if column.dimensions is None and column.can_select and column.type in WITH_LENGTH:
+            lengths = await vector_lengths(database, column)
+            if len(lengths) > 1:
+                yield _mixed(column, lengths)
 
 
 async def _length(environment: Environment, models: Models | None) -> tuple[str, int | None]:
@@ -131,6 +143,32 @@ async def _finding(
         evidence=(Evidence(EvidenceKind.SQL, "pg_attribute", f"{column.name} is {column.type}({column.dimensions})"),),
         rule="pgvector: a column with dimensions takes vectors of that length only",
         fixes=await _options(database, column, wanted),
+        validation="doctor check --select EMB002",
+    )
+
+
+def _mixed(column: VectorColumn, lengths: Mapping[int, int]) -> Finding:
+    """Report a column without a number of dimensions that holds vectors of several; the most frequent is proposed."""
+    most = next(iter(lengths))
+    table, name = readable(column.table_name), readable(column.column)
+    code = (
+        "-- once the vectors of other lengths are NULL and computed anew:\nSET lock_timeout = '5s';\n"
+        f"ALTER TABLE {table} ALTER COLUMN {name} TYPE {column.type}({most});\n"
+    )
+    how = f"give {column.name} one length: it takes every vector"
+    return Finding(
+        code="EMB002",
+        resource=Resource("column", column.name),
+        symptom=f"{column.table}.{column.column} holds vectors of {len(lengths)} lengths: "
+        + ", ".join(f"{count:,} of {length}" for length, count in lengths.items()),
+        cause="the column has no number of dimensions, and two models wrote to it",
+        severity=Severity.ERROR,
+        subject="lengths",
+        group=column.name,
+        impacts=("a search that meets both fails: different vector dimensions",),
+        evidence=(Evidence(EvidenceKind.SQL, column.name, "vector_dims of a bounded part"),),
+        rule="pgvector: no index and no comparison without one number of dimensions",
+        fixes=(FixOption.by_hand(how, "which length is right, and which vectors may go, only you know", code),),
         validation="doctor check --select EMB002",
     )
 

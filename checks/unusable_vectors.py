@@ -42,6 +42,7 @@ from doctor.api import (
     VectorSample,
     check,
     counted,
+    readable,
     vector_columns,
     vector_sample,
 )
@@ -52,7 +53,12 @@ async def unusable_vectors(database: Database) -> AsyncIterator[Finding | Observ
     """Measure a sample of every vector column."""
     measured, problems = 0, []
     for column in await vector_columns(database):
-        if not column.can_select or column.partition or column.dimensions is None:
+        if column.partition or column.type == "sparsevec":  # zeros are what a sparse vector is made of
+            continue
+        if column.dimensions is None:  # EMB002 looks at these
+            continue
+        if not column.can_select:
+            problems.append(f"{column.table_name}: the role may not read {readable(column.column)}")
             continue
         try:
             sample = await vector_sample(database, column)

@@ -109,7 +109,7 @@ from doctor.suppression import comment_problem
 from doctor.task_chain import UnreachedEmbedding, chain_ends, is_scheduled, never_enqueued, unreached_embeddings
 from doctor.task_graph import TaskGraph, task_graph
 from doctor.text_embedding import Embedder, Refused
-from doctor.vector_sample import VectorSample, vector_sample
+from doctor.vector_sample import VectorSample, vector_lengths, vector_sample
 from doctor.verdict import ExitCode, exit_code, fails_gate, status_sentence, status_word, taken_back
 from doctor.wording import counted
 
@@ -253,6 +253,7 @@ __all__ = [
     "transformed",
     "unreached_embeddings",
     "vector_columns",
+    "vector_lengths",
     "vector_sample",
     "with_keyword",
 ]

@@ -38,6 +38,14 @@ SELECT count(*) AS vectors, count(*) FILTER (WHERE length = 0) AS zeros,
 FROM measured
 """
 
+_LENGTHS = """
+SELECT vector_dims({column}) AS dimensions, count(*) AS vectors FROM {table} {sampled}
+WHERE {column} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {limit}
+"""
+
+LENGTHS = 5
+"""Numbers of dimensions of one column that are told apart."""
+
 
 @dataclass(frozen=True, slots=True)
 class VectorSample:
@@ -70,21 +78,44 @@ async def vector_sample(database: Database, column: VectorColumn) -> VectorSampl
     Raises:
         DatabaseError: the question could not be answered, in time or at all.
     """
-    share = 1.0 if column.total_bytes <= READ else READ / column.total_bytes
-    # Large vectors lie outside the heap: where that is small, rows are drawn, of which only theirs are fetched.
-    method = "BERNOULLI" if column.heap_bytes <= READ else "SYSTEM"
-    sampled = "" if share == 1 else f"TABLESAMPLE {method} ({{}}) REPEATABLE (0)"
+    part, share = _part(column)
     has_model = MODEL in await column_types(database, column)
     query = sql.SQL(_SAMPLE).format(
         column=sql.Identifier(column.column),
         table=column.quoted_table,
         model=sql.SQL("{}::text").format(sql.Identifier(MODEL)) if has_model else sql.SQL("NULL::text"),
         padded=_padded(column.dimensions or 0),
-        sampled=sql.SQL(sampled).format(sql.Literal(round(share * 100, 4))),
+        sampled=part,
     )
     (row,) = await database.fetch(query, {"unit": UNIT})
     models = tuple(bounded(redact(model), 80) for model in sorted(row.pop("models") or ()))
     return VectorSample(**row, models=models, whole=share == 1)
+
+
+async def vector_lengths(database: Database, column: VectorColumn) -> dict[int, int]:
+    """Return how many vectors of each number of dimensions a bounded part of the table holds, the most frequent first.
+
+    Of a column with fixed dimensions all are the same. At most ``LENGTHS`` numbers are returned.
+
+    Raises:
+        DatabaseError: the question could not be answered, in time or at all.
+    """
+    part, _ = _part(column)
+    query = sql.SQL(_LENGTHS).format(
+        column=sql.Identifier(column.column), table=column.quoted_table, sampled=part, limit=sql.Literal(LENGTHS)
+    )
+    return {row["dimensions"]: row["vectors"] for row in await database.fetch(query)}
+
+
+def _part(column: VectorColumn) -> tuple[sql.Composable, float]:
+    """Return the clause that bounds what is read of a table, and the share of the table that it is."""
+    share = 1.0 if column.total_bytes <= READ else READ / column.total_bytes
+    if share == 1:
+        return sql.SQL(""), share
+    # Large vectors lie outside the heap: where that is small, rows are drawn, of which only theirs are fetched.
+    method = sql.SQL("BERNOULLI" if column.heap_bytes <= READ else "SYSTEM")
+    percent = sql.Literal(round(share * 100, 4))
+    return sql.SQL("TABLESAMPLE {} ({}) REPEATABLE (0)").format(method, percent), share
 
 
 def _padded(dimensions: int) -> sql.Composable:

@@ -68,3 +68,25 @@ def test_a_column_of_another_model_is_its_own_affair(execute, examine):
 @pytest.mark.parametrize("model", ["not-there", "qwen3:8b"])
 def test_a_model_that_is_not_there_or_cannot_embed_is_left_to_another_check(examine, model):
     assert examine("EMB002", OLLAMA_EMBEDDING_MODEL=model).status is Status.PASS
+
+
+@pytest.fixture
+def unbounded(execute):
+    execute(
+        "CREATE TABLE made_here (id int, embedding vector, small halfvec, sparse sparsevec)",
+        "INSERT INTO made_here SELECT n, array_fill(1, ARRAY[3])::vector FROM generate_series(1, 5) AS n",
+    )
+    yield
+    execute("DROP TABLE made_here")
+
+
+def test_a_column_without_a_number_that_holds_two_lengths_is_an_error(unbounded, execute, examine):
+    execute("INSERT INTO made_here VALUES (6, '[1,2]')")
+    (finding,) = examine("EMB002").findings
+    assert finding.symptom == "made_here.embedding holds vectors of 2 lengths: 5 of 3, 1 of 2"
+    assert finding.severity is Severity.ERROR
+    assert "ALTER COLUMN embedding TYPE vector(3);" in finding.fixes[0].code
+
+
+def test_a_column_without_a_number_that_holds_one_length_is_silent(unbounded, examine):
+    assert examine("EMB002").status is Status.PASS

@@ -206,9 +206,8 @@ def as_reader(execute, pipeline):
 
     def make(*statements: str) -> str:
         execute("CREATE ROLE reader LOGIN PASSWORD 'reader'", *statements)
-        return pipeline.environment()["DATABASE_URL"].replace(
-            pipeline.environment()["DATABASE_URL"].partition("//")[2].partition("@")[0], "reader:reader"
-        )
+        scheme, _, rest = pipeline.environment()["DATABASE_URL"].partition("//")
+        return f"{scheme}//reader:reader@{rest.rpartition('@')[2]}"
 
     yield make
     execute("DROP OWNED BY reader", "DROP ROLE reader")

@@ -105,3 +105,14 @@ def test_a_secret_as_the_name_of_a_model_is_not_shown(fill, examine):
     fill(2, NORMALISED, "'api_key=sk-planted0123456789abcdef'")
     fill(2, NORMALISED, "'other'", first=100)
     assert "planted0123456789" not in repr(examine("EMB003"))
+
+
+def test_a_column_that_the_role_may_not_read_is_not_healthy(execute, examine, pipeline):
+    execute("CREATE ROLE reader LOGIN PASSWORD 'reader'", "GRANT SELECT ON atoms, topics TO reader")
+    scheme, _, rest = pipeline.environment()["DATABASE_URL"].partition("//")
+    try:
+        result = examine("EMB003", DATABASE_URL=f"{scheme}//reader:reader@{rest.rpartition('@')[2]}")
+    finally:
+        execute("DROP OWNED BY reader", "DROP ROLE reader")
+    assert result.status is Status.UNKNOWN
+    assert "public.messages: the role may not read embedding" in result.reason
