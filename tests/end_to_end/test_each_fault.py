@@ -24,6 +24,9 @@ BY_HAND = (
     "dead-letter-never-written",
     "conflict-markers",
     "double-initialisation",
+    "padded-vectors",
+    "two-models",
+    "zero-vectors",
 )
 ALSO_SEEN = {"decorator-order": {"CHN002"}, "model-not-available": {"CHN002"}}
 """What fails loudly leaves dead letters beside the waiting messages."""
