@@ -23,7 +23,15 @@ Without a chain the share decides: a warning up to 5 %, an error beyond, critica
 
 ## How to fix
 `doctor fix EMB001` embeds the rows in batches with the configured model (`backfill-embeddings`). It can be stopped
-and run again. It needs the chain in `doctor.toml`.
+and run again. It needs the chain in `doctor.toml`. From which columns the text is made is guessed from their names and
+stands in the evidence; `doctor.toml` may say it:
+
+```toml
+[[embeddings]]
+table = "articles"            # or "schema.articles"
+column = "embedding"          # the default
+text = ["headline", "body"]   # a blank line between
+```
 
 ## False positives
 A column that is filled for some rows only, by design. Without a known queue: a table whose very first rows are still
@@ -41,6 +49,8 @@ from doctor.api import (
     DatabaseError,
     DatabaseUnreachable,
     EmbeddingCounts,
+    EmbeddingText,
+    EmbeddingTexts,
     Evidence,
     EvidenceKind,
     Finding,
@@ -53,6 +63,7 @@ from doctor.api import (
     Resource,
     Role,
     Severity,
+    UnknownTextError,
     VectorColumn,
     check,
     column_types,
@@ -73,21 +84,23 @@ FEW = 0.05
 
 @check("EMB001", "null-embeddings", severity=Severity.ERROR, tags=["live"])
 async def null_embeddings(
-    database: Database, chain: Chain | None = None, nats: Nats | None = None
+    database: Database, texts: EmbeddingTexts, chain: Chain | None = None, nats: Nats | None = None
 ) -> AsyncIterator[Finding | Observation]:
     """Count the NULLs of every vector column, by age."""
     idle = await _is_idle(chain, nats)
     chain = chain or _NO_CHAIN
-    seen, not_judged, problems = list[EmbeddingCounts](), 0, list[str]()
-    for column in sorted(await vector_columns(database), key=lambda column: not _is_of(chain, column)):
+    columns = await vector_columns(database)
+    problems = [f"[[embeddings]] in doctor.toml: {name} is no vector column" for name in texts.strangers(columns)]
+    seen, not_judged = list[EmbeddingCounts](), 0
+    for column in sorted(columns, key=lambda column: not _is_of(chain, column)):
         if column.partition:
             continue
         try:
-            counts = await _counts(database, chain, column)
+            counts = await _counts(database, chain, column, texts)
             pattern = await _pattern(database, chain, counts)
         except DatabaseUnreachable:
             raise
-        except (DatabaseError, CouldNotTellError) as error:
+        except (DatabaseError, CouldNotTellError, UnknownTextError) as error:
             problems.append(f"{column.name}: {error}")
             continue
         seen.append(counts)
@@ -104,10 +117,10 @@ async def null_embeddings(
         raise CouldNotTellError(f"{counted(len(problems), 'column')} not counted: {'; '.join(problems)}")
 
 
-async def _counts(database: Database, chain: Chain, column: VectorColumn) -> EmbeddingCounts:
+async def _counts(database: Database, chain: Chain, column: VectorColumn, texts: EmbeddingTexts) -> EmbeddingCounts:
     if not column.can_select:
         raise CouldNotTellError(f"the role may not read it; GRANT SELECT ON {readable(column.table_name)} to it")
-    return await embedding_counts(database, chain, column)
+    return await embedding_counts(database, chain, column, texts)
 
 
 def _doubts(counts: EmbeddingCounts) -> Iterator[str]:
@@ -176,7 +189,8 @@ def _finding(
                 EvidenceKind.SQL,
                 column.name,
                 f"{about}{counts.rows} rows, {counts.nulls} NULL ({counts.empty} without text), {counts.method}"
-                + ("" if counts.by_age else ", of any age"),
+                + ("" if counts.by_age else ", of any age")
+                + _made_of(counts.text),
                 Provenance.MEASURED if counts.method is CountMethod.EXACT else Provenance.ESTIMATED,
             ),
             *_seen(pattern, column),
@@ -184,6 +198,13 @@ def _finding(
         fixes=_backfill(chain, counts) if left_over else (),
         validation="doctor check --select EMB001",
     )
+
+
+def _made_of(text: EmbeddingText | None) -> str:
+    """Say from which columns the text is taken, and who says so."""
+    if text is None:
+        return "; no text column is known"
+    return f"; text: {', blank line, '.join(text.columns)}" + ("" if text.configured else " (guessed)")
 
 
 def _severity(chain: Chain, counts: EmbeddingCounts) -> Severity:

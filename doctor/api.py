@@ -18,14 +18,13 @@ from doctor.chain_progress import (
 )
 from doctor.check import OPT_IN, Check, CouldNotTellError, Example, NotApplicableError, check, checks_in
 from doctor.codemod import AGAIN, LINE, difference, parse_source, read_source, transformed
+from doctor.embedding_texts import EmbeddingText, EmbeddingTexts, UnknownTextError, embedding_text
 from doctor.embeddings import (
     EMBEDDING_MODEL_VARIABLES,
     CountMethod,
     EmbeddingCounts,
-    EmbeddingText,
     column_types,
     embedding_counts,
-    embedding_text,
     recent_rows,
 )
 from doctor.fix import (
@@ -142,6 +141,7 @@ __all__ = [
     "Embedder",
     "EmbeddingCounts",
     "EmbeddingText",
+    "EmbeddingTexts",
     "Endpoint",
     "Enqueue",
     "Environment",
@@ -199,6 +199,7 @@ __all__ = [
     "Target",
     "TaskGraph",
     "Unexplained",
+    "UnknownTextError",
     "Unparsable",
     "UnparsableKind",
     "UnreachedEmbedding",

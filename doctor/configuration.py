@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from doctor.chain import AgentTemplate, Chain, Stage
+from doctor.embedding_texts import EmbeddingTexts
 
 if TYPE_CHECKING:
     from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
@@ -92,6 +93,20 @@ class AgentConfiguration(_Strict):
     system_prompt: str
 
 
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+@dataclass(frozen=True)
+class EmbeddingConfiguration(_Strict):
+    """One ``[[embeddings]]``: the columns whose text is embedded into ``column``, in the order in which they are put
+    together with a blank line between; ``table`` with its schema where two schemas have one of that name."""
+
+    table: Annotated[str, Field(min_length=1)]
+    text: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1), BeforeValidator(_listed)]
+    column: Annotated[str, Field(min_length=1)] = "embedding"
+
+
 @dataclass(frozen=True)
 class TargetConfiguration(_Strict):
     """``[target]``: the name that a write beyond this machine must repeat, and where the target keeps its addresses."""
@@ -105,22 +120,19 @@ class TargetConfiguration(_Strict):
     embedding_model_env: tuple[str, ...] = ("OLLAMA_EMBEDDING_MODEL",)
 
 
-def _codes(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
 @dataclass(frozen=True)
 class Configuration(_Strict):
     """The whole file. Times are in seconds."""
 
-    select: Annotated[tuple[Annotated[str, Field(pattern=_CODE_PREFIX)], ...], BeforeValidator(_codes)] = ("ALL",)
-    ignore: Annotated[tuple[Annotated[str, Field(pattern=_CODE_PREFIX)], ...], BeforeValidator(_codes)] = ()
+    select: Annotated[tuple[Annotated[str, Field(pattern=_CODE_PREFIX)], ...], BeforeValidator(_listed)] = ("ALL",)
+    ignore: Annotated[tuple[Annotated[str, Field(pattern=_CODE_PREFIX)], ...], BeforeValidator(_listed)] = ()
     fail_on: Literal["critical", "error", "warning", "info", "never"] = "error"
     timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     total_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0
     target: TargetConfiguration = field(default_factory=TargetConfiguration)
     chain: ChainConfiguration | None = None
     agents: dict[str, AgentConfiguration] = field(default_factory=dict)
+    embeddings: tuple[EmbeddingConfiguration, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +233,7 @@ def _known_keys(parents: list[int | str]) -> list[str]:
         ("target",): TargetConfiguration,
         ("chain",): ChainConfiguration,
         ("chain", "stage"): StageConfiguration,
+        ("embeddings",): EmbeddingConfiguration,
         ("chain", "lookback_hours"): FromEnvironment,
         ("chain", "message_threshold"): FromEnvironment,
     }
@@ -275,6 +288,11 @@ def resolve_chain(configuration: Configuration, get: Callable[[str], str | None]
         AgentTemplate(name, agent.model, agent.system_prompt) for name, agent in sorted(configuration.agents.items())
     )
     return Chain(agents=agents, stages=tuple(Stage(**asdict(stage)) for stage in chain.stage), **values)
+
+
+def resolve_texts(configuration: Configuration) -> EmbeddingTexts:
+    """Return from which columns the text of each embedding is made, as far as the configuration says."""
+    return EmbeddingTexts({(each.table, each.column): each.text for each in configuration.embeddings})
 
 
 def _number(value: float | FromEnvironment, get: Callable[[str], str | None]) -> float:

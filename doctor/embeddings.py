@@ -1,4 +1,4 @@
-"""Which rows of a vector column lack their vector, and from which text it would be computed.
+"""Which rows of a vector column lack their vector, of those that have a text to compute it from.
 
 Errors:
     NotCountedError (a DatabaseError): no way of counting was quick enough.
@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from doctor.chain import Chain
 from doctor.chain_progress import passed_before
+from doctor.embedding_texts import EmbeddingText, EmbeddingTexts
 from doctor.late import sql
 from doctor.resources.catalog import VectorColumn, tables_like
 from doctor.resources.database import Database, DatabaseError, QueryTimedOut
@@ -33,9 +34,6 @@ PAGE_BYTES = 8192
 SMALL_SHARE = 0.01
 """Share of a smaller table that is sampled when it could not be counted in time."""
 
-TEXT_COLUMNS = ("content", "text", "body", "chunk", "document", "message", "description")
-"""Names under which tables keep the text that is embedded, likeliest first."""
-
 _COUNT = """
 SELECT count(*) AS rows,
        count(*) FILTER (WHERE {column} IS NULL) AS nulls,
@@ -47,14 +45,6 @@ FROM {table} {part}
 
 _Parts: TypeAlias = Mapping[str, "sql.Composable"]
 """What the question is composed of, by the names in it."""
-
-
-@dataclass(frozen=True, slots=True)
-class EmbeddingText:
-    """How the embedded text is made: a SQL expression over the row, and its parts for people."""
-
-    expression: sql.Composable
-    columns: tuple[str, ...]
 
 
 class NotCountedError(DatabaseError):
@@ -90,24 +80,27 @@ class EmbeddingCounts:
     text: EmbeddingText | None
 
 
-async def embedding_counts(database: Database, chain: Chain, column: VectorColumn) -> EmbeddingCounts:
+async def embedding_counts(
+    database: Database, chain: Chain, column: VectorColumn, texts: EmbeddingTexts | None = None
+) -> EmbeddingCounts:
     """Count the NULLs of a column, split into left over and due now.
 
     Recent means within the chain's look-back. A recent row is due when it has passed every stage before the one that
     fills the column. Without a time column every NULL counts as left over.
 
     Raises:
+        UnknownTextError: the configured text is not in the table.
         NotCountedError: it could not be counted in time, and there are no statistics.
         DatabaseError: the question could not be answered.
     """
     types = await column_types(database, column)
-    text = embedding_text(types)
+    text = (texts or EmbeddingTexts()).of(column, types)
     stage = next((s for s in chain.stages if (s.table, s.column) == (column.table, column.column)), None)
     in_chain = stage is not None and stage.table == chain.message_table
     parts = {
         "table": column.quoted_table,
         "column": sql.Identifier(column.column),
-        "blank": sql.SQL("(btrim({}) = '')").format(text.expression) if text else sql.SQL("false"),
+        "blank": text.is_blank if text else sql.SQL("false"),
         "recent": recent_rows(chain, types),
         "due": passed_before(chain, stage) if stage and in_chain else sql.SQL("true"),
     }
@@ -174,20 +167,6 @@ async def column_types(database: Database, column: VectorColumn) -> dict[str, st
     """Return the columns of the vector column's table, name → type."""
     tables = await tables_like(database, {column.column})
     return next((table.columns for table in tables if table.name == column.table_name), {})
-
-
-def embedding_text(types: Mapping[str, str]) -> EmbeddingText | None:
-    """Guess the embedded text from a table's columns: the content, with a title and a blank line before it where
-    there is one."""
-    content = next((name for name in TEXT_COLUMNS if types.get(name, "").startswith(("text", "character"))), None)
-    if content is None:
-        return None
-    if "title" in types:
-        expression = sql.SQL("coalesce({}, '') || E'\\n\\n' || coalesce({}, '')").format(
-            sql.Identifier("title"), sql.Identifier(content)
-        )
-        return EmbeddingText(sql.SQL("({})").format(expression), ("title", content))
-    return EmbeddingText(sql.SQL("coalesce({}, '')").format(sql.Identifier(content)), (content,))
 
 
 def recent_rows(chain: Chain, types: Mapping[str, str]) -> sql.Composable:

@@ -18,6 +18,7 @@ from doctor.configuration import (
     LoadedConfiguration,
     load_configuration,
     resolve_chain,
+    resolve_texts,
 )
 from doctor.file_names import visible
 from doctor.model import Endpoint
@@ -118,6 +119,8 @@ class Target:
             return self.chain()
         if name == "environment":
             return self.environment
+        if name == "texts":
+            return resolve_texts(self.configuration)
         if name == "source":
             return await self._once("source", self._open_source)
         instance = self._instance(name)

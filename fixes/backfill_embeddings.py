@@ -35,7 +35,6 @@ from doctor.api import (
     Writers,
     column_types,
     counted,
-    embedding_text,
     readable,
     recent_rows,
     sql,
@@ -193,7 +192,7 @@ async def _job(context: FixContext) -> _Job:
     column = next((each for each in columns if (each.table_name, each.column) == wanted), None)
     if column is None:
         raise RefusedError(f"{wanted[0]}.{wanted[1]} is no vector column any more")
-    text = embedding_text(await column_types(database, column))
+    text = context.resources["texts"].of(column, await column_types(database, column))
     if text is None or len(column.primary_key) != 1:
         raise RefusedError(f"{column.table_name} has no text column that the doctor knows, or no simple primary key")
     variable = next((found for name in EMBEDDING_MODEL_VARIABLES if (found := environment.get(name))), None)
@@ -218,7 +217,7 @@ BACKFILL_EMBEDDINGS = Fix(
     name="backfill-embeddings",
     title="embed the rows whose vector is NULL",
     phase=Phase.DATA,
-    needs=("database", "models", "environment", "chain"),
+    needs=("database", "models", "environment", "chain", "texts"),
     reverts=True,
     plan=plan,
     apply=apply,

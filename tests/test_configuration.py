@@ -17,6 +17,7 @@ from doctor.configuration import (
     LoadedConfiguration,
     load_configuration,
     resolve_chain,
+    resolve_texts,
 )
 
 EXAMPLE = Path(__file__).parents[1] / "pipeline" / "doctor.toml"
@@ -151,6 +152,12 @@ def test_the_fingerprint_changes_with_the_text_only(tmp_path: Path):
     assert load(tmp_path, 'fail_on = "error"\n').fingerprint != first
 
 
+def test_the_text_of_an_embedding_is_one_column_or_several(tmp_path: Path):
+    text = '[[embeddings]]\ntable = "a"\ntext = "b"\n\n[[embeddings]]\ntable = "s.c"\ncolumn = "v"\ntext = ["d", "e"]\n'
+    texts = resolve_texts(load(tmp_path, text).configuration)
+    assert texts.configured == {("a", "embedding"): ("b",), ("s.c", "v"): ("d", "e")}
+
+
 # Mistakes.
 
 
@@ -175,6 +182,14 @@ MISTAKES = {
     "an unknown key of a section": (
         "# comment\n[target]\nname = 'x'\ndatabase_envs = []\n",
         "doctor.toml:4: target.database_envs: unknown key; did you mean 'database_env'?",
+    ),
+    "an unknown key of an embedding": (
+        '[[embeddings]]\ntable = "a"\ntext = "b"\n\n[[embeddings]]\ntable = "c"\ntext = "d"\ncolum = "e"\n',
+        "doctor.toml:8: embeddings.1.colum: unknown key; did you mean 'column'?",
+    ),
+    "an embedding without its text": (
+        '[[embeddings]]\ntable = "a"\n',
+        "doctor.toml:1: embeddings.0.text: Field required",
     ),
     "an unknown key of the chain": (
         CHAIN.replace("[[chain.stage]]", 'isolate_by = "chat_id"\n\n[[chain.stage]]', 1),

@@ -100,6 +100,7 @@ async def backfilled(sandbox: Sandbox, vectors: Sequence[list[float]]) -> float:
                     "models": SimpleNamespace(default=InstantModel(vectors)),
                     "environment": target.environment,
                     "chain": target.chain(),
+                    "texts": await target.provide("texts"),
                 },
             )
             nothing: Any = None

@@ -14,6 +14,7 @@ import psycopg
 
 from doctor.check import Check
 from doctor.commands.output import registry
+from doctor.embedding_texts import EmbeddingTexts
 from doctor.late import sql
 from doctor.model import Finding, Secret
 from doctor.pipeline.sandbox.sandbox import Sandbox
@@ -108,7 +109,7 @@ def measure_database_checks(sandbox: Sandbox, line: Line) -> None:
 
 def _is_measured(check: Check) -> bool:
     required = {*check.needs} - check.optional
-    return check.guards is None and "database" in required <= {"database", "environment"}
+    return check.guards is None and "database" in required <= {"database", "environment", "texts"}
 
 
 @contextmanager
@@ -137,7 +138,7 @@ async def _measure(check: Check, url: str) -> tuple[float, str]:
     database.asked = []
     variables = {"EMBEDDING_DIMENSIONS": "32"}  # fits no column, so that the ways out are looked for
     environment = Environment(Path(), files=(), process_environment=variables)
-    given = {"database": database, "environment": environment}
+    given = {"database": database, "environment": environment, "texts": EmbeddingTexts()}
     await database.open()
     try:
         produced: Any = check.detect(**{name: given[name] for name in check.needs if name in given})

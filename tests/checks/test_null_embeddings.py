@@ -160,7 +160,7 @@ def test_beyond_the_limit_a_sample_is_counted_and_says_so(beside, examine, monke
     result = examine("EMB001")
     (finding,) = result.findings
     assert finding.symptom == "about 30 of 100 rows of beside, older than 24 h, have no embedding"
-    assert finding.evidence[0].text == "about 100 rows, 30 NULL (0 without text), sampled"
+    assert finding.evidence[0].text == "about 100 rows, 30 NULL (0 without text), sampled; text: content (guessed)"
     assert finding.evidence[0].provenance is Provenance.ESTIMATED
     assert result.observations[0].text == "about 70 of 100 rows have a vector; 1 column sampled"
 
@@ -169,7 +169,7 @@ def test_beyond_the_limit_an_index_of_the_nulls_is_exact(beside, examine, monkey
     monkeypatch.setattr(embeddings, "EXACT_UP_TO", 0)
     beside(100, 30, "CREATE INDEX ON beside (id) WHERE embedding IS NULL", "ANALYZE beside")
     (finding,) = examine("EMB001").findings
-    assert finding.evidence[0].text == "about 100 rows, 30 NULL (0 without text), exact"
+    assert finding.evidence[0].text == "about 100 rows, 30 NULL (0 without text), exact; text: content (guessed)"
 
 
 def test_what_is_locked_is_estimated_and_never_healthy(beside, examine, pipeline):
@@ -179,7 +179,10 @@ def test_what_is_locked_is_estimated_and_never_healthy(beside, examine, pipeline
         result = examine("EMB001")
     (finding,) = result.findings
     assert (result.status, finding.severity) == (Status.UNKNOWN, Severity.ERROR)
-    assert finding.evidence[0].text == "about 100 rows, 30 NULL (0 without text), estimated, of any age"
+    assert (
+        finding.evidence[0].text
+        == "about 100 rows, 30 NULL (0 without text), estimated, of any age; text: content (guessed)"
+    )
     assert "by the planner's statistics 30 of 100 rows are NULL" in result.reason
 
 
@@ -248,4 +251,46 @@ def test_a_partitioned_table_is_counted_once_with_all_its_partitions(execute, ex
     finally:
         execute("DROP TABLE parted")
     assert finding.symptom == "10 of 10 rows of parted have no embedding"
-    assert finding.evidence[0].text == "10 rows, 10 NULL (0 without text), exact, of any age"
+    assert finding.evidence[0].text == "10 rows, 10 NULL (0 without text), exact, of any age; no text column is known"
+
+
+ARTICLES = (
+    "CREATE TABLE articles (id int PRIMARY KEY, headline text, lead jsonb, embedding vector(2))",
+    "INSERT INTO articles VALUES (1, 'a headline', NULL, NULL), (2, E' \\n', NULL, NULL), (3, NULL, '{}', NULL)",
+)
+
+
+@pytest.fixture
+def articles(execute, tmp_path):
+    """Make a table whose text nobody would guess, and a doctor.toml beside the variables that says where it is."""
+    execute(*ARTICLES)
+
+    def configure(text: str) -> None:
+        (tmp_path / "doctor.toml").write_text(text)
+
+    yield configure
+    execute("DROP TABLE articles")
+
+
+def test_the_text_that_the_configuration_names_is_shown_and_counted_by(articles, examine_database_alone):
+    articles('[[embeddings]]\ntable = "articles"\ntext = ["headline", "lead"]\n')
+    (finding,) = examine_database_alone().findings
+    evidence = finding.evidence[0].text
+    assert evidence == "3 rows, 3 NULL (1 without text), exact, of any age; text: headline, blank line, lead"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('table = "articles"\ntext = "headlin"', "takes the text of articles.embedding from `headlin`"),
+        (
+            'table = "article"\ntext = "headline"',
+            "[[embeddings]] in doctor.toml: article.embedding is no vector column",
+        ),
+    ],
+)
+def test_a_configured_text_that_does_not_fit_the_table_is_told(articles, examine_database_alone, text, reason):
+    articles(f"[[embeddings]]\n{text}\n")
+    result = examine_database_alone()
+    assert result.status is Status.UNKNOWN
+    assert reason in result.reason
