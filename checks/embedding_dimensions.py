@@ -16,8 +16,10 @@ the column and the variable agree and only the model is longer, the application 
 which some can give: that is a warning. Columns that no stage of the chain fills may belong to another model.
 
 ## How to fix
-In this order: a model that fits the column; another type, when the column is empty; a second column, which is filled
-before the application switches to it. Never pad, and never `ALTER … USING NULL`: it destroys every vector.
+In this order: another type, when the column holds no vector (`doctor fix EMB002 --unsafe-fixes` where model and
+configuration agree on the number, `retype-vector-column`); else a second column, which is filled before the application
+switches to it; or a model, or its parameter `dimensions`, that fits the column. Never pad, and never
+`ALTER … USING NULL`: it destroys every vector.
 
 ## False positives
 An application that embeds with another model than the environment names.
@@ -27,8 +29,11 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 
 from doctor.api import (
     EMBEDDING_MODEL_VARIABLES,
+    Applicability,
     Chain,
     Database,
+    DatabaseError,
+    DatabaseUnreachable,
     Environment,
     Evidence,
     EvidenceKind,
@@ -73,12 +78,12 @@ async def embedding_dimensions_differ(
     variable, number = _number(environment)
     known = [one for one in await vector_columns(database) if not one.partition]
     columns = [one for one in known if one.dimensions is not None]
-    for source, wanted in ((name, length), (variable, number)):
-        if wanted is None:
-            continue
+    for wanted, sources in _meant({name: length, variable: number}).items():
         for column in _unfit(columns, wanted, chain):
-            may_shorten = source == name and number == column.dimensions and wanted > (column.dimensions or 0)
-            yield await _finding(database, column, source, wanted, chain, may_shorten=may_shorten)
+            may_shorten = sources == [name] and number == column.dimensions and wanted > (column.dimensions or 0)
+            agreed = not may_shorten and {length, number} <= {wanted, None}
+            fixes = await _options(database, column, wanted, agreed=agreed)
+            yield _finding(column, sources, wanted, chain, fixes, may_shorten=may_shorten)
     if length is not None:
         yield Observation(f"`{name}` gives {length} dimensions")
     for column in known:
@@ -105,6 +110,15 @@ def _number(environment: Environment) -> tuple[str, int | None]:
     return ("", None) if variable is None else (f"{variable.name}={variable.value}", int(variable.value))
 
 
+def _meant(numbers: Mapping[str, int | None]) -> dict[int, list[str]]:
+    """Return the numbers of dimensions that are meant, and who means each."""
+    meant: dict[int, list[str]] = {}
+    for source, number in numbers.items():
+        if number is not None:
+            meant.setdefault(number, []).append(source)
+    return meant
+
+
 def _unfit(columns: Iterable[VectorColumn], wanted: int, chain: Chain | None) -> list[VectorColumn]:
     """Return the columns that should take vectors of so many dimensions and do not."""
     filled = {(stage.table, stage.column) for stage in chain.stages} if chain else set()
@@ -115,12 +129,12 @@ def _unfit(columns: Iterable[VectorColumn], wanted: int, chain: Chain | None) ->
     return [] if any(one.dimensions == wanted for one in others) else others
 
 
-async def _finding(
-    database: Database,
+def _finding(
     column: VectorColumn,
-    source: str,
+    sources: list[str],
     wanted: int,
     chain: Chain | None,
+    fixes: tuple[FixOption, ...],
     *,
     may_shorten: bool = False,
 ) -> Finding:
@@ -128,21 +142,22 @@ async def _finding(
     stage = next((one for one in stages if (one.table, one.column) == (column.table, column.column)), None)
     task = stage.task_resource if stage is not None else None
     name = f"{column.table}.{column.column}"
+    who = " and ".join(f"`{source}`" for source in sources) + (" mean" if len(sources) > 1 else " means")
     return Finding(
         code="EMB002",
         resource=Resource("column", column.name),
-        symptom=f"{name} takes {column.dimensions} dimensions, `{source}` means {wanted}"
+        symptom=f"{name} takes {column.dimensions} dimensions, {who} {wanted}"
         + (": it fits only if the application asks for fewer" if may_shorten else ""),
         cause="the model, the column and the configuration were not chosen together",
         severity=Severity.WARNING if may_shorten else Severity.ERROR,
         stage=None if stage is None else stage.name,
-        subject=source,
+        subject=sources[0],
         group=column.name,
         impacts=(f"PostgreSQL refuses it: expected {column.dimensions} dimensions, not {wanted}",),
         related=(Resource("task", task),) if task else (),
         evidence=(Evidence(EvidenceKind.SQL, "pg_attribute", f"{column.name} is {column.type}({column.dimensions})"),),
         rule="pgvector: a column with dimensions takes vectors of that length only",
-        fixes=await _options(database, column, wanted),
+        fixes=fixes,
         validation="doctor check --select EMB002",
     )
 
@@ -173,20 +188,45 @@ def _mixed(column: VectorColumn, lengths: Mapping[int, int]) -> Finding:
     )
 
 
-async def _options(database: Database, column: VectorColumn, wanted: int) -> tuple[FixOption, ...]:
-    table, name = readable(column.table_name), readable(column.column)
+async def _options(database: Database, column: VectorColumn, wanted: int, *, agreed: bool) -> tuple[FixOption, ...]:
+    """Return the ways out, the one that fits first; ``agreed``: nothing speaks for another number."""
     how = f"configure a model, or its `dimensions` parameter, that gives {column.dimensions}"
     fit = FixOption.by_hand(how, "only you know which is wanted")
-    query = sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE {} IS NOT NULL)").format(
-        column.quoted_table, sql.Identifier(column.column)
+    if await _may_hold_vectors(database, column):
+        return _beside(column, wanted), fit
+    if not agreed:
+        table, name = readable(column.table_name), readable(column.column)
+        code = f"SET lock_timeout = '5s';\nALTER TABLE {table} ALTER COLUMN {name} TYPE {column.type}({wanted});\n"
+        how = f"give {column.name} another type: it holds no vector"
+        return FixOption.by_hand(how, "model and configuration do not agree on the number", code), fit
+    retype = FixOption(
+        fix="retype-vector-column",
+        title=f"change {column.name} to {column.type}({wanted}): it holds no vector",
+        applicability=Applicability.UNSAFE,
+        reason="locks the table while it is written anew, and your migrations do not know of it",
+        arguments={"table": column.table_name, "column": column.column, "dimensions": wanted},
+        recommended=True,
     )
-    if not column.can_select or await database.scalar(query):
-        more = f"{name}_{wanted}"
-        code = (
-            f"ALTER TABLE {table} ADD COLUMN {more} {column.type}({wanted});\n"
-            f"-- fill {more} in batches, index it, let the application read and write it, then drop {name}\n"
-        )
-        beside = f"add a second column beside {column.name}"
-        return fit, FixOption.by_hand(beside, "the vectors that are there stay", code)
-    code = f"SET lock_timeout = '5s';\nALTER TABLE {table} ALTER COLUMN {name} TYPE {column.type}({wanted});\n"
-    return fit, FixOption.by_hand(f"give {column.name} another type: it is empty", "its indexes are built anew", code)
+    return retype, fit
+
+
+def _beside(column: VectorColumn, wanted: int) -> FixOption:
+    table, name = readable(column.table_name), readable(column.column)
+    more = readable(f"{column.column}_{wanted}")
+    code = (
+        f"ALTER TABLE {table} ADD COLUMN {more} {column.type}({wanted});\n"
+        f"-- fill {more} in batches, index it, let the application read and write it, then drop {name}\n"
+    )
+    return FixOption.by_hand(f"add a second column beside {column.name}", "the vectors that are there stay", code)
+
+
+async def _may_hold_vectors(database: Database, column: VectorColumn) -> bool:
+    """Whether the column holds a vector; what cannot be known in time counts as held."""
+    query = sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE {} IS NOT NULL)")
+    try:
+        found = await database.scalar(query.format(column.quoted_table, sql.Identifier(column.column)))
+    except DatabaseUnreachable:
+        raise
+    except DatabaseError:
+        return True
+    return bool(found)

@@ -101,6 +101,13 @@ class DatabaseWriter(Protocol):
             RefusedError: when the index is valid, or being built.
         """
 
+    async def retype_vectors(self, table: str, column: str, before: int, after: int) -> None:
+        """Change the number of dimensions of a vector column that holds no vector.
+
+        Raises:
+            RefusedError: when it holds one, or has another number than ``before``.
+        """
+
     async def fill_vectors(
         self, table: str, key: str, column: str, content: str, rows: Sequence[tuple[Any, str, Sequence[float]]]
     ) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from doctor import vector_writing
+from doctor import column_retyping, vector_writing
 from doctor.file_names import visible
 from doctor.fix import RefusedError
 from doctor.journal import FileChange, Journal
@@ -165,6 +165,12 @@ class DatabaseWriter:
             await connection.execute(f"SET lock_timeout = '{INDEX_LOCK_TIMEOUT}'")
             await connection.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(identifier(name)))
 
+    async def retype_vectors(self, table: str, column: str, before: int, after: int) -> None:
+        """Change the number of dimensions of a vector column that holds no vector."""
+        database = await self._database()
+        async with database.connect_for_writing() as connection, connection.transaction():
+            self._journal.append(await column_retyping.retype(connection, table, column, before, after))
+
     async def fill_vectors(
         self, table: str, key: str, column: str, content: str, rows: Sequence[tuple[Any, str, Sequence[float]]]
     ) -> int:
@@ -277,6 +283,7 @@ class Undo:
             "inserted": self._inserted,
             "index": self._index,
             "vectors": self._vectors,
+            "retyped": self._retyped,
         }
         try:
             done = await steps[entry["kind"]](entry) if entry["kind"] in steps else None
@@ -345,6 +352,11 @@ class Undo:
         database = await self._database()
         async with database.connect_for_writing() as connection:
             return await vector_writing.empty(connection, await _column_types(connection, entry["table"]), entry)
+
+    async def _retyped(self, entry: Mapping[str, Any]) -> str | None:
+        database = await self._database()
+        async with database.connect_for_writing() as connection, connection.transaction():
+            return await column_retyping.restore(connection, entry)
 
 
 async def _column_types(connection: AsyncConnection[Any], table: str) -> dict[str, str]:

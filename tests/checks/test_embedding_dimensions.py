@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from doctor.model import Severity, Status
+from doctor.model import Applicability, Severity, Status
 
 
 @pytest.fixture
@@ -23,11 +23,19 @@ def test_the_healthy_pipeline_fits(examine):
 
 
 def test_an_empty_column_may_get_another_type(wide, examine):
-    by_model, by_number = examine("EMB002").findings
-    assert by_model.symptom == "messages.embedding takes 1536 dimensions, `nomic-embed-text` means 768"
-    assert by_number.symptom == "messages.embedding takes 1536 dimensions, `EMBEDDING_DIMENSIONS=768` means 768"
-    assert (by_model.severity, by_model.stage) == (Severity.ERROR, "embedded")
-    assert "ALTER TABLE public.messages ALTER COLUMN embedding TYPE vector(768);" in by_model.fixes[1].code
+    (finding,) = examine("EMB002").findings
+    who = "`nomic-embed-text` and `EMBEDDING_DIMENSIONS=768` mean"
+    assert finding.symptom == f"messages.embedding takes 1536 dimensions, {who} 768"
+    assert (finding.severity, finding.stage) == (Severity.ERROR, "embedded")
+    option = finding.fixes[0]
+    assert (option.fix, option.applicability) == ("retype-vector-column", Applicability.UNSAFE)
+    assert option.arguments == {"table": "public.messages", "column": "embedding", "dimensions": 768}
+
+
+def test_without_agreement_on_the_number_a_person_decides(wide, examine):
+    by_model, by_number, _ = examine("EMB002", EMBEDDING_DIMENSIONS="1024").findings
+    assert by_model.fixes[0].applicability is by_number.fixes[0].applicability is Applicability.MANUAL
+    assert "ALTER TABLE public.messages ALTER COLUMN embedding TYPE vector(768);" in by_model.fixes[0].code
 
 
 def test_vectors_that_are_there_get_a_column_beside_them(wide, execute, examine):
@@ -35,7 +43,7 @@ def test_vectors_that_are_there_get_a_column_beside_them(wide, execute, examine)
         "INSERT INTO messages (external_id, chat_id, content, embedding) "
         "VALUES ('1:1', 1, 'text', array_fill(1, ARRAY[1536])::vector)"
     )
-    option = examine("EMB002").findings[0].fixes[1]
+    option = examine("EMB002").findings[0].fixes[0]
     assert "ADD COLUMN embedding_768 vector(768);" in option.code
     assert "USING NULL" not in option.code
 

@@ -11,7 +11,7 @@ from doctor.model import Applicability, Run
 from doctor.pipeline.sandbox.fault import all_faults
 from doctor.pipeline.sandbox.sandbox import Sandbox
 from doctor.verdict import ExitCode, exit_code
-from tests.end_to_end.patient import ask, check, codes, doctor, effects, eventually, roots, send_and_await_saved
+from tests.end_to_end.patient import ask, check, codes, doctor, effects, eventually, roots, send_and_await_saved, write
 
 FAULTS = all_faults()
 BY_HAND = (
@@ -24,6 +24,7 @@ BY_HAND = (
     "dead-letter-never-written",
     "conflict-markers",
     "double-initialisation",
+    "dimensions-differ",
     "padded-vectors",
     "two-models",
     "zero-vectors",
@@ -34,6 +35,11 @@ ALSO_SEEN = {"decorator-order": {"CHN002"}, "model-not-available": {"CHN002"}}
 ASSIGNED = (
     "SELECT count(*), count(importance_score), count(topic_id), count(embedding) FROM messages WHERE chat_id = -4300"
 )
+
+TYPE = """
+    SELECT format_type(atttypid, atttypmod), attstorage::text FROM pg_attribute
+    WHERE attrelid = 'messages'::regclass AND attname = 'embedding'
+"""
 
 
 def broken(patient: Sandbox, name: str) -> Run:
@@ -97,6 +103,30 @@ def test_messages_that_waited_for_a_missing_agent_are_followed_to_their_topics(p
     assert undone.returncode == 0, undone.stdout + undone.stderr
     assert ask(patient, "SELECT count(*) FROM agent_configs") == [(0,)]
     assert ask(patient, ASSIGNED)[0][2] >= 10
+
+
+def test_an_empty_column_gets_the_type_of_the_model_and_undo_gives_it_back(patient: Sandbox) -> None:
+    patient.break_("dimensions-differ")
+    repaired = doctor(patient, "fix", "--yes", "--unsafe-fixes")
+    assert repaired.returncode == 0, repaired.stdout + repaired.stderr
+    assert ask(patient, TYPE) == [("vector(768)", "m")]
+    undone = doctor(patient, "undo")
+    assert undone.returncode == 0, undone.stdout + undone.stderr
+    assert ask(patient, TYPE) == [("vector(1536)", "m")]
+
+
+def test_undo_leaves_a_column_alone_into_which_vectors_have_come(patient: Sandbox) -> None:
+    patient.break_("dimensions-differ")
+    assert doctor(patient, "fix", "--yes", "--unsafe-fixes").returncode == 0
+    write(
+        patient,
+        "INSERT INTO messages (external_id, chat_id, content, embedding) "
+        "VALUES ('since', -4300, 'since', array_fill(1, ARRAY[768])::vector)",
+    )
+    undone = doctor(patient, "undo")
+    assert undone.returncode != 0
+    assert "holds vectors" in undone.stdout + undone.stderr
+    assert ask(patient, TYPE) == [("vector(768)", "m")]
 
 
 @pytest.mark.parametrize(

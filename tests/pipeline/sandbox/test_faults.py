@@ -20,6 +20,7 @@ NAMES = (
     "enqueue-error-swallowed",
     "embedding-not-queued",
     "null-embeddings",
+    "dimensions-differ",
     "padded-vectors",
     "two-models",
     "zero-vectors",
@@ -39,6 +40,7 @@ ROWS = (
     EXTRACTIONS,
     "SELECT external_id, content, embedding IS NULL FROM messages WHERE external_id LIKE 'history:%' ORDER BY 1",
     "SELECT title, content, embedding IS NULL FROM atoms WHERE extraction_id IS NULL ORDER BY 1",
+    "SELECT attname, atttypid, atttypmod, attstorage FROM pg_attribute WHERE attrelid = 'messages'::regclass",
 )
 
 
