@@ -1,6 +1,7 @@
 """What PostgreSQL's catalog says about vector columns, their indexes, and tables that have certain columns.
 
-Measured with 3,260 relations: 18 ms. Works for a role without any privilege on the tables (``can_select`` says so).
+Measured with 4,128 relations, 13 vector columns: 24 ms. Works for a role without any privilege on the tables
+(``can_select`` says so).
 """
 
 from __future__ import annotations
