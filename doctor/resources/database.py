@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from psycopg.abc import QueryNoTemplate as Query
     from psycopg.rows import DictRow, TupleRow
 
-from doctor.late import psycopg, rows
+from doctor.late import psycopg, rows, sql
 from doctor.model import Endpoint, Secret
 from doctor.redaction import bounded, redact
 from doctor.resources.address import resolve
@@ -114,11 +114,17 @@ class Database:
                 await connections.pop().close()
 
     async def fetch(
-        self, query: Query, parameters: Parameters = (), *, timeout: float | None = None
+        self,
+        query: Query,
+        parameters: Parameters = (),
+        *,
+        timeout: float | None = None,
+        switched_off: Collection[str] = (),
     ) -> list[dict[str, Any]]:
         """Ask one question in a read-only transaction of its own and return the rows as dictionaries.
 
         Without parameters, a percent sign in the query stands for itself. ``timeout`` replaces the statement's limit.
+        ``switched_off`` are settings of the server, such as ``enable_seqscan``, for this question only.
 
         Raises:
             DatabaseUnreachable, QueryTimedOut, PermissionDenied, QueryFailed: see the module.
@@ -127,13 +133,13 @@ class Database:
         async with self._slots:
             connection, fresh = await self._acquire()
             try:
-                return await self._ask(connection, query, parameters, limit)
+                return await self._ask(connection, query, parameters, limit, switched_off)
             except DatabaseUnreachable as error:
                 # An idle connection that the server closed in the meantime (a restart) says nothing about the server.
                 if fresh or error.reason is Reason.TIMEOUT:
                     raise
             connection = await self._connect(rows.dict_row)
-            return await self._ask(connection, query, parameters, limit)
+            return await self._ask(connection, query, parameters, limit, switched_off)
 
     async def fetch_one(
         self, query: Query, parameters: Parameters = (), *, timeout: float | None = None
@@ -199,12 +205,18 @@ class Database:
         return connection
 
     async def _ask(
-        self, connection: psycopg.AsyncConnection[DictRow], query: Query, parameters: Parameters, limit: float
+        self,
+        connection: psycopg.AsyncConnection[DictRow],
+        query: Query,
+        parameters: Parameters,
+        limit: float,
+        switched_off: Collection[str],
     ) -> list[dict[str, Any]]:
         """Run one question and give the connection back, or close it when its state is unknown."""
         keep = False
         try:
-            rows = await _within(connection, _in_transaction(connection, query, parameters, limit), limit + GRACE)
+            question = _in_transaction(connection, query, parameters, _limits(limit, switched_off))
+            rows = await _within(connection, question, limit + GRACE)
             keep = True
         except TimeoutError as error:
             raise self._unreachable(error) from None
@@ -260,15 +272,22 @@ def _hang_up(connection: psycopg.AsyncConnection[Any]) -> None:
         line.shutdown(socket.SHUT_RDWR)
 
 
+def _limits(limit: float, switched_off: Collection[str]) -> sql.Composed:
+    """Return what a question begins with. SET LOCAL, no start-up options: poolers refuse those."""
+    values = {
+        "statement_timeout": f"{max(1, round(limit * 1000))}ms",
+        "lock_timeout": f"{max(1, round(min(limit, LOCK_TIMEOUT) * 1000))}ms",
+        **dict.fromkeys(switched_off, "off"),
+    }
+    settings = (sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(n), sql.Literal(v)) for n, v in values.items())
+    return sql.SQL("; ").join([sql.SQL("BEGIN READ ONLY"), *settings])
+
+
 async def _in_transaction(
-    connection: psycopg.AsyncConnection[DictRow], query: Query, parameters: Parameters, limit: float
+    connection: psycopg.AsyncConnection[DictRow], query: Query, parameters: Parameters, beginning: sql.Composed
 ) -> list[dict[str, Any]]:
-    limits = f"{max(1, round(limit * 1000))}ms", f"{max(1, round(min(limit, LOCK_TIMEOUT) * 1000))}ms"
     async with connection.cursor() as cursor:
-        # SET LOCAL, no start-up options: poolers refuse those. One round trip for all three.
-        await cursor.execute(
-            f"BEGIN READ ONLY; SET LOCAL statement_timeout = '{limits[0]}'; SET LOCAL lock_timeout = '{limits[1]}'"
-        )
+        await cursor.execute(beginning)  # one round trip for all of it
         await cursor.execute(query, parameters or None)
         rows = await cursor.fetchall() if cursor.description is not None else []
         await cursor.execute("ROLLBACK")

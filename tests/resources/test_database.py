@@ -47,6 +47,16 @@ async def test_rows_come_as_dictionaries_and_parameters_are_bound(database: Data
     assert await database.scalar(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier("pg_catalog", "pg_am"))) > 0
 
 
+async def test_a_setting_is_switched_off_for_one_question_only(database: Database):
+    asked = "SELECT current_setting('enable_seqscan')"
+    (row,) = await database.fetch(asked, switched_off=["enable_seqscan"])
+    assert row == {"current_setting": "off"}
+    assert await database.scalar(asked) == "on"
+    with pytest.raises(QueryFailed, match="unrecognized configuration parameter"):
+        await database.fetch(asked, switched_off=["no_such; DROP TABLE x"])
+    assert await database.scalar(asked) == "on"
+
+
 async def test_it_says_where_it_is_without_the_password(database: Database, database_url: str):
     parts = psycopg.conninfo.conninfo_to_dict(database_url)
     address = f"127.0.0.1:{parts['port']}/{parts['dbname']} as {parts['user']}"
