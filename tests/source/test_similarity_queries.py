@@ -81,3 +81,9 @@ def test_formatted_texts_are_read_whole(tmp_path):
     (tmp_path / "a.py").write_text('q = f"SELECT 1 - ({c} <=> {v}) AS s FROM {t} ORDER BY s DESC LIMIT {n}"\n')
     (one,) = Source.read(tmp_path).collected(COLLECTOR)
     assert one.order == "s DESC"
+
+
+def test_the_statement_is_kept_in_full_without_its_comments(tmp_path):
+    columns = ", ".join(f"column_{number}" for number in range(40))
+    (query,) = read(tmp_path, f"SELECT {columns}\n-- the nearest\nFROM docs ORDER BY e <=> '{{v}}'::vector LIMIT 5")
+    assert query.statement == f"SELECT {columns} FROM docs ORDER BY e <=> '{{v}}'::vector LIMIT 5"

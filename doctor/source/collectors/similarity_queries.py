@@ -40,6 +40,7 @@ class SimilarityQuery:
     """One text. ``lets_nan_pass``: it asks whether a similarity is at least something, which NaN is.
 
     ``order`` is the key by which it takes the nearest rows where no index can give them in that order, else empty.
+    ``statement`` is the text in full, on one line and without comments; ``{name}`` stands for what is filled in.
     """
 
     path: str
@@ -48,6 +49,7 @@ class SimilarityQuery:
     text: str
     lets_nan_pass: bool
     order: str
+    statement: str
 
 
 def _collect(module: Module) -> Iterator[SimilarityQuery]:
@@ -63,6 +65,7 @@ def _collect(module: Module) -> Iterator[SimilarityQuery]:
             text=query[:SHOWN],
             lets_nan_pass=_lets_nan_pass(query, similarities),
             order=_unserved_order(query, similarities),
+            statement=query,
         )
 
 
@@ -118,7 +121,7 @@ _IN_BYTES = re.compile(
 
 COLLECTOR = Collector(
     "similarity-queries",
-    1,
+    2,
     (b"<=>", b"<#>", b"<->"),
     _collect,
     looks=lambda content: _IN_BYTES.search(content) is not None,

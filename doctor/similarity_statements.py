@@ -1,0 +1,129 @@
+"""An application's similarity query, made ready for the server: placeholders numbered, or filled with a stored vector.
+
+Text only; nothing is asked here. What is no single query, or has holes that nobody can fill, is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+USUAL_LIMIT = 10
+"""Stands for a LIMIT that the program fills in."""
+
+NEAR = 40
+"""Characters around a placeholder that say what it is for."""
+
+_OPERATOR = r"(?:<=>|<->|<#>|<\+>|<~>|<%>)"
+_TOKEN = re.compile(
+    r"(?P<hole>'?\{(?P<name>\w*)\}'?)"
+    r"|(?P<literal>'(?:[^']|'')*'|\"[^\"]*\")"
+    r"|(?P<cast>::)"
+    r"|(?P<percent>%%)"
+    r"|(?P<placeholder>%\(\w+\)s|%s|\$\d+|:[A-Za-z_]\w*)"
+)
+_BEFORE_VECTOR = re.compile(rf"{_OPERATOR}\s*(?:CAST\s*)?\(?\s*$", re.IGNORECASE)
+_AFTER_VECTOR = re.compile(rf"(?:\s*\)?\s*{_OPERATOR}|\s*(?:::|AS\s)\s*(?:vector|halfvec|sparsevec)\b)", re.IGNORECASE)
+_BEFORE_LIMIT = re.compile(r"\bLIMIT\s*$", re.IGNORECASE)
+_BEFORE_OFFSET = re.compile(r"\bOFFSET\s*$", re.IGNORECASE)
+_BEFORE_TABLE = re.compile(r"\b(?:FROM|JOIN)\s*$", re.IGNORECASE)
+_BEFORE_COLUMNS = re.compile(r"\bSELECT\s*$", re.IGNORECASE)
+_IS_QUERY = re.compile(r"(?:SELECT|WITH)\b", re.IGNORECASE)
+
+_CALL = re.compile(r"([\w.\"]+)\s*\(")
+_LITERAL = re.compile(r"'(?:[^']|'')*'")
+_HIDES_CALLS = re.compile(r"\\|/\*|--|\$\w*\$")
+"""Escapes, comments and quotes by dollars: what is text and what is code, only the server's own parser could say."""
+
+HARMLESS_CALLS = frozenset(
+    "abs all and any as avg by cast coalesce count exists filter from greatest halfvec in join lateral least lower"  # noqa: SIM905
+    " materialized max min not nullif on or over round select sparsevec sum upper values vector where"
+    " cosine_distance l2_distance inner_product negative_inner_product l1_distance".split()
+)
+"""What may stand before a parenthesis in a query that is run: words of SQL, and functions that change nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """``text`` has ``$n`` for what the program binds; ``bound`` are those ``$n`` that are no vectors."""
+
+    text: str
+    vectors: frozenset[str]
+    bound: frozenset[str]
+
+    def with_vector(self, vector: str) -> str | None:
+        """Return the statement with ``vector``, an expression of SQL, in every place of one.
+
+        None where something else would have to be guessed, or where it calls what might do more than read.
+        """
+        calls = {name.lower() for name in _CALL.findall(_LITERAL.sub("''", self.text))}
+        if self.bound or calls - HARMLESS_CALLS or _HIDES_CALLS.search(self.text):
+            return None
+        return _TOKEN.sub(lambda token: vector if token["placeholder"] in self.vectors else token[0], self.text)
+
+
+def statement_of(text: str, table: str) -> Statement | None:
+    """Return a query with its placeholders numbered; ``table`` (quoted) stands where the program names one.
+
+    None for what is no single query, or has a hole that is neither table, columns, vector nor limit.
+    """
+    text = text.strip().removesuffix(";").rstrip()
+    if not _IS_QUERY.match(text) or ";" in text:
+        return None
+    numbering = _Numbering(text, table)
+    numbered = _TOKEN.sub(numbering.of, text)
+    return None if numbering.unknown else Statement(numbered, frozenset(numbering.vectors), frozenset(numbering.bound))
+
+
+def names_no_table(text: str) -> bool:
+    """Whether the program fills in the table."""
+    holes = (token.start() for token in _TOKEN.finditer(text) if token["hole"])
+    return any(_BEFORE_TABLE.search(text[max(0, start - NEAR) : start]) for start in holes)
+
+
+class _Numbering:
+    """Numbers the placeholders of one text from ``$1`` on; the same name gets the same number."""
+
+    def __init__(self, text: str, table: str) -> None:
+        self.text = text
+        self.table = table
+        self.numbers: dict[str, str] = {}
+        self.vectors: set[str] = set()
+        self.bound: set[str] = set()
+        self.unknown = False
+
+    def of(self, token: re.Match[str]) -> str:
+        if token["percent"]:
+            return "%"
+        if not token["hole"] and not token["placeholder"]:
+            return token[0]
+        before = self.text[max(0, token.start() - NEAR) : token.start()]
+        after = self.text[token.end() : token.end() + NEAR]
+        if _BEFORE_LIMIT.search(before):
+            return str(USUAL_LIMIT)
+        if _BEFORE_OFFSET.search(before):
+            return "0"
+        is_vector = bool(_BEFORE_VECTOR.search(before) or _AFTER_VECTOR.match(after))
+        if token["hole"] and not is_vector:
+            return self._hole(token, before)
+        number = self._number(token)
+        (self.vectors if is_vector else self.bound).add(number)
+        if number in self.vectors:
+            self.bound.discard(number)
+        return number
+
+    def _hole(self, token: re.Match[str], before: str) -> str:
+        places: tuple[tuple[Callable[[str], object], str], ...] = (
+            (_BEFORE_TABLE.search, self.table),
+            (_BEFORE_COLUMNS.search, "*"),
+        )
+        for stands, filled in places:
+            if stands(before):
+                return filled
+        self.unknown = True
+        return token[0]
+
+    def _number(self, token: re.Match[str]) -> str:
+        name = token[0] if token[0] not in ("%s", "{}", "'{}'") else f"{token[0]}@{token.start()}"
+        return self.numbers.setdefault(name, f"${len(self.numbers) + 1}")

@@ -1,0 +1,22 @@
+"""Who sets how far an index is searched is found in texts, and not in what is written about it."""
+
+from __future__ import annotations
+
+import pytest
+
+from doctor.source.collectors.index_settings import COLLECTOR
+from doctor.source.index import Source
+
+TEXTS = {
+    "SQL = 'SET LOCAL hnsw.ef_search = 100'": ["hnsw.ef_search"],
+    "def search(n):\n    return f'SET ivfflat.probes TO {n}'": ["ivfflat.probes"],
+    "OPTIONS = {'options': '-c hnsw.iterative_scan=strict_order'}": ["hnsw.iterative_scan"],
+    "'''Needs hnsw.ef_search to be large.'''": [],
+    "x = 1  # hnsw.ef_search": [],
+}
+
+
+@pytest.mark.parametrize(("text", "names"), TEXTS.items())
+def test_a_setting_is_found_where_a_program_makes_it(tmp_path, text, names):
+    (tmp_path / "search.py").write_text(text + "\n")
+    assert [setting.name for setting in Source.read(tmp_path).collected(COLLECTOR)] == names
