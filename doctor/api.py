@@ -72,6 +72,14 @@ from doctor.model import (
     Verification,
 )
 from doctor.null_pattern import NullPattern, null_pattern
+from doctor.query_plans import (
+    Planned,
+    Verdict,
+    is_not_understood,
+    missing_rows,
+    planned,
+    usable_indexes,
+)
 from doctor.redaction import printable
 from doctor.report import Presentation, Report
 from doctor.resources.catalog import VectorColumn, VectorIndex, identifier, readable, vector_columns
@@ -90,6 +98,7 @@ from doctor.resources.models import (
 )
 from doctor.resources.nats import Nats, NatsUnreachable
 from doctor.resources.unreachable import Reason
+from doctor.similarity_statements import Statement, names_no_table, statement_of
 from doctor.source.facts import (
     DecoratedFunction,
     DecoratorUse,
@@ -174,6 +183,7 @@ __all__ = [
     "Outcome",
     "Phase",
     "Plan",
+    "Planned",
     "Presentation",
     "Progress",
     "Provenance",
@@ -194,6 +204,7 @@ __all__ = [
     "Source",
     "Stage",
     "StageResult",
+    "Statement",
     "Status",
     "Suppression",
     "Target",
@@ -206,6 +217,7 @@ __all__ = [
     "VectorColumn",
     "VectorIndex",
     "VectorSample",
+    "Verdict",
     "Verification",
     "Wrapping",
     "Writers",
@@ -229,13 +241,17 @@ __all__ = [
     "fixes_in",
     "hookimpl",
     "identifier",
+    "is_not_understood",
     "is_scheduled",
     "left_behind",
     "milliseconds",
+    "missing_rows",
+    "names_no_table",
     "nearest_capable",
     "never_enqueued",
     "null_pattern",
     "parse_source",
+    "planned",
     "printable",
     "queue_is_idle",
     "read_source",
@@ -247,12 +263,14 @@ __all__ = [
     "sql",
     "stalled_rows",
     "state_of",
+    "statement_of",
     "status_sentence",
     "status_word",
     "taken_back",
     "task_graph",
     "transformed",
     "unreached_embeddings",
+    "usable_indexes",
     "vector_columns",
     "vector_lengths",
     "vector_sample",

@@ -1,0 +1,150 @@
+"""The forms of a similarity query, each planned by the real server: which an index serves, which come back short."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from doctor.commands.output import registry
+from doctor.model import CheckResult, Finding, Severity, Status
+from doctor.pipeline.sandbox.sandbox import Sandbox
+from doctor.runner import run_checks
+from doctor.target import Target
+
+ROWS = 6_000
+ROW_BYTES = 1_500
+"""Long rows make a scan dear, so that the planner takes the index although a filter leaves one row in 200."""
+
+
+@pytest.fixture(scope="module")
+def documents(examined: Sandbox) -> Iterator[None]:
+    """A table that the planner uses the index of, for cosine only; one row in 200 is of a topic."""
+    numbers = random.Random(7)
+    with examined.connect() as connection:
+        connection.execute("CREATE TABLE planned_here (id int PRIMARY KEY, topic int, text text, embedding vector(8))")
+        connection.execute("ALTER TABLE planned_here ALTER text SET STORAGE PLAIN")
+        with connection.cursor().copy("COPY planned_here FROM STDIN") as copy:
+            for row in range(ROWS):
+                vector = f"[{','.join(f'{numbers.gauss(0, 1):.4f}' for _ in range(8))}]"
+                copy.write_row((row, row % 200, "x" * ROW_BYTES, vector))
+        connection.execute("CREATE INDEX planned_here_cosine ON planned_here USING hnsw (embedding vector_cosine_ops)")
+        connection.execute("ANALYZE planned_here")
+    yield
+    with examined.connect() as connection:
+        connection.execute("DROP TABLE planned_here")
+
+
+Ask = Callable[..., CheckResult]
+
+
+@pytest.fixture
+def ask(documents: None, examined: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """Examine a project of one file, which holds this query, with the pipeline's database."""
+    monkeypatch.setenv("DATABASE_URL", examined.environment()["DATABASE_URL"])
+    wanted = [registry().checks["VEC008"]]
+
+    def run(query: str, more: str = "") -> CheckResult:
+        (tmp_path / "search.py").write_text(f"QUERY = {query!r}\n{more}")
+
+        async def work() -> CheckResult:
+            async with Target.at(tmp_path) as target:
+                (result,) = await run_checks(wanted, target)
+                return result
+
+        return asyncio.run(work())
+
+    return run
+
+
+def found(result: CheckResult) -> Finding:
+    (finding,) = result.findings
+    assert finding.resource.id == "search.py:1"
+    return finding
+
+
+SERVED = {
+    "plain": "SELECT id FROM planned_here ORDER BY embedding <=> %s LIMIT 10",
+    "by the alias": "SELECT id, embedding <=> %(v)s AS d FROM planned_here ORDER BY d LIMIT 10",
+    "joined": "SELECT a.id FROM planned_here a JOIN planned_here b USING (id) ORDER BY a.embedding <=> :v LIMIT 10",
+    "a subselect": "SELECT id FROM planned_here ORDER BY embedding <=> (SELECT $1::vector) LIMIT 10",
+    "cast to its own type": "SELECT id FROM planned_here ORDER BY embedding <=> %s::vector(8) LIMIT %s",
+    "a tie-breaker": "SELECT id FROM planned_here ORDER BY embedding <=> %s, id LIMIT 10",
+    "materialised": (
+        "WITH n AS MATERIALIZED (SELECT id, embedding <=> %s AS d FROM planned_here ORDER BY d LIMIT 10)"
+        " SELECT id FROM n WHERE d < %s"
+    ),
+    "the program names the table": "SELECT id FROM {table} ORDER BY embedding <=> {vector} LIMIT {limit}",
+}
+UNSERVED = {
+    "an addition": ("(embedding <=> %s) + 0", "expression over the distance"),
+    "coalesce": ("coalesce(embedding <=> %s, 2)", "expression over the distance"),
+    "a function": ("cosine_distance(embedding, %s)", "calls a function"),
+    "NULLS FIRST": ("embedding <=> %s NULLS FIRST", "NULLS FIRST"),
+    "a cast": ("embedding::halfvec(8) <=> %s::halfvec(8)", "casts the column"),
+    "another operator": ("embedding <-> %s::vector", "does not serve `<->`"),
+    "the inner product": ("embedding <#> %s", "does not serve `<#>`"),
+}
+
+
+@pytest.mark.parametrize("query", SERVED.values(), ids=SERVED.keys())
+def test_what_the_index_serves_is_silent(ask, query):
+    result = ask(query)
+    assert result.status is Status.PASS, result
+    assert result.observations[0].text == "1 similarity query planned: 1 used"
+
+
+@pytest.mark.parametrize(("key", "why"), UNSERVED.values(), ids=UNSERVED.keys())
+def test_what_no_index_can_serve_says_why(ask, key, why):
+    finding = found(ask(f"SELECT id, '<=>' FROM planned_here ORDER BY {key} LIMIT 10"))
+    assert why in finding.symptom
+    assert finding.severity is (Severity.ERROR if "does not serve" in why else Severity.WARNING)
+
+
+def test_a_query_without_limit_is_an_information(ask):
+    finding = found(ask("SELECT id FROM planned_here ORDER BY embedding <=> %s"))
+    assert (finding.severity, finding.cause) == (Severity.INFO, "it has no LIMIT, so it asks for every row")
+
+
+def test_what_costs_less_without_the_index_is_the_planners_choice(ask):
+    result = ask("SELECT id FROM planned_here WHERE id <= 20 ORDER BY embedding <=> %s LIMIT 10")
+    assert result.findings == ()
+    assert "1 the planner's choice" in result.observations[0].text
+
+
+SHORT = {
+    "a limit beyond ef_search": ("LIMIT 100", "40 rows of 100"),
+    "an offset beyond ef_search": ("LIMIT 10 OFFSET 100", "0 rows of 10"),
+    "a filter that starves": ("LIMIT 5", "rows of 5"),
+}
+
+
+@pytest.mark.parametrize(("end", "words"), SHORT.values(), ids=SHORT.keys())
+def test_rows_that_the_index_leaves_out_are_missed(ask, end, words):
+    where = "WHERE topic = 7" if "rows of 5" in words else ""
+    finding = found(ask(f"SELECT id FROM planned_here {where} ORDER BY embedding <=> %s {end}"))
+    assert finding.severity is Severity.ERROR
+    assert words in finding.symptom
+
+
+def test_a_source_that_sets_the_search_itself_is_not_counted(ask):
+    more = 'SET = "SET LOCAL hnsw.ef_search = 200"\n'
+    assert ask("SELECT id FROM planned_here ORDER BY embedding <=> %s LIMIT 100", more).findings == ()
+
+
+@pytest.mark.parametrize("call", ["pg_sleep(9)", '"pg_sleep"(9)', "pg_sleep/**/(9)", r"E'\'', pg_sleep(9), E'\''"])
+def test_a_query_that_calls_what_may_do_more_is_planned_and_never_run(ask, call):
+    result = ask(f"SELECT id, {call} FROM planned_here ORDER BY embedding <=> %s LIMIT 100")
+    assert result.observations[0].text == "1 similarity query planned: 1 used"
+    assert result.findings == ()
+    assert result.status is Status.PASS
+
+
+@pytest.mark.parametrize("text", ["; DROP TABLE planned_here", " FOR UPDATE"])
+def test_a_text_that_is_more_than_a_query_changes_nothing(ask, examined, text):
+    ask(f"SELECT id FROM planned_here ORDER BY embedding <=> %s LIMIT 10{text}")
+    with examined.connect() as connection:
+        assert connection.execute("SELECT count(*) FROM planned_here").fetchone() == (ROWS,)
