@@ -119,7 +119,8 @@ async def similarity_query_plan(source: Source, database: Database) -> AsyncIter
         except DatabaseError as error:
             not_understood += is_not_understood(error)
             problems += [] if is_not_understood(error) else [f"{asked.place}: {error}"]
-    yield Observation(_words(seen, not_understood))
+    if seen or not_understood:
+        yield Observation(_words(seen, not_understood))
     if problems:
         raise CouldNotTellError(f"{counted(len(problems), 'query', 'queries')} not planned: {'; '.join(problems)}")
 
