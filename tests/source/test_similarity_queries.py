@@ -38,11 +38,14 @@ LETTING_NAN_PASS = [
     "SELECT id FROM docs WHERE 1 - (embedding <=> %s) > 0.7",
     "SELECT id FROM docs WHERE (1 - (embedding <=> %s) / 2) >= %s ORDER BY embedding <=> %s LIMIT 5",
     "SELECT * FROM (SELECT id, 1 - (embedding <=> %s) AS similarity FROM docs) AS d WHERE similarity >= %s",
+    "SELECT * FROM (SELECT id, embedding <=> %s AS distance FROM docs) AS d WHERE 1 - distance / 2 >= %s",
+    "SELECT * FROM (SELECT 1 - d AS near FROM (SELECT embedding <=> %s AS d FROM docs) AS a) AS b WHERE near > 0.7",
 ]
 KEEPING_NAN_OUT = [
     "SELECT id, 1 - (embedding <=> %s) AS similarity FROM docs WHERE embedding <=> %s <= 2 * (1 - %s)",
     "SELECT id, 1 - (embedding <=> %s) AS similarity FROM docs WHERE views > 5 ORDER BY embedding <=> %s LIMIT 5",
     "SELECT id FROM docs WHERE embedding <=> %s < 0.3",
+    "SELECT 1 - d AS near FROM (SELECT embedding <=> %s AS d, views FROM docs) AS a WHERE d <= 0.3 AND views > 1 - 2",
     "SELECT id FROM docs WHERE meta->>'kind' = 'a' ORDER BY embedding <=> %s LIMIT 5",
 ]
 
@@ -70,6 +73,11 @@ def test_a_distance_that_is_at_most_something_does_not(tmp_path, query):
 def test_a_hostile_text_takes_no_time_to_speak_of(tmp_path):
     hostile = "SELECT 1 - (e <=> " + "1 - (" * 3_000 + "x" * 50_000
     assert [one.order for one in read(tmp_path, hostile)] == [""]
+
+
+def test_many_names_of_distances_take_no_time_to_speak_of(tmp_path):
+    names = "".join(f"e <=> q AS d{number}, " for number in range(1_000))
+    assert [one.lets_nan_pass for one in read(tmp_path, f"SELECT {names}{'1 - ' * 500}x")] == [False]
 
 
 def test_docstrings_arrows_and_other_texts_are_no_queries(tmp_path):

@@ -21,6 +21,12 @@ _SIMILARITY = rf"(?:{_ONE_MINUS}{_DISTANCE}{_WITHIN}|{_NEGATED})"
 
 _AT_LEAST = re.compile(rf"{_ONE_MINUS}<=>{_WITHIN}>(?!>)", re.IGNORECASE)
 _NAMED = re.compile(rf"(?P<what>{_SIMILARITY})\s*\)*\s+AS\s+\"?(?P<name>\w+)", re.IGNORECASE)
+_NAMED_DISTANCE = re.compile(r"<=>[^,]{0,300}?\s+AS\s+\"?(?P<name>\w+)", re.IGNORECASE)
+_MADE = re.compile(rf"(?P<what>{_ONE_MINUS})(?:>(?!>)|\)*\s+AS\s+\"?(?P<name>\w+))", re.IGNORECASE)
+_COMPARED = re.compile(r"\b(?P<name>\w+)\"?\s*>(?!>)")
+"""A similarity made of a distance that has a name, compared or named itself; and whatever is compared by its name."""
+
+_WORD = re.compile(r"\w+")
 _ORDER = re.compile(
     r"\bORDER\s+BY\s+(?P<key>.*?)\s*(?=\bLIMIT\b|\bOFFSET\b|\bFETCH\b|\)\s*(?:AS\b|SELECT\b|,|$)|;|$)", re.IGNORECASE
 )
@@ -89,8 +95,12 @@ def _texts(module: Module) -> Iterator[tuple[ast.expr, str]]:
 def _lets_nan_pass(query: str, similarities: dict[str, str]) -> bool:
     if _AT_LEAST.search(query):
         return True
-    cosine = [name for name, what in similarities.items() if "<=>" in what]
-    return any(re.search(rf"\b{re.escape(name)}\"?\s*>(?!>)", query, re.IGNORECASE) for name in cosine)
+    distances = {match["name"] for match in _NAMED_DISTANCE.finditer(query)}
+    made = [match for match in _MADE.finditer(query) if distances.intersection(_WORD.findall(match["what"]))]
+    if any(match["name"] is None for match in made):
+        return True
+    cosine = {name for name, what in similarities.items() if "<=>" in what} | {match["name"] for match in made}
+    return not cosine.isdisjoint(match["name"] for match in _COMPARED.finditer(query))
 
 
 def _unserved_order(query: str, similarities: dict[str, str]) -> str:
@@ -121,7 +131,7 @@ _IN_BYTES = re.compile(
 
 COLLECTOR = Collector(
     "similarity-queries",
-    2,
+    3,
     (b"<=>", b"<#>", b"<->"),
     _collect,
     looks=lambda content: _IN_BYTES.search(content) is not None,
