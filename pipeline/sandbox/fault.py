@@ -21,13 +21,14 @@ class Expectation:
     """The codes that a diagnosis must show, by the part that they play in it.
 
     ``effects`` show only once messages have been sent, ``contributing`` is what makes things worse or silent,
-    ``left_over`` is damage that stays when its cause is gone.
+    ``left_over`` is damage that stays when its cause is gone, ``advice`` what may go wrong one day.
     """
 
     roots: tuple[str, ...] = ()
     effects: tuple[str, ...] = ()
     contributing: tuple[str, ...] = ()
     left_over: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

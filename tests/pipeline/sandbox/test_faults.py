@@ -24,6 +24,7 @@ NAMES = (
     "padded-vectors",
     "two-models",
     "zero-vectors",
+    "threshold-passes-nan",
     "initialisation-race",
     "blocking-download",
     "model-default-drift",
@@ -75,7 +76,7 @@ def test_every_fault_is_found_and_described() -> None:
         assert fault.title
         assert len(fault.description) > 80
         expected = fault.expected
-        codes = (*expected.roots, *expected.effects, *expected.contributing, *expected.left_over)
+        codes = (*expected.roots, *expected.effects, *expected.contributing, *expected.left_over, *expected.advice)
         assert codes
         assert all(re.fullmatch(r"[A-Z]{3}\d{3}", code) for code in codes)
 
