@@ -44,7 +44,7 @@ from doctor.api import (
 SAMPLES = 8
 """Looks at the consumer: a pull request that has just ended is renewed within milliseconds."""
 
-LONGER = 38
+LONGER = 70
 """Looks while a worker has just been started: it imports the application before it asks for anything."""
 
 PAUSE = 0.1

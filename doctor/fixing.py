@@ -130,6 +130,8 @@ class Repairer:
         self._journal = journal
         self._checks = checks
         self._policy = policy
+        self._running: frozenset[str] = frozenset()
+        """The kinds of the target's processes that ran before its source was repaired."""
 
     async def repair(self, chosen: Sequence[Candidate], blocking: Sequence[str]) -> list[Repair]:
         """Make these repairs, one after the other, and return what became of each.
@@ -146,6 +148,8 @@ class Repairer:
             if phase is Phase.REQUEUE and missing and not self._policy.preview_only:
                 repairs += [_repair(one, RepairStatus.REFUSED, "", _WAITS_FOR_CAUSE) for one in group]
                 continue
+            if phase is Phase.SOURCE and group:
+                self._running = await asyncio.to_thread(self._kinds)
             made = [await self._one(candidate) for candidate in group if not self._policy.stopped()]
             if phase is Phase.SOURCE and any(repair.status is RepairStatus.VERIFIED for repair in made):
                 made = await self._after_restart(made)
@@ -225,7 +229,10 @@ class Repairer:
         ]
 
     async def await_restart(self) -> Sequence[Process]:
-        """Return who still runs code older than the journalled changes, after giving them time to restart."""
+        """Return who still runs code older than the journalled changes, after giving them time to restart.
+
+        Whoever has ended for it is waited for until it runs again.
+        """
         files = [Path(entry["path"]) for entry in self._journal.entries() if entry["kind"] == "file"]
 
         def stale_processes() -> list[Process]:
@@ -236,10 +243,14 @@ class Repairer:
 
         deadline = time.monotonic() + (0 if self._policy.stopped() else RESTART_PATIENCE)
         stale = await asyncio.to_thread(stale_processes)
-        while stale and time.monotonic() < deadline:
+        while (stale or self._running - await asyncio.to_thread(self._kinds)) and time.monotonic() < deadline:
             await asyncio.sleep(RESTART_POLL)
             stale = await asyncio.to_thread(stale_processes)
         return stale
+
+    def _kinds(self) -> frozenset[str]:
+        kinds = {process.kind for process in self._target.environment.processes()}
+        return frozenset(kind for kind in kinds if kind != "other")
 
     async def _resources(self, needs: Sequence[str]) -> dict[str, object]:
         return {name: await self._target.provide(name) for name in needs}
