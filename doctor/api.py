@@ -2,6 +2,7 @@
 
 from doctor.agents import AgentRow, AgentTables, agent_tables
 from doctor.areas import AreaState, by_area, state_of
+from doctor.backfilling import Backfill, Workers
 from doctor.call_arguments import WIDTH, spread, with_keyword
 from doctor.chain import Chain, Stage
 from doctor.chain_progress import (
@@ -18,7 +19,7 @@ from doctor.chain_progress import (
 )
 from doctor.check import OPT_IN, Check, CouldNotTellError, Example, NotApplicableError, check, checks_in
 from doctor.codemod import AGAIN, LINE, difference, parse_source, read_source, transformed
-from doctor.embedding_texts import EmbeddingText, EmbeddingTexts, UnknownTextError, embedding_text
+from doctor.embedding_texts import EmbeddingText, EmbeddingTexts, UnknownTextError
 from doctor.embeddings import (
     EMBEDDING_MODEL_VARIABLES,
     CountMethod,
@@ -116,7 +117,6 @@ from doctor.source.settings_files import search_settings
 from doctor.suppression import comment_problem
 from doctor.task_chain import UnreachedEmbedding, chain_ends, is_scheduled, never_enqueued, unreached_embeddings
 from doctor.task_graph import TaskGraph, task_graph
-from doctor.text_embedding import Embedder, Refused
 from doctor.vector_sample import VectorSample, vector_lengths, vector_sample
 from doctor.verdict import ExitCode, exit_code, fails_gate, status_sentence, status_word, taken_back
 from doctor.wording import counted
@@ -134,6 +134,7 @@ __all__ = [
     "AgentTables",
     "Applicability",
     "AreaState",
+    "Backfill",
     "Chain",
     "Check",
     "CheckResult",
@@ -147,7 +148,6 @@ __all__ = [
     "DecoratedFunction",
     "DecoratorUse",
     "Diagnosis",
-    "Embedder",
     "EmbeddingCounts",
     "EmbeddingText",
     "EmbeddingTexts",
@@ -189,7 +189,6 @@ __all__ = [
     "Provenance",
     "QueryTimedOut",
     "Reason",
-    "Refused",
     "RefusedError",
     "Repair",
     "RepairStatus",
@@ -219,6 +218,7 @@ __all__ = [
     "VectorSample",
     "Verdict",
     "Verification",
+    "Workers",
     "Wrapping",
     "Writers",
     "agent_tables",
@@ -234,7 +234,6 @@ __all__ = [
     "dead_letters",
     "difference",
     "embedding_counts",
-    "embedding_text",
     "exit_code",
     "failing_tasks",
     "fails_gate",

@@ -7,12 +7,16 @@ out, each of which journals the inverse of a step before the step.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from doctor.model import JSON, Finding
+
+if TYPE_CHECKING:
+    from psycopg import sql
 
 
 class Phase(IntEnum):
@@ -38,6 +42,10 @@ class RefusedError(FixError):
     """The fix will not touch the target in the state it is in."""
 
 
+class RowsRefusedError(FixError):
+    """The database does not take at least one of these rows; the message is its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a fix would do: one sentence, the diff or SQL, what is touched, which locks it takes, how long it may take.
@@ -55,11 +63,40 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the person allows each bulk repair: rows per batch, rows in all, rows per second (None: no limit)."""
+    """What the person allows each bulk repair: rows per batch, rows in all, rows per second (None: no limit), workers
+    at once in this process."""
 
     batch_size: int = 100
     limit: int | None = None
     rate: float | None = None
+    workers: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class RangeJob:
+    """Rows of ``table`` (``schema.table``) to be filled, which are divided into ranges of their ``key``.
+
+    ``pending`` is the condition for a row that lacks its vector. ``rows`` is how many there are, ``limit`` how many
+    of them are wanted (None: all).
+    """
+
+    table: str
+    key: str
+    key_type: str
+    column: str
+    pending: sql.Composable
+    rows: int
+    rows_per_range: int
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRange:
+    """The rows whose key lies from ``low`` to ``high``, both included; None: no bound."""
+
+    id: int
+    low: Any
+    high: Any
 
 
 class SourceWriter(Protocol):
@@ -115,7 +152,34 @@ class DatabaseWriter(Protocol):
         unchanged.
 
         Returns the number of rows written. ``content`` is the SQL expression whose md5 is compared.
+
+        Raises:
+            RowsRefusedError: the database does not take one of the rows; none was written.
+            DatabaseUnreachable, QueryTimedOut: the connection was lost, or a lock not given; again may help.
         """
+
+    def leases(self, job: RangeJob) -> AbstractAsyncContextManager[Leases]:
+        """Take part in a job, together with whoever else does.
+
+        Raises:
+            RefusedError: on entering, when another process has the job alone.
+        """
+
+
+class Leases(Protocol):
+    """Claims on the ranges of a job. On leaving, what was claimed and not finished is given back."""
+
+    async def claim(self) -> KeyRange | None:
+        """Return a range to work on; None when there is none to be had."""
+
+    async def others_at_work(self) -> bool:
+        """Wait a moment when others hold all that is left, since a worker may die; False when nothing is left."""
+
+    async def finish(self, done: KeyRange, *, written: int, skipped: int, failed: int) -> None:
+        """Note that every row of a range was looked at."""
+
+    async def left(self) -> int | None:
+        """Return how many rows nobody has finished yet; None when nobody else takes part."""
 
 
 class QueueWriter(Protocol):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -30,19 +31,21 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._one_at_a_time = threading.Lock()
 
     def append(self, entry: Entry) -> None:
-        """Write one step and wait until the disk has it."""
-        descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            _drop_torn_line(descriptor)
-            line = json.dumps(entry, ensure_ascii=True).encode() + b"\n"
-            written = 0
-            while written < len(line):
-                written += os.write(descriptor, line[written:])
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        """Write one step and wait until the disk has it. May be called from several threads."""
+        line = json.dumps(entry, ensure_ascii=True).encode() + b"\n"
+        with self._one_at_a_time:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+            try:
+                _drop_torn_line(descriptor)
+                written = 0
+                while written < len(line):
+                    written += os.write(descriptor, line[written:])
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
     def entries(self) -> list[Entry]:
         """Return the steps in the order they were made.

@@ -128,7 +128,7 @@ def flaw(vector: Sequence[float], dimensions: int | None) -> str | None:
         return "values that are no numbers, or too large"
     if length <= SMALLEST_NORM:
         return "a zero vector"
-    if len(vector) > 1 and vector.count(vector[0]) == len(vector):
+    if len(vector) > 1 and vector[0] == vector[-1] == vector[len(vector) // 2] and len(set(vector)) == 1:
         return "the same value throughout"
     return None
 

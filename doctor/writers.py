@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from doctor import column_retyping, vector_writing
+from doctor.backfill_leases import Leases
 from doctor.file_names import visible
-from doctor.fix import RefusedError
+from doctor.fix import RangeJob, RefusedError, RowsRefusedError
 from doctor.journal import FileChange, Journal
-from doctor.late import sql
+from doctor.late import psycopg, sql
+from doctor.lease_table import drop_leases
 from doctor.model import JSON
 from doctor.resources.catalog import identifier
+from doctor.resources.database import QueryTimedOut
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -176,14 +179,23 @@ class DatabaseWriter:
     ) -> int:
         """Write vectors where the column is still NULL and the embedded content is unchanged; return how many."""
         database = await self._database()
-        async with database.connect_for_writing(reused=True) as connection, connection.transaction():
-            await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
-            if table not in self._types:
-                self._types[table] = await _column_types(connection, table)
-            entry = await vector_writing.fill(connection, self._types[table], table, key, column, content, rows)
-            if entry is not None:
-                self._journal.append(entry)
+        try:
+            async with database.connect_for_writing(reused=True) as connection, connection.transaction():
+                await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; {vector_writing.BY_KEY}")
+                if table not in self._types:
+                    self._types[table] = await _column_types(connection, table)
+                entry = await vector_writing.fill(connection, self._types[table], table, key, column, content, rows)
+                if entry is not None:
+                    await asyncio.to_thread(self._journal.append, entry)  # other workers need not wait for the disk
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
+            raise QueryTimedOut(str(error), error.sqlstate or "") from error
+        except (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.RaiseException) as error:
+            raise RowsRefusedError(f"{table} does not take it: {error}") from error
         return 0 if entry is None else len(entry["rows"])
+
+    def leases(self, job: RangeJob) -> Leases:
+        """Take part in a job, together with whoever else does."""
+        return Leases(self._database, self._journal, job)
 
 
 async def _read_row(
@@ -284,6 +296,7 @@ class Undo:
             "index": self._index,
             "vectors": self._vectors,
             "retyped": self._retyped,
+            "leases": self._leases,
         }
         try:
             done = await steps[entry["kind"]](entry) if entry["kind"] in steps else None
@@ -357,6 +370,11 @@ class Undo:
         database = await self._database()
         async with database.connect_for_writing() as connection, connection.transaction():
             return await column_retyping.restore(connection, entry)
+
+    async def _leases(self, entry: Mapping[str, Any]) -> str | None:
+        database = await self._database()
+        async with database.connect_for_writing() as connection:
+            return await drop_leases(connection, entry)
 
 
 async def _column_types(connection: AsyncConnection[Any], table: str) -> dict[str, str]:

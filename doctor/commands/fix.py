@@ -45,6 +45,7 @@ _CHANGED = (RepairStatus.VERIFIED, RepairStatus.PARTIAL, RepairStatus.RESTART_NE
 @click.option("--batch-size", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Rows per batch.")
 @click.option("--limit", type=click.IntRange(1), help="Rows of each repair at most.")
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Rows per second at most.")
+@click.option("--workers", type=click.IntRange(1, 16), default=2, show_default=True, help="Batches embedded at once.")
 @target_option
 @format_option("text")
 @timeout_options
@@ -59,6 +60,7 @@ def fix_command(
     batch_size: int,
     limit: int | None,
     rate: float | None,
+    workers: int,
     target_name: str | None,
     formats: tuple[FormatChoice, ...],
     timeout: float | None,
@@ -86,7 +88,7 @@ def fix_command(
         require_permission(target, target_name)
         if not yes and not sys.stdin.isatty():
             raise click.UsageError("no terminal to ask on: give --yes to apply safe fixes, or --diff to look at them")
-    limits = Limits(batch_size, limit, rate)
+    limits = Limits(batch_size, limit, rate, workers)
     consent = Consent(yes=yes, unsafe=unsafe_fixes, before_question=output.clear)
     tell = output.teller(formats)
     policy = Policy(consent, wanted, preview, limits, tell, lambda: consent.withdrawn)

@@ -161,7 +161,7 @@ class Database:
         ``reused`` serves the next caller who asks so; nobody may leave a setting of the session behind on it.
 
         Raises:
-            DatabaseUnreachable: with the reason.
+            DatabaseUnreachable: with the reason; also when the connection breaks while it is used.
         """
         known = self._writing.pop() if reused and self._writing else None
         connection = known if known is not None and not known.closed else await self._connect(rows.tuple_row)
@@ -171,6 +171,10 @@ class Database:
                 await _register_vector(connection)
             yield connection
             keep = reused
+        except psycopg.OperationalError as error:
+            if not connection.closed:
+                raise
+            raise self._unreachable(error) from None
         finally:
             if keep:
                 self._writing.append(connection)

@@ -102,3 +102,23 @@ def test_a_backfill_that_was_killed_goes_on_and_embeds_nothing_twice(patient: Sa
     undone = doctor(patient, "undo", killed.parent.name)
     assert undone.returncode == 0, undone.stdout + undone.stderr
     assert ask(patient, EMBEDDED) == [(len(set(second) - set(first)),)]
+
+
+def test_a_backfill_outlives_a_restart_of_the_database(patient: Sandbox) -> None:
+    patient.add_history()
+    with subprocess.Popen(
+        command("fix", "EMB001", "--yes", "--batch-size", "5", "--rate", "100"),
+        cwd=patient.directory,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        eventually(lambda: ask(patient, EMBEDDED)[0][0] >= 10, "the backfill has begun")
+        patient.kill("postgres")
+        patient.start("postgres")
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
+    assert ask(patient, EMBEDDED) == [(362,)]
+    written = [row for batch in journalled_vectors(journals(patient)[-1]) for row in batch]
+    assert len(set(written)) == 362

@@ -1,0 +1,173 @@
+"""Several processes fill one column: each row once, by whoever lives; the doctor's own table goes when all is done."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from doctor.fix import FixError, RefusedError
+from tests.backfill.conftest import Notes
+from tests.backfill.repair import LEASE_SECONDS, RANGE
+from tests.backfill.stand_in import Answer, StandIn
+
+Open = Callable[..., Awaitable[Any]]
+
+ROWS = 100
+
+
+async def test_processes_that_join_share_the_rows(notes: Notes, model: StandIn, repair: Open) -> None:
+    notes.make(ROWS)
+    model.seconds = 0.02
+    repairs = [await repair() for _ in range(3)]
+    outcomes = await asyncio.gather(*(one.make() for one in repairs))
+    assert sum(int(outcome.split()[0]) for outcome in outcomes) == ROWS
+    assert notes.missing() == notes.stale() == model.twice() == notes.own_tables() == []
+
+
+async def test_a_lease_is_renewed_while_the_model_takes_its_time(notes: Notes, model: StandIn, repair: Open) -> None:
+    notes.make(2 * RANGE)
+    model.seconds = 1.5 * LEASE_SECONDS
+    repairs = [await repair() for _ in range(3)]  # one has nothing to do but to wait for a lease to end
+    await asyncio.gather(*(one.make(workers=1) for one in repairs))
+    assert notes.missing() == model.twice() == notes.own_tables() == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("uuid", "md5(n::text)::uuid"),
+        ("text", "'it''s {' || n || '}'"),
+        ("varchar(20)", "'a,b ' || n"),
+        ("int", "n"),
+        ("numeric", "n / 7.0"),
+    ],
+)
+async def test_keys_of_any_type_are_divided(notes: Notes, model: StandIn, repair: Open, key: str, value: str) -> None:
+    notes.make(ROWS, key, value)
+    await (await repair()).make()
+    assert notes.missing() == notes.stale() == model.twice() == notes.own_tables() == []
+
+
+async def test_a_small_job_needs_no_table_and_takes_no_helpers(notes: Notes, model: StandIn, repair: Open) -> None:
+    notes.make(ROWS)
+    model.seconds = 0.02
+    first, second = await repair(shared=False), await repair(shared=False)
+    tables: list[str] = []
+    working = asyncio.create_task(first.make(lambda _line: tables.extend(notes.own_tables())))
+    while not model.asked:
+        await asyncio.sleep(0.01)
+    with pytest.raises(RefusedError, match=r"another process fills public\.notes\.embedding and takes no helpers"):
+        await second.make()
+    assert await working == "100 succeeded, 0 failed, 0 skipped"
+    assert tables == model.twice() == []
+
+
+async def test_what_a_stopped_process_left_is_taken_up(notes: Notes, model: StandIn, repair: Open) -> None:
+    notes.make(ROWS)
+    model.seconds = 0.02
+    stopped = asyncio.create_task((await repair()).make())
+    while len(model.asked) < RANGE:
+        await asyncio.sleep(0.01)
+    stopped.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stopped
+    assert len(notes.own_tables()) == 1
+    assert await (await repair()).make()
+    assert notes.missing() == notes.stale() == notes.own_tables() == []
+
+
+async def test_a_limit_holds_among_several_workers_and_leaves_no_table(
+    notes: Notes, model: StandIn, repair: Open
+) -> None:
+    notes.make(ROWS)
+    assert await (await repair()).make(limit=45, workers=3) == "45 succeeded, 0 failed, 0 skipped"
+    assert len(notes.missing()) == ROWS - 45
+    assert model.asked.total() == 45
+    assert notes.own_tables() == []
+
+
+async def test_a_role_that_may_make_no_table_does_it_alone(notes: Notes, model: StandIn, repair: Open) -> None:
+    notes.make(ROWS)
+    url = role(notes, "GRANT SELECT, UPDATE ON notes TO {role}")
+    assert await (await repair(url=url)).make() == "100 succeeded, 0 failed, 0 skipped"
+    assert model.twice() == notes.own_tables() == []
+
+
+async def test_a_range_at_which_five_workers_died_is_given_up(notes: Notes, model: StandIn, repair: Open) -> None:
+    notes.make(ROWS)
+    model.seconds = 0.02
+    first = asyncio.create_task((await repair()).make(workers=1))
+    while not notes.own_tables():
+        await asyncio.sleep(0.01)
+    notes.execute(f"UPDATE {notes.own_tables()[0]} SET attempts = 5 WHERE id = 5")
+    assert await first == "80 succeeded, 0 failed, 0 skipped"
+    assert notes.missing() == [f"text {row}" for row in range(81, 101)]
+    assert notes.own_tables() == []
+
+
+async def test_undo_empties_what_was_written_and_drops_the_table(notes: Notes, model: StandIn, repair: Open) -> None:
+    notes.make(ROWS)
+    one, other = await repair(), await repair()
+
+    def failing(texts: Any) -> Answer | None:
+        return Answer({"error": "no"}, 401) if len(model.asked) > ROWS / 2 else None
+
+    model.behaviour = failing
+    with pytest.raises(FixError, match="the model server keeps failing"):
+        await one.make()
+    written = ROWS - len(notes.missing())
+    assert written > 0
+    model.behaviour = lambda _texts: None
+    assert len(notes.own_tables()) == 1
+    done = await one.undo()
+    assert any(line.endswith("dropped") for line in done)
+    assert len(notes.missing()) == ROWS
+    assert notes.own_tables() == []
+    await other.make()
+    assert await one.undo() == []
+    assert notes.missing() == []
+
+
+async def test_undo_leaves_a_later_table_alone(notes: Notes, model: StandIn, repair: Open) -> None:
+    notes.make(ROWS)
+    first, second = await repair(), await repair()
+    await first.make(limit=20)
+    model.seconds = 0.02
+    working = asyncio.create_task(second.make())
+    while not notes.own_tables():
+        await asyncio.sleep(0.01)
+    assert [line for line in await first.undo() if "dropped" in line] == []
+    await working
+    assert notes.own_tables() == []
+
+
+async def test_progress_tells_the_rate_and_the_time_left(notes: Notes, model: StandIn, repair: Open) -> None:
+    notes.make(ROWS)
+    lines: list[str] = []
+    await (await repair()).make(lines.append)
+    assert len(lines) == 10
+    assert lines[-1].startswith("notes: 100/100 rows, 0 failed, ")
+    assert lines[-1].endswith("/s, 0 s left")
+
+
+async def test_the_planner_knows_of_the_vectors_afterwards(notes: Notes, model: StandIn, repair: Open) -> None:
+    fraction = "SELECT null_frac FROM pg_stats WHERE tablename = 'notes' AND attname = 'embedding'"
+    for shared in (True, False):
+        notes.make(ROWS)
+        notes.execute("ANALYZE notes")
+        assert notes.execute(fraction) == [(1.0,)]
+        await (await repair(shared=shared)).make()
+        assert notes.execute(fraction) == [(0.0,)]
+
+
+def role(notes: Notes, *grants: str) -> str:
+    """Make a role that may log in and what is granted; return the address with which it does."""
+    name = f"reader_{notes.url.rpartition('/')[2]}"
+    notes.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'correct-horse'")
+    for grant in grants:
+        notes.execute(grant.format(role=name))
+    _, _, rest = notes.url.partition("@")
+    return f"postgresql://{name}:correct-horse@{rest}"
