@@ -31,15 +31,20 @@ DELAY = 1.0
 
 
 def main() -> None:
-    """Measure and print one line each; with arguments, only the parts that they name: ``source``."""
-    version_start()
+    """Measure and print one line each; with an argument, only the part that it names: ``source`` or ``backfill``."""
+    if sys.argv[1:] != ["backfill"]:
+        version_start()
     with tempfile.TemporaryDirectory(prefix="doctor-bench-") as folder:
-        measure_source(Path(folder), line)
+        if sys.argv[1:] != ["backfill"]:
+            measure_source(Path(folder), line)
         if sys.argv[1:] == ["source"]:
             return
         sandbox = Sandbox.create(Path(folder) / "sandbox", name="bench")
         line("sandbox up", seconds(lambda: sandbox.up(with_parent=True)), "s", "the servers, the API and the worker")
         try:
+            if sys.argv[1:] == ["backfill"]:
+                measure_backfill(sandbox, line)
+                return
             healthy_check(sandbox)
             measure_search(sandbox, line)
             measure_backfill(sandbox, line)
