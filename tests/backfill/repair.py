@@ -14,6 +14,7 @@ from typing import Any
 
 from doctor.backfill_leases import SMALL_JOB, Leases
 from doctor.chain import Chain
+from doctor.embedding_texts import EmbeddingTexts
 from doctor.fix import FixContext, Limits, Plan, RangeJob, Writers
 from doctor.fixes.backfill_embeddings import BACKFILL_EMBEDDINGS
 from doctor.journal import Journal, in_reverse
@@ -55,6 +56,7 @@ class Repair:
                 "models": self.models,
                 "environment": SimpleNamespace(get=lambda _name: SimpleNamespace(value="stand-in")),
                 "chain": Chain(entry="", message_table="", stages=()),
+                "texts": EmbeddingTexts(),
             },
         )
         return context, await BACKFILL_EMBEDDINGS.plan(context)
