@@ -101,6 +101,25 @@ STEPS = {table}
 async def run(step) -> None:
     await STEPS[step].kiq()
 """
+_SCHEDULED = """\
+from app.tasks import remove_old_rows
+
+
+async def every_night(source) -> None:
+    await remove_old_rows.schedule_by_cron(source, "0 3 * * *")
+"""
+_WAYS = """\
+from functools import partial
+
+from app.hooks import after
+from app.tasks import remove_old_rows
+
+later = {way}
+"""
+
+
+def _elsewhere(text: str) -> dict[str, str]:
+    return {"app/broker.py": _BROKER, "app/tasks.py": _FORGOTTEN, "app/elsewhere.py": text}
 
 
 def _in_table(table: str) -> dict[str, str]:
@@ -125,6 +144,10 @@ def _given(method: str) -> dict[str, str]:
         Example("its method is given away", _given(".kiq")),
         Example("it is given away itself", _given("")),
         Example("it stands in a table", _in_table('{"rows": remove_old_rows}')),
+        Example("it is scheduled while the application runs", _elsewhere(_SCHEDULED)),
+        Example("a partial sends it", _elsewhere(_WAYS.format(way="partial(remove_old_rows.kiq)"))),
+        Example("a lambda gives it away", _elsewhere(_WAYS.format(way="lambda: remove_old_rows"))),
+        Example("a decorator is given it", _elsewhere(_WAYS.format(way="1\n\n\n@after(remove_old_rows)\ndef f(): 1"))),
         Example("its full name stands in a table", _in_table('["app.tasks.remove_old_rows"]')),
         Example("its module is searched for a name", _in_table('[getattr(tasks, f"remove_{part}") for part in PARTS]')),
     ],

@@ -96,8 +96,9 @@ class Module:
 
     @cached_property
     def short_names(self) -> frozenset[str]:
-        """The names of all functions, without what is around them."""
-        return frozenset(name.rpartition(".")[2] for name in self.function_names)
+        """The names of all functions and of their classes, without what is around them."""
+        names = {name for full, _ in self.functions for name in full.rpartition(".<locals>.")[2].split(".")}
+        return frozenset(names)
 
     def absolute(self, origin: str) -> str:
         """Return a name with the leading dots of a relative import resolved."""
