@@ -10,9 +10,11 @@ without a vector, and search returns nothing, without an error.
 
 ## How it is told from its look-alikes
 Calls are followed through functions, methods and files: a task that calls a function that enqueues counts. A scheduled
-task counts as part of the chain; so does a function that a library's decorator takes (`@event.listens_for(…)`) or that
-is used as a value, for who calls it cannot be seen. A route that takes documents in and embeds them at once is right,
-and a target whose tasks do not enqueue one another is left alone.
+task counts as part of the chain; so does whatever may be called in a way that cannot be seen: a function that is used
+as a value or that a decorator may register (`@event.listens_for(…)`), a method that a foreign base, or whoever has the
+object, may call. A name that may mean something else (`embed_covers`, `send_embed`) counts where the body of the task
+speaks of vectors. A route that takes documents in and embeds them at once is right, and a target whose tasks do not
+enqueue one another is left alone.
 
 ## How to fix
 By hand: enqueue the embedding where the chain ends, after the rows are committed. The finding names the line and has
@@ -94,7 +96,31 @@ _EMBEDDED = _MANUAL_ONLY.replace("embed_messages", "verify_embedded_signatures")
 _IN_A_PAGE = _MANUAL_ONLY.replace("embed_messages", "embed_video_in_page")
 _LISTENER = _MANUAL_ONLY.replace("async def queue", '@event.listens_for(Message, "after_insert")\nasync def queue')
 _IN_A_TABLE = _MANUAL_ONLY + '\n\nHOOKS = {"after": queue_embedding}\n'
+_COVERS = _MANUAL_ONLY.replace("embed_messages", "embed_covers").replace(
+    "    pass", "    vectors = model.encode(ids)", 1
+)
+_LAMBDA = _MANUAL_ONLY + '\n\nHOOKS = {"after": lambda ids: embed_messages.kiq(ids)}\n'
+_CARD = _MANUAL_ONLY.replace("embed_messages", "send_embed")
+_SERVICE = """
+
+class Embedder:
+    async def queue(self, ids: list[int]) -> None:
+        await embed_messages.kiq(ids)
+
+
+class Messages:
+    def __init__(self, embedder) -> None:
+        self.embedder = embedder
+
+    async def save(self, message_id: int) -> None:
+        await self.embedder.queue([message_id])
+"""
+_NEW_OBJECT = _APP.format(score="    await Embedder().queue([message_id])\n") + _SERVICE
 _THROUGH_A_FUNCTION = _APP.format(score="    await queue_embedding(message_id)\n")
+
+
+def _project(tasks: str) -> dict[str, str]:
+    return {"app/broker.py": _BROKER, "app/tasks.py": tasks}
 
 
 @check(
@@ -107,13 +133,20 @@ _THROUGH_A_FUNCTION = _APP.format(score="    await queue_embedding(message_id)\n
         Mechanism("TSK005", "EMB001", "nothing asks for the vectors of new rows", ("task", "stage")),
         Mechanism("TSK005", "CHN001", "the stage's task is never enqueued by the chain", ("task",)),
     ],
-    bad=[Example("only a manual route embeds", {"app/broker.py": _BROKER, "app/tasks.py": _MANUAL_ONLY})],
+    bad=[
+        Example("only a manual route embeds", _project(_MANUAL_ONLY)),
+        Example("the body says that it makes vectors", _project(_COVERS)),
+    ],
     good=[
-        Example("the chain embeds through a function", {"app/broker.py": _BROKER, "app/tasks.py": _THROUGH_A_FUNCTION}),
-        Example("a task about what is embedded in a file", {"app/broker.py": _BROKER, "app/tasks.py": _EMBEDDED}),
-        Example("a task that puts a video in a page", {"app/broker.py": _BROKER, "app/tasks.py": _IN_A_PAGE}),
-        Example("a listener of the database embeds", {"app/broker.py": _BROKER, "app/tasks.py": _LISTENER}),
-        Example("a table of hooks leads to it", {"app/broker.py": _BROKER, "app/tasks.py": _IN_A_TABLE}),
+        Example("the chain embeds through a function", _project(_THROUGH_A_FUNCTION)),
+        Example("a task about what is embedded in a file", _project(_EMBEDDED)),
+        Example("a task that puts a video in a page", _project(_IN_A_PAGE)),
+        Example("a listener of the database embeds", _project(_LISTENER)),
+        Example("a table of hooks leads to it", _project(_IN_A_TABLE)),
+        Example("a lambda in a table enqueues it", _project(_LAMBDA)),
+        Example("a task that sends a card of a chat", _project(_CARD)),
+        Example("the chain embeds through a method of a new object", _project(_NEW_OBJECT)),
+        Example("a service calls the method of an object that it is given", _project(_MANUAL_ONLY + _SERVICE)),
     ],
 )
 def embedding_task_unreachable(source: Source) -> Iterator[Finding]:
@@ -125,14 +158,11 @@ def embedding_task_unreachable(source: Source) -> Iterator[Finding]:
 def _finding(unreached: UnreachedEmbedding, source: Source) -> Finding:
     task, sites, ends = unreached.task, unreached.sites, unreached.ends
     forgotten = _never_called(unreached, source)
-    who = "only a route that is called by hand does" if sites else "nothing does"
-    if forgotten is not None:
-        who = f"`{forgotten.function}` does, and nothing calls it"
     last = ends[-1]
     return Finding(
         code="TSK005",
         resource=Resource("task", task.id, task.path, task.line),
-        symptom=f"no task of the chain enqueues `{task.name}`; {who}",
+        symptom=f"no task of the chain enqueues `{task.name}`; {_who(unreached, source)}",
         cause=f"`{last.name}` ends the chain without enqueuing `{task.name}`",
         severity=Severity.ERROR,
         impacts=("new rows never get a vector", "search does not find them"),
@@ -149,19 +179,36 @@ def _finding(unreached: UnreachedEmbedding, source: Source) -> Finding:
     )
 
 
+def _who(unreached: UnreachedEmbedding, source: Source) -> str:
+    """Return who enqueues the task instead of the chain, as words."""
+    if not unreached.sites:
+        return "nothing does"
+    forgotten = _never_called(unreached, source)
+    if forgotten is not None:
+        return f"`{forgotten.function.replace('.<locals>.', '.')}` does, and nothing calls it"
+    callers = {caller for site in unreached.sites for caller in site.reached_from}
+    if any(route.function in callers for route in source.routes()):
+        return "only a route that is called by hand does"
+    return f"`{_named(unreached.sites[0])}` does, and no task leads there"
+
+
+def _named(site: Enqueue) -> str:
+    return site.path if site.function.startswith("<") else site.function
+
+
 def _never_called(unreached: UnreachedEmbedding, source: Source) -> Enqueue | None:
-    """Return an enqueue of the task in a plain function that is no task, no route, and called by nothing."""
+    """Return an enqueue of the task in a function that is no task, no route, no command, and called by nothing."""
     ends = {route.function for route in source.routes()} | {task.id for task in source.decorated_functions()}
     for site in unreached.sites:
-        is_plain = "." not in site.function and site.function.isidentifier()
-        if is_plain and site.function_id not in ends and site.reached_from <= {site.function_id}:
+        around = {site.function_id, site.function_id.rpartition(".<locals>.")[0]}
+        if not site.function.startswith("<") and ends.isdisjoint(around) and site.reached_from <= around:
             return site
     return None
 
 
 def _calling(site: Enqueue | None, ends: Sequence[DecoratedFunction]) -> Iterator[FixOption]:
     """Yield the option to call the function that enqueues, at the end of the chain that is nearest to it."""
-    if site is not None:
+    if site is not None and ".<locals>." not in site.function:
         end = next((end for end in ends if end.path == site.path), ends[-1])
         option = FixOption.by_hand(
             f"call `{site.function}` ({site.path}) at the end of `{end.name}`, {end.path}:{end.last_line}",

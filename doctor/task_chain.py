@@ -10,15 +10,6 @@ from dataclasses import dataclass
 from doctor.source.facts import DecoratedFunction, Enqueue, Route, Wrapping
 from doctor.source.index import Source
 
-EMBEDS = re.compile(r"embed(?!ded)|vectori[sz]e", re.IGNORECASE)
-"""Names of tasks that make vectors."""
-
-PUTS_IN = re.compile(
-    r"(?:^|_)(?:o?embed_(?:\w+_)?(?:in|into|on)_|(?:\w+_)?(?:video|iframe|player|widget|tweet|font|watermark|cover|subtitle)s?)",
-    re.IGNORECASE,
-)
-"""Names of tasks that embed something in a page or a file."""
-
 BY_HAND = re.compile(r"embed|vectori[sz]e|backfill|reindex", re.IGNORECASE)
 """Names of routes that exist in order to embed."""
 
@@ -74,18 +65,13 @@ def chain_ends(source: Source, leaving_out: Collection[str] = ()) -> list[Decora
     return [task for identity, task in tasks.items() if identity in enqueued and identity not in enqueuing]
 
 
-def makes_vectors(task: DecoratedFunction) -> bool:
-    """Whether a task makes vectors, by its name."""
-    return EMBEDS.search(task.name) is not None and PUTS_IN.search(task.name) is None
-
-
 def unreached_embeddings(source: Source) -> list[UnreachedEmbedding]:
     """Return the embedding tasks that are reached from no task, from no schedule, and from no route that takes rows in.
 
     Empty where tasks do not enqueue one another.
     """
     tasks = {task.id: task for task in source.tasks() if task.library in READ_WHOLLY}
-    embedding = sorted(identity for identity, task in tasks.items() if makes_vectors(task))
+    embedding = sorted(identity for identity, task in tasks.items() if task.makes_vectors)
     ends = tuple(chain_ends(source, leaving_out=embedding))
     found = (UnreachedEmbedding(tasks[one], source.enqueues(one), ends) for one in embedding if ends)
     return [one for one in found if not _is_reached(source, one, tasks.keys())]
@@ -95,19 +81,20 @@ def _is_reached(source: Source, embedding: UnreachedEmbedding, tasks: Collection
     callers = {caller for site in embedding.sites for caller in site.reached_from}
     if is_scheduled(embedding.task) or any(caller in tasks for caller in callers - {embedding.task.id}):
         return True
-    if not source.spoken_of().isdisjoint(callers) or _is_registered(source, callers):
+    if not source.spoken_of().isdisjoint({*callers, embedding.task.id}) or _is_registered(source, callers):
         return True
     return any(route.function in callers and not _by_hand(route) for route in source.routes())
 
 
 def _is_registered(source: Source, functions: Collection[str]) -> bool:
-    """Whether a decorator of a library takes one of the functions, so that something may call it: a listener.
+    """Whether a decorator may have given one of the functions to something that calls it, such as a listener.
 
-    A command is called by hand, and a route is looked at as such.
+    A command is called by hand, a route is looked at as such, and what the known decorators of libraries do is known.
     """
     routes = {route.function for route in source.routes()}
     return any(
-        use.wrapping is Wrapping.UNKNOWN and use.definition is None and use.name.rpartition(".")[2] not in _COMMANDS
+        (use.definition is not None or use.wrapping is Wrapping.UNKNOWN)
+        and use.name.rpartition(".")[2] not in _COMMANDS
         for function in source.decorated_functions()
         if function.id in functions and function.id not in routes
         for use in function.decorators

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 
 from doctor.source.module_facts import FunctionFacts, ModuleFacts
-from doctor.source.resolve import Resolver, SymbolKind
+from doctor.source.resolve import Resolver, Symbol, SymbolKind
 
 FunctionKey = tuple[str, str]
 """A function: path and qualified name."""
@@ -42,6 +42,10 @@ class Callers:
                     frontier.append(caller)
         return frozenset(found)
 
+    def is_called_on_anything(self, name: str) -> bool:
+        """Tell whether a method of this name is called on an object of which nobody can say what it is."""
+        return any("." in call and self._callee(call, *site) is None for site, call in self._sites.get(name, ()))
+
     def _functions(self, module: ModuleFacts) -> Iterable[FunctionFacts]:
         return module.functions.values()
 
@@ -66,9 +70,11 @@ class Callers:
     def _callee(self, call: str, path: str, scope: str) -> FunctionKey | None:
         """Return the function of the target that a call as written means, methods of known objects included."""
         owner, _, name = call.rpartition(".")
-        if owner in ("self", "cls"):
-            method = f"{scope.partition('.<locals>.')[0].rpartition('.')[0]}.{name}"
-            return (path, method) if method in self._modules[path].functions else None
+        if owner in ("self", "cls", "super()"):
+            around = Symbol(SymbolKind.CLASS, scope.partition(".<locals>.")[0].rpartition(".")[0], path)
+            return self._resolver.method(around, name, inherited_only=owner == "super()")
+        if owner.endswith("()"):  # a method of a new object: ``Helper().next()``
+            return self._resolver.method(self._resolver.resolve(owner.removesuffix("()"), path, scope), name)
         for symbol in self._resolver.resolve_all(call, path, scope):
             if symbol.kind is SymbolKind.FUNCTION:
                 return symbol.path, symbol.name
@@ -76,7 +82,5 @@ class Callers:
                 return symbol.path, f"{symbol.name}.__init__"
             if symbol.kind is SymbolKind.VALUE and symbol.attribute and "." not in symbol.attribute:
                 made_by = self._resolver.resolve(symbol.callee, symbol.path, symbol.scope)
-                owner_class = self._resolver.class_of(made_by)
-                if made_by is not None and owner_class is not None:
-                    return made_by.path, f"{owner_class.qualname}.{symbol.attribute}"
+                return self._resolver.method(made_by, symbol.attribute)
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from doctor.source.facts import MODULE_LEVEL, DecoratedFunction, DecoratorUse, Wrapping
@@ -19,6 +19,7 @@ from doctor.source.libraries import (
 )
 from doctor.source.module_facts import Definition, FunctionFacts, RawDecorator, Term, TermKind
 from doctor.source.resolve import Resolver, Symbol, SymbolKind
+from doctor.source.vector_names import makes_vectors, may_make_vectors
 
 _DEPTH = 8
 """Decorators that hand on to other decorators are followed this far."""
@@ -65,9 +66,10 @@ class Decorators:
         scope = enclosing_scope(function.qualname)
         uses = tuple(self._use(raw, path, scope) for raw in function.decorators)
         registrar = next((index for index, use in enumerate(uses) if use.library is not None), None)
+        name = function.qualname.rpartition(".")[2]
         return DecoratedFunction(
             module=self.resolver.names.name_of(path),
-            name=function.qualname.rpartition(".")[2],
+            name=name,
             qualname=function.qualname,
             path=path,
             line=function.line,
@@ -76,7 +78,21 @@ class Decorators:
             registrar=registrar,
             last_line=function.last_line,
             indent=function.indent,
+            makes_vectors=registrar is not None
+            and may_make_vectors(name)
+            and makes_vectors(name, self._named_in(function, path)),
         )
+
+    def _named_in(self, function: FunctionFacts, path: str) -> Iterator[str]:
+        """Yield what the body of a function calls and binds, and where that is imported from."""
+        yield from function.bindings
+        module = self.resolver.load(path)
+        imported = {} if module is None else module.bindings
+        for call in (*function.calls, *function.made):
+            yield call
+            first = call.partition(".")[0].removesuffix("()")
+            for binding in (*function.bindings.get(first, ()), *imported.get(first, ())):
+                yield f"{binding.module}.{binding.attribute}"
 
     def _use(self, raw: RawDecorator, path: str, scope: str) -> DecoratorUse:
         symbol = self.resolver.resolve(raw.name, path, scope)

@@ -66,7 +66,8 @@ class DecoratorUse:
 class DecoratedFunction:
     """A function with decorators, outermost first. ``registrar`` is the index of the one that makes it a task.
 
-    Code that is to run at its end goes behind ``last_line``, ``indent`` columns to the right.
+    Code that is to run at its end goes behind ``last_line``, ``indent`` columns to the right. ``makes_vectors`` is
+    known of tasks (:mod:`doctor.source.vector_names`).
     """
 
     module: str
@@ -79,6 +80,7 @@ class DecoratedFunction:
     registrar: int | None = None
     last_line: int = 0
     indent: int = 4
+    makes_vectors: bool = False
 
     @property
     def id(self) -> str:
@@ -265,7 +267,8 @@ class Facts:
     ``files`` are all Python files, in order; ``searched`` is the number of those whose tree was walked for facts;
     ``unchecked`` is the number of those that no parser looked at, because the tree is too large for that.
     ``examples`` are functions in the examples of docstrings. ``spoken_of`` are the identities of tasks that nothing
-    sends but that are used as a value or named in full, and of functions that enqueue and are used as a value.
+    sends but that are used as a value or named in full, of tasks that make vectors and are used as a value, and of
+    functions that lead to these and may be called in a way that cannot be seen.
     ``collected`` has the facts of each collector; ``reached_from`` the callers of functions (path, qualified name) that
     the task graph asks about, and those that wait for the facts of collectors that are followed.
     """

@@ -110,8 +110,8 @@ class Source:
         return frozenset(self.collected(NAMED_TASKS))
 
     def spoken_of(self) -> frozenset[str]:
-        """Return the identities of tasks that no verb sends but that are used as a value or named in full, and of
-        functions that enqueue and are used as a value."""
+        """Return the identities of what may be sent or called in a way that cannot be seen: of tasks that no verb
+        sends, of tasks that make vectors, and of functions that lead to these."""
         return self.facts.spoken_of
 
     def collected(self, collector: Collector) -> tuple[Any, ...]:

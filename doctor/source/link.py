@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from doctor.source.callers import Callers
@@ -28,6 +28,7 @@ from doctor.source.module_facts import BindingKind, GuardedCall, ModuleFacts
 from doctor.source.outcomes import Outcomes
 from doctor.source.resolve import Resolver, SymbolKind
 from doctor.source.routes import route_of
+from doctor.source.unseen import Unseen
 from doctor.source.unsent import Unsent
 
 _Key = tuple[str, str]
@@ -72,17 +73,18 @@ class Linker:
 
     def names_elsewhere(self, others: Iterable[_Key] = ()) -> frozenset[_Key]:
         """Return path and name of what makes other files matter: functions that lead to an enqueue or to one of the
-        ``others``, registrars of one's own, tasks that nothing sends so far."""
+        ``others``, classes whose methods lead to vectors, registrars of one's own, tasks that nothing sends so far."""
         sites = set(others) | {
             (one.path, one.function)
             for one in (*self.direct, *self.plain)
             if one.direct and one.function != MODULE_LEVEL
         }
         enqueuing = {key for site in sites for key in self.callers.of(site) if "." not in key[1]}
+        classes = {(path, name.partition(".")[0]) for path, name in self._leading_to_vectors() if "." in name}
         registrars = {(path, name) for path, module in self.modules.items() for name in _registrars(module)}
         sent_by_a_call = {key for key in self.sent_by_a_call if "." not in key[1]}
         elsewhere = self.followed.names_elsewhere() | self.unsent.names_elsewhere()
-        return frozenset(enqueuing | registrars | sent_by_a_call | elsewhere)
+        return frozenset(enqueuing | classes | registrars | sent_by_a_call | elsewhere)
 
     def enqueues(self) -> tuple[Enqueue, ...]:
         """Return the enqueues, then the guarded calls of functions whose enqueue may raise, each with its routes."""
@@ -120,21 +122,21 @@ class Linker:
         return tuple(found.all())
 
     def spoken_of(self) -> frozenset[str]:
-        """Return the identities of what may be sent or called in a way that cannot be seen, because it is used as a
-        value: tasks that nothing sends (also those that are named in full), and functions that enqueue."""
-        if not self.unsent.tasks and not self.direct:
+        """Return the identities of what may be sent or called in a way that cannot be seen: tasks that nothing sends,
+        if they are used as a value or named in full, tasks that make vectors, and functions that lead to these."""
+        leading = self._leading_to_vectors()
+        if not self.unsent.tasks and not leading:
             return frozenset()
         by_file = {path: frozenset(self.collected(path, VALUES)) for path in self.modules}
-        enqueuing = {one.function_id for one in self.direct if self._is_a_value((one.path, one.function), by_file)}
-        return self.unsent.spoken_of(frozenset[str]().union(*by_file.values())) | enqueuing
+        unseen = Unseen(self.resolver, self.modules, self.callers, by_file)
+        called = {self._identity(key) for key in leading if unseen.may_call(key)}
+        return self.unsent.spoken_of(frozenset[str]().union(*by_file.values())) | called
 
-    def _is_a_value(self, function: _Key, by_file: Mapping[str, Set[str]]) -> bool:
-        """Tell whether a function is used as a value in its own file, or under its own name in one that imports it."""
-        path, name = function
-        return any(
-            name in values and (user == path or self._function(name, user, MODULE_LEVEL) == function)
-            for user, values in by_file.items()
-        )
+    def _leading_to_vectors(self) -> set[_Key]:
+        """Return the tasks that make vectors, and the functions that lead to an enqueue of one."""
+        makers = {key: task.id for key, task in self.decorated.items() if task.makes_vectors}
+        sites = {(one.path, one.function) for one in self.direct if one.task in makers.values()}
+        return makers.keys() | {key for site in sites for key in self.callers.of(site)}
 
     def non_tasks(self) -> tuple[NonTask, ...]:
         """Return the calls of a task's verb on a function of the target that is no task.

@@ -23,6 +23,9 @@ from doctor.source.module_names import ModuleNames
 _DEPTH = 24
 """Steps from name to name after which a name counts as unresolved."""
 
+_BASES = 4
+"""Classes above a class in which a method is looked for."""
+
 
 class SymbolKind(Enum):
     """What a name turned out to be."""
@@ -64,6 +67,22 @@ class Resolver:
         """Return the class that a symbol is, or None."""
         module = None if symbol is None or symbol.kind is not SymbolKind.CLASS else self.load(symbol.path)
         return None if module is None or symbol is None else module.classes.get(symbol.name)
+
+    def method(self, owner: Symbol | None, name: str, *, inherited_only: bool = False) -> tuple[str, str] | None:
+        """Return path and qualified name of a class's method, its own or that of a base; None when it is not known."""
+        return self._method(owner, name, _BASES, inherited_only=inherited_only)
+
+    def _method(
+        self, owner: Symbol | None, name: str, depth: int, *, inherited_only: bool = False
+    ) -> tuple[str, str] | None:
+        facts = self.class_of(owner)
+        module = None if owner is None or facts is None else self.load(owner.path)
+        if owner is None or facts is None or module is None or depth == 0:
+            return None
+        if f"{facts.qualname}.{name}" in module.functions and not inherited_only:
+            return owner.path, f"{facts.qualname}.{name}"
+        bases = (self.resolve(base, owner.path) for base in facts.bases)
+        return next((found for base in bases if (found := self._method(base, name, depth - 1))), None)
 
     def identity(self, symbol: Symbol) -> str:
         """Return ``module.name`` for what the target defines, the dotted name for what a library does."""

@@ -248,6 +248,7 @@ def test_the_way_from_the_start_is_shown(findings: Findings) -> None:
         "app.outer.everything",
         "app.middle.prepare",
         "app.models.Registry.__init__",
+        "app.models.Registry.load",
         "app/models.py:6",
     ]
 
