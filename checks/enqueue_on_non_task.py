@@ -11,8 +11,9 @@ and logged, nothing happens at all.
 
 ## How it is told from its look-alikes
 The name must have one meaning, and that must be a function of a module without decorators, or with those of routes
-only, to which nothing in the source gives the method (`send.delay = …`). Parameters, locals, nested functions and
-methods are left out: what they hold is not known. `.send`, `.s` and `.map` are names of too many things.
+only, to which nothing in the source gives the method (`send.delay = …`), and which nothing replaces in its module.
+Parameters, locals, nested functions and methods are left out: what they hold is not known. `.send`, `.s` and `.map`
+are names of too many things.
 
 ## How to fix
 Put the decorator directly above its task, or give the route another name.
@@ -112,22 +113,27 @@ def later(ids):
     print(ids)
 
 
-def refresh(ids):
-    print(ids)
-
-
 def index(ids):
     print(ids)
 
 
-refresh.delay = later
-setattr(index, "delay", later)
-
-
 def receive(ids):
-    refresh.delay(ids)
     index.delay(ids)
+
+
+{attached}
 """
+_BY_A_FUNCTION = """\
+def with_delay(function):
+    function.delay = later
+
+
+with_delay(index)
+"""
+
+
+def _attached(how: str) -> dict[str, str]:
+    return {"jobs.py": _ATTACHED.replace("{attached}", how)}
 
 
 @check(
@@ -147,7 +153,16 @@ def receive(ids):
     ],
     good=[
         Example("a task, and a parameter with a delay", {"app/broker.py": _BROKER, "app/tasks.py": _RIGHT}),
-        Example("a function is given the method by hand", {"jobs.py": _ATTACHED}),
+        Example("a function is given the method by hand", _attached("index.delay = later")),
+        Example("the method is set by its name", _attached('setattr(index, "delay", later)')),
+        Example("the method is put into its namespace", _attached('index.__dict__["delay"] = later')),
+        Example("another function gives it the method", _attached(_BY_A_FUNCTION)),
+        Example("a loop gives it the method", _attached("for one in (index, later):\n    one.delay = later")),
+        Example("its module gets another one of the name", _attached('globals()["index"] = queue.task(index)')),
+        Example(
+            "another file gives it the method",
+            _attached("") | {"install.py": "import jobs\n\njobs.index.delay = jobs.later\n"},
+        ),
     ],
 )
 def enqueue_on_non_task(source: Source) -> Iterator[Finding]:

@@ -158,6 +158,7 @@ def _job(imports: str, registrar: str, verb: str = "") -> dict[str, str]:
 
 _RIGHT = _WRONG.replace("@retry(max_attempts=3)\n@broker.task\n", "@broker.task\n@retry(max_attempts=3)\n")
 _REATTACHED = _RETRY.replace("        return run\n", "        run.kiq = function.kiq\n        return run\n")
+_ATTACHED_LATER = _WRONG + "\n\nscore.kiq = broker.find_task('app.tasks:score').kiq\n"
 _BOTH_REATTACHED = _REATTACHED.replace("run.kiq = function.kiq", "run.kiq, run.kicker = function.kiq, function.kicker")
 
 BAD = (
@@ -176,6 +177,7 @@ GOOD = (
     Example("the decorator above is made with wrapt", _project(retry=_RETRY_WITH_WRAPT)),
     Example("the wrapper gets its method back", _project(retry=_REATTACHED)),
     Example("the wrapper gets two methods back at once", _project(retry=_BOTH_REATTACHED)),
+    Example("the task gets its method back where it stands", _project(tasks=_ATTACHED_LATER)),
     Example("the methods of RQ survive a wrapper", _job("from rq.decorators import job", "@job('default')", ".delay")),
     Example("a patch in a test, and a method that is merely called task", {"test_jobs.py": _NO_TASK}),
 )
@@ -197,12 +199,12 @@ GOOD = (
 def task_decorator_order(source: Source) -> Iterator[Finding | Observation]:
     """Look above the registrar of each task for a decorator that replaces the task object."""
     seen: set[str] = set()
-    tasks, enqueues = source.tasks(), source.enqueues()
+    tasks, enqueues, attached = source.tasks(), source.enqueues(), source.attached()
     if tasks:
         yield Observation(f"{len(tasks)} tasks and {len(enqueues)} enqueues read")
     for task in tasks:
         opaque = [use for use in task.above_registrar if use.wrapping is Wrapping.OPAQUE]
-        if opaque and task.id not in seen and task.library in RULES:
+        if opaque and task.id not in seen and task.library in RULES and task.name not in attached:
             seen.add(task.id)
             yield _finding(task, opaque, source.enqueues(task.id))
 

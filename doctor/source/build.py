@@ -141,6 +141,7 @@ class Build:
             routes=linker.routes(),
             examples=linker.examples(),
             spoken_of=linker.spoken_of(),
+            attached=linker.attached(),
             handed_over=linker.handed_over(),
             table_writes=tuple(Tables(self.root, linker.resolver, linker.modules, self.collected).writes()),
             unparsable=self._unparsable(),

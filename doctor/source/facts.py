@@ -268,7 +268,8 @@ class Facts:
     ``unchecked`` is the number of those that no parser looked at, because the tree is too large for that.
     ``examples`` are functions in the examples of docstrings. ``spoken_of`` are the identities of tasks that nothing
     sends but that are used as a value or named in full, of tasks that make vectors and are used as a value, and of
-    functions that lead to these and may be called in a way that cannot be seen.
+    functions that lead to these and may be called in a way that cannot be seen. ``attached`` are the names of functions
+    that the source itself gives methods of tasks (``=name``: replaces).
     ``collected`` has the facts of each collector; ``reached_from`` the callers of functions (path, qualified name) that
     the task graph asks about, and those that wait for the facts of collectors that are followed.
     """
@@ -281,6 +282,7 @@ class Facts:
     routes: tuple[Route, ...] = ()
     examples: tuple[DecoratedFunction, ...] = ()
     spoken_of: frozenset[str] = frozenset()
+    attached: frozenset[str] = frozenset()
     handed_over: tuple[HandedOver, ...] = ()
     table_writes: tuple[TableWrite, ...] = ()
     unparsable: tuple[Unparsable, ...] = field(default=())

@@ -114,6 +114,10 @@ class Source:
         sends, of tasks that make vectors, and of functions that lead to these."""
         return self.facts.spoken_of
 
+    def attached(self) -> frozenset[str]:
+        """Return the names of the functions that the source itself gives methods of tasks: ``clean.delay = …``."""
+        return self.facts.attached
+
     def collected(self, collector: Collector) -> tuple[Any, ...]:
         """Return what a collector found, in the order of files and lines."""
         return self.facts.collected.get(collector.name, ())

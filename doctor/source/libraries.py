@@ -46,6 +46,9 @@ BUILDERS = frozenset().union(*(library.builders for library in LIBRARIES.values(
 UNMISTAKABLE = TASKIQ.verbs | TASKIQ.builders
 """Verbs that no other library uses, so that they count even when the task cannot be resolved."""
 
+VERBS_OF_TASKS_ONLY = UNMISTAKABLE | CELERY.verbs
+"""Verbs that no plain function of a module has; ``send`` and ``s`` are names of too many things."""
+
 LITERALS = (b".kiq", b".kicker", b".delay(", b".apply_async(", b".task", b"shared_task")
 """A file without any of these neither registers nor enqueues, apart from what the next table adds."""
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
+from functools import cached_property
 
 from doctor.source.callers import Callers
 from doctor.source.collector import CollectedFrom
 from doctor.source.collectors.attached_verbs import COLLECTOR as ATTACHED
 from doctor.source.collectors.docstring_examples import COLLECTOR as EXAMPLES
+from doctor.source.collectors.task_values import ANY
 from doctor.source.collectors.task_values import COLLECTOR as VALUES
 from doctor.source.decorators import Decorators
 from doctor.source.facts import (
@@ -23,7 +25,7 @@ from doctor.source.facts import (
 )
 from doctor.source.followed import Followed
 from doctor.source.handed_over import HandOvers
-from doctor.source.libraries import HUEY, LIBRARIES, UNMISTAKABLE
+from doctor.source.libraries import HUEY, LIBRARIES, UNMISTAKABLE, VERBS_OF_TASKS_ONLY
 from doctor.source.module_facts import BindingKind, GuardedCall, ModuleFacts
 from doctor.source.outcomes import Outcomes
 from doctor.source.resolve import Resolver, SymbolKind
@@ -35,9 +37,6 @@ _Key = tuple[str, str]
 """A function: path and qualified name."""
 
 _REGISTRARS = frozenset({"task", "shared_task", "actor"})
-
-_VERBS_OF_TASKS_ONLY = UNMISTAKABLE | {"delay", "apply_async", "delay_on_commit", "apply_async_on_commit"}
-"""No plain function of a module has these; ``send`` and ``s`` are names of too many things."""
 
 
 class Linker:
@@ -84,7 +83,8 @@ class Linker:
         registrars = {(path, name) for path, module in self.modules.items() for name in _registrars(module)}
         sent_by_a_call = {key for key in self.sent_by_a_call if "." not in key[1]}
         elsewhere = self.followed.names_elsewhere() | self.unsent.names_elsewhere()
-        return frozenset(enqueuing | classes | registrars | sent_by_a_call | elsewhere)
+        untasked = {key for key, _ in self._without_registrar}  # another file may give it the method
+        return frozenset(enqueuing | classes | untasked | registrars | sent_by_a_call | elsewhere)
 
     def enqueues(self) -> tuple[Enqueue, ...]:
         """Return the enqueues, then the guarded calls of functions whose enqueue may raise, each with its routes."""
@@ -127,10 +127,13 @@ class Linker:
         leading = self._leading_to_vectors()
         if not self.unsent.tasks and not leading:
             return frozenset()
+        called = {self._identity(key) for key in leading if self._unseen.may_call(key)}
+        return self.unsent.spoken_of(self._unseen.users.keys()) | called
+
+    @cached_property
+    def _unseen(self) -> Unseen:
         by_file = {path: frozenset(self.collected(path, VALUES)) for path in self.modules}
-        unseen = Unseen(self.resolver, self.modules, self.callers, by_file)
-        called = {self._identity(key) for key in leading if unseen.may_call(key)}
-        return self.unsent.spoken_of(frozenset[str]().union(*by_file.values())) | called
+        return Unseen(self.resolver, self.modules, self.callers, by_file)
 
     def _leading_to_vectors(self) -> set[_Key]:
         """Return the tasks that make vectors, and the functions that lead to an enqueue of one."""
@@ -144,13 +147,26 @@ class Linker:
         Only functions of a module, without decorators or with those of routes: what another decorator makes of a
         function is not known here.
         """
-        attached = {name for path in self.modules for name in self.collected(path, ATTACHED)}
-        found = (one for module in self.modules.values() for one in self._non_tasks(module))
-        return tuple(one for one in found if one.identity.rpartition(".")[2] not in attached)
+        attached = self.attached() if self._without_registrar else frozenset()
+        return tuple(one for key, one in self._without_registrar if not self._is_attached(key, attached))
 
-    def _non_tasks(self, module: ModuleFacts) -> Iterator[NonTask]:
+    def attached(self) -> frozenset[str]:
+        """Return the names of functions that the source itself gives methods of tasks, ``=name`` of replaced ones."""
+        return frozenset(name for path in self.modules for name in self.collected(path, ATTACHED))
+
+    def _is_attached(self, function: _Key, attached: Set[str]) -> bool:
+        path, name = function
+        if {name, f"={name}"} & attached or f"{self.resolver.names.name_of(path)}.{ANY}" in attached:
+            return True
+        return ANY in attached and self._unseen.is_a_value(path, name)  # what takes it may attach them
+
+    @cached_property
+    def _without_registrar(self) -> list[tuple[_Key, NonTask]]:
+        return [found for module in self.modules.values() for found in self._non_tasks(module)]
+
+    def _non_tasks(self, module: ModuleFacts) -> Iterator[tuple[_Key, NonTask]]:
         for call in module.enqueues:
-            if call.verb not in _VERBS_OF_TASKS_ONLY:
+            if call.verb not in VERBS_OF_TASKS_ONLY:
                 continue
             symbols = tuple(self.resolver.resolve_all(call.target, module.path, call.function))
             symbol = symbols[0] if len(symbols) == 1 else None
@@ -159,16 +175,19 @@ class Linker:
                 continue
             as_route = [route_of(raw) is not None for raw in function.decorators]
             if all(as_route):
-                yield NonTask(
-                    path=module.path,
-                    line=call.line,
-                    function=call.function,
-                    verb=call.verb,
-                    target=call.target,
-                    text=call.text,
-                    identity=self._identity((symbol.path, symbol.name)),
-                    defined=f"{symbol.path}:{function.line}",
-                    as_route=bool(as_route),
+                yield (
+                    (symbol.path, symbol.name),
+                    NonTask(
+                        path=module.path,
+                        line=call.line,
+                        function=call.function,
+                        verb=call.verb,
+                        target=call.target,
+                        text=call.text,
+                        identity=self._identity((symbol.path, symbol.name)),
+                        defined=f"{symbol.path}:{function.line}",
+                        as_route=bool(as_route),
+                    ),
                 )
 
     def _is_task(self, key: _Key) -> bool:

@@ -37,11 +37,12 @@ class Unseen:
         """Whether something that cannot be seen may call a function."""
         path, qualname = function
         owner, _, name = qualname.rpartition(".")
-        if self._is_a_value(path, name):
+        if self.is_a_value(path, name):
             return True
         return bool(owner) and ".<locals>" not in qualname and self._may_call_method(path, owner, name)
 
-    def _is_a_value(self, path: str, name: str) -> bool:
+    def is_a_value(self, path: str, name: str) -> bool:
+        """Whether a file uses something of this name and module as a value."""
         return any(user == path or self._imports(user, path, name) for user in self.users.get(name, ()))
 
     def _imports(self, user: str, path: str, name: str) -> bool:
@@ -76,7 +77,7 @@ class Unseen:
             return True
         derived: Iterator[ClassFacts] = (one for one in module.classes.values() if name in one.bases)
         return (
-            self._is_a_value(path, name)
+            self.is_a_value(path, name)
             or any(derived)
             or any(self._imports(user, path, name) for user in self.modules if user != path)
         )

@@ -8,7 +8,7 @@ isinstance(task, …): return task``) nothing is claimed.
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from doctor.source.expressions import FunctionNode, dotted, parameters, unwrapped
@@ -44,6 +44,8 @@ class Body:
     """Local names to which a method of tasks is attached: ``wrapper.kiq = function.kiq``."""
     handed: set[str] = field(default_factory=set)
     """Local names that a call is given, or whose name is set: it may take the name over."""
+    together: list[frozenset[str]] = field(default_factory=list)
+    """Names that one call is given: ``copy_methods(function, wrapper)`` may do anything to the wrapper."""
     wraps: bool = False
     yields: bool = False
 
@@ -56,9 +58,21 @@ class Body:
                 self.attached.add(target.value.id)
             elif target.attr in _NAMES:
                 self.handed.add(target.value.id)
-        elif isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
-            for one, its_value in zip(target.elts, value.elts, strict=True):
+        elif isinstance(target, ast.Subscript):
+            key = target.slice.value if isinstance(target.slice, ast.Constant) else None
+            if key is None or key in VERBS:
+                self.attached.update(_whose_namespace(target.value))
+        elif isinstance(target, (ast.Tuple, ast.List)):
+            self._note_parts(target.elts, value)
+
+    def _note_parts(self, targets: list[ast.expr], value: ast.expr) -> None:
+        if isinstance(value, (ast.Tuple, ast.List)) and len(targets) == len(value.elts):
+            for one, its_value in zip(targets, value.elts, strict=True):
                 self.note_assignment(one, its_value)
+        else:  # of a name, nothing is known then
+            for one in targets:
+                if not isinstance(one, ast.Name):
+                    self.note_assignment(one, value)
 
     def note_call(self, call: ast.Call, name: str) -> None:
         """Remember what a call says about wrapping."""
@@ -66,8 +80,13 @@ class Body:
             self.wraps = True
         elif name == "setattr" and call.args and isinstance(call.args[0], ast.Name):
             self.attached.add(call.args[0].id)
+        elif isinstance(call.func, ast.Attribute) and call.func.attr == "update" and _gives_methods(call):
+            self.attached.update(_whose_namespace(call.func.value))
         given = (*call.args, *(keyword.value for keyword in call.keywords))
-        self.handed.update(value.id for value in given if isinstance(value, ast.Name))
+        names = frozenset(value.id for value in given if isinstance(value, ast.Name))
+        self.handed.update(names)
+        if len(names) > 1 and _last(name) not in (_WRAPS, _UPDATES):
+            self.together.append(names)
         self.handed.update(name.split(".")[:1] if "__dict__" in name else ())
 
     @property
@@ -186,7 +205,9 @@ class _Reader:
         if name == self.given:
             return [UNKNOWN if any(_asks_about(test, name) for test in tests) else TRANSPARENT]
         if name in self.body.nested:
-            inspected = any(_asks_kind(test, self.given) for test in tests)
+            inspected = any(_asks_kind(test, self.given) for test in tests) or any(
+                {name, self.given} <= names for names in self.body.together
+            )
             return [UNKNOWN if inspected else _wrapper(self.body, name)]
         assigned = self.body.assigned.get(name)
         return [UNKNOWN] if assigned is None else self.terms(assigned, tests, depth - 1)
@@ -242,6 +263,27 @@ def _asks_kind(test: ast.expr, name: str) -> bool:
         isinstance(node, ast.Call) and dotted(node.func) in ("isinstance", "hasattr") and _asks_about(node, name)
         for node in ast.walk(test)
     )
+
+
+def _whose_namespace(node: ast.expr) -> Iterator[str]:
+    """Yield the name of the object in ``name.__dict__`` and ``vars(name)``."""
+    if isinstance(node, ast.Attribute) and node.attr == "__dict__":
+        yield from (node.value.id,) if isinstance(node.value, ast.Name) else ()
+    elif isinstance(node, ast.Call) and dotted(node.func) == "vars":
+        yield from (value.id for value in node.args if isinstance(value, ast.Name))
+
+
+def _gives_methods(update: ast.Call) -> bool:
+    """Tell whether a namespace is updated with methods of tasks, or with what nobody can read."""
+    literal = [
+        key.value
+        for one in update.args
+        if isinstance(one, ast.Dict)
+        for key in one.keys
+        if isinstance(key, ast.Constant)
+    ]
+    keywords = [keyword.arg for keyword in update.keywords]
+    return None in keywords or any(name in VERBS for name in (*literal, *keywords))
 
 
 def _last(name: str) -> str:

@@ -9,6 +9,14 @@ import pytest
 from doctor.source.facts import DecoratedFunction, Wrapping
 from doctor.source.index import Source
 
+ATTACHES = """
+        def deco(function):
+            def wrapper(*args):
+                return function(*args)
+            {attach}
+            return wrapper
+"""
+
 OPAQUE = {
     "plain": """
         def deco(function):
@@ -116,6 +124,8 @@ OPAQUE = {
             def __call__(self, *args):
                 return self.function(*args)
     """,
+    "attaches something else": ATTACHES.format(attach="wrapper.calls, wrapper.name = 0, function.__name__"),
+    "copies the namespace": ATTACHES.format(attach="wrapper.__dict__.update(function.__dict__)"),
     "imported under another name": "from .other import inner as deco",
     "re-exported by a package": "from .package import deco",
     "imported with a star": "from .package.definitions import *",
@@ -128,6 +138,14 @@ OPAQUE = {
 }
 
 TRANSPARENT = {
+    "attaches two methods at once": ATTACHES.format(
+        attach="wrapper.kiq, wrapper.kicker = function.kiq, function.kicker"
+    ),
+    "attaches what a call returns": ATTACHES.format(attach="wrapper.kiq, wrapper.kicker = methods(function)"),
+    "attaches to a list of targets": ATTACHES.format(attach="[wrapper.kiq, wrapper.x] = [function.kiq, 1]"),
+    "puts the method into the namespace": ATTACHES.format(attach='wrapper.__dict__["kiq"] = function.kiq'),
+    "updates the namespace": ATTACHES.format(attach="wrapper.__dict__.update(kiq=function.kiq)"),
+    "updates what vars returns": ATTACHES.format(attach='vars(wrapper).update({"kiq": function.kiq})'),
     "returns it": """
         REGISTRY = []
         def deco(function):
@@ -171,6 +189,7 @@ TRANSPARENT = {
 }
 
 UNKNOWN = {
+    "a function of its own may attach the method": ATTACHES.format(attach="copy_methods(function, wrapper)"),
     "looks at what it is given": """
         def deco(function):
             if hasattr(function, "kiq"):
