@@ -11,9 +11,10 @@ The call only makes a coroutine. The task is not enqueued, no exception is raise
 were well. Python warns of it once, on stderr, when the coroutine is thrown away.
 
 ## How it is told from its look-alikes
-Only a call that stands as a statement of its own counts, as does one in a list that does, and one that is assigned to
-`_` in a function without another `_`: there, nobody can await it later. What is returned, assigned, collected for
+Only a call counts that stands as a statement of its own, alone, in a list, in a branch or behind `and`, or that is
+assigned to a local name that nothing reads: there, nobody can await it later. What is returned, collected for
 `asyncio.gather` or given to another function is silent, and so are `.delay(…)` and `.send(…)`, which enqueue at once.
+Where the source has a plain `kiq` of its own, and in tests, only calls count that lead to a task of TaskIQ.
 On a function that is no task, where the call raises, TSK003 speaks instead. `enqueue_job` counts only in a module that
 imports arq, because RQ's queue has a plain method of that name.
 
@@ -21,13 +22,13 @@ imports arq, because RQ's queue has a plain method of that name.
 Write `await` in front of it. In a function that is no coroutine, make it one, or hand the work to one that is.
 
 ## False positives
-A wrapper of one's own around TaskIQ whose `kiq` is a plain function.
+A wrapper of another package around TaskIQ whose `kiq` is a plain function.
 """
 
 from collections.abc import Iterator
 
 from doctor.api import Evidence, EvidenceKind, Example, Finding, FixOption, Resource, Severity, Source, check
-from doctor.source.collectors.unawaited_enqueues import COLLECTOR, UnawaitedEnqueue
+from doctor.source.collectors.unawaited_enqueues import COLLECTOR, PlainKiq, UnawaitedEnqueue
 
 _TASKS = """\
 from taskiq_nats import PullBasedJetStreamBroker
@@ -119,6 +120,30 @@ class Sender:
 def save(sender: Sender, message_id: int) -> None:
     sender.kiq(message_id)
 """
+_OWN_ELSEWHERE = """\
+from .sender import sender
+
+
+def save(message_id: int) -> None:
+    sender.kiq(message_id)
+"""
+_SENDER = _OWN.partition("\n\n\n")[0] + "\n\n\nsender = Sender()\n"
+_MOCK = """\
+from unittest.mock import Mock
+
+
+def test_the_caller_sends() -> None:
+    task = Mock()
+    task.kiq(1)
+    task.kiq.assert_called_once_with(1)
+"""
+_BEHIND_AND = """\
+from .tasks import score
+
+
+async def save(message_id: int, urgent: bool) -> None:
+    urgent and score.kiq(message_id)
+"""
 _OTHERS = """\
 from celery import shared_task
 from rq import Queue
@@ -150,19 +175,31 @@ def _project(caller: str) -> dict[str, str]:
         Example("assigned to nothing, and a list of nothing", _project(_DISCARDED)),
         Example("a job of arq", {"app/jobs.py": _ARQ}),
         Example("a name that nothing reads, and one of two branches", _project(_NEVER_READ)),
+        Example("behind a condition", _project(_BEHIND_AND)),
+        Example(
+            "a task, beside a class whose kiq is a plain method", _project(_FORGOTTEN) | {"app/sender.py": _SENDER}
+        ),
     ],
     good=[
         Example("awaited, now or by somebody else", _project(_TAKEN)),
         Example("a function that is no task is TSK003's", _project(_PLAIN)),
         Example("a class of one's own whose kiq is a plain method", _project(_OWN)),
+        Example("such a class in another file", _project(_OWN_ELSEWHERE) | {"app/sender.py": _SENDER}),
+        Example("a mock in a test", {"tests/test_save.py": _MOCK}),
         Example("Celery and RQ enqueue at once", {"jobs.py": _OTHERS}),
     ],
 )
 def enqueue_not_awaited(source: Source) -> Iterator[Finding]:
     """Take over what the collector found, one finding a statement."""
     plain = {(call.path, call.line, call.target) for call in source.non_tasks()}
-    for fact in source.collected(COLLECTOR):
-        if (fact.path, fact.line, fact.target) not in plain:
+    tasks = {task.id for task in source.tasks() if task.library == "taskiq"}
+    certain = {(one.path, one.line, one.target) for one in source.enqueues() if one.task in tasks}
+    facts = source.collected(COLLECTOR)
+    has_a_plain_kiq = any(isinstance(fact, PlainKiq) for fact in facts)
+    for fact in facts:
+        if isinstance(fact, PlainKiq) or (place := (fact.path, fact.line, fact.target)) in plain:
+            continue
+        if place in certain or fact.library == "arq" or not (fact.apart or has_a_plain_kiq):
             yield _finding(fact)
 
 

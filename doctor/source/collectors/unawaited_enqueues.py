@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from doctor.source.collector import Collector, Module
+from doctor.source.collectors.model_defaults import APART
 from doctor.source.expressions import dotted
 from doctor.source.facts import MODULE_LEVEL
 
@@ -15,7 +16,7 @@ from doctor.source.facts import MODULE_LEVEL
 class UnawaitedEnqueue:
     """A statement without ``await``: ``score.kiq(1)``, or ``sent = score.kiq(1)`` where nothing reads ``sent``.
 
-    ``library`` is ``taskiq`` or ``arq``.
+    ``library`` is ``taskiq`` or ``arq``. ``apart``: it stands in a test or an example, where the object may be a mock.
     """
 
     path: str
@@ -26,11 +27,19 @@ class UnawaitedEnqueue:
     verb: str
     library: str
     in_coroutine: bool
+    apart: bool = False
 
 
-def _collect(module: Module) -> Iterator[UnawaitedEnqueue]:
+@dataclass(frozen=True, slots=True)
+class PlainKiq:
+    """A ``kiq`` of one's own that is no coroutine: a method, or something that is put in its place."""
+
+    path: str
+
+
+def _collect(module: Module) -> Iterator[UnawaitedEnqueue | PlainKiq]:
     if _has_a_plain_kiq(module):
-        return
+        yield PlainKiq(module.path)
     imports_arq = any(origin.partition(".")[0] == "arq" for origin in module.origins.values())
     verbs = {"kiq", "enqueue_job"} if imports_arq else {"kiq"}
     for call, callee in _thrown_away(module, verbs):
@@ -44,12 +53,18 @@ def _collect(module: Module) -> Iterator[UnawaitedEnqueue]:
             callee.attr,
             "taskiq" if callee.attr == "kiq" else "arq",
             isinstance(dict(module.functions).get(function), ast.AsyncFunctionDef),
+            APART.search(module.path) is not None,
         )
 
 
 def _has_a_plain_kiq(module: Module) -> bool:
-    """Whether a class of the file has a method of this name that is no coroutine: then the name says nothing here."""
-    return any(name.endswith(".kiq") and isinstance(node, ast.FunctionDef) for name, node in module.functions)
+    methods = any(name.endswith(".kiq") and isinstance(node, ast.FunctionDef) for name, node in module.functions)
+    return methods or any(
+        dotted(target).endswith(".kiq") and not dotted(node.value).endswith(".kiq")
+        for node in module.nodes
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+    )
 
 
 def _thrown_away(module: Module, verbs: Collection[str]) -> Iterator[tuple[ast.Call, ast.Attribute]]:
@@ -69,6 +84,8 @@ def _results(value: ast.expr) -> list[ast.expr]:
     """Return the expressions of which a statement's value is made."""
     if isinstance(value, (ast.List, ast.Tuple)):
         return value.elts
+    if isinstance(value, ast.BoolOp):
+        return value.values
     return [value.body, value.orelse] if isinstance(value, ast.IfExp) else [value]
 
 
@@ -88,7 +105,7 @@ def _takes(node: ast.AST, name: str) -> bool:
     """Whether a node reads a name, or says that it is another function's or the module's."""
     if isinstance(node, (ast.Global, ast.Nonlocal)):
         return name in node.names
-    return isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
+    return isinstance(node, ast.Name) and node.id in (name, "locals") and isinstance(node.ctx, ast.Load)
 
 
-COLLECTOR = Collector("unawaited-enqueues", 3, (b".kiq(", b".enqueue_job("), _collect)
+COLLECTOR = Collector("unawaited-enqueues", 4, (b".kiq(", b".enqueue_job(", b"def kiq("), _collect)
