@@ -28,7 +28,8 @@ By hand, because only one of the two is meant. Catch what really comes (`except 
 letter there; or take `reraise=True` away, and find the last exception in `error.last_attempt.exception()`.
 
 ## False positives
-A function of another package that raises tenacity's `RetryError` out of the attempts.
+A function of another package that raises tenacity's `RetryError` out of the attempts. A subclass in another file that
+has a `Retrying` of its own in the same attribute.
 """
 
 from collections.abc import Iterator, Mapping

@@ -133,6 +133,54 @@ def test_where_retry_error_may_come_nothing_is_said(findings: Findings, body: st
     assert findings(module(body)) == []
 
 
+CLASS = """\
+from tenacity import RetryError, Retrying, stop_after_attempt
+
+
+class Mails:
+    {attribute}
+
+    def send(self, function):
+        try:
+            return self.again(function)
+        except RetryError as error:
+            failed_mails.insert(error)
+{more}
+"""
+RERAISING = "again = Retrying(stop=stop_after_attempt(3), reraise=True)"
+
+
+@pytest.mark.parametrize(
+    "attribute",
+    [RERAISING, RERAISING.replace("again", "again: Retrying"), f"def __init__(self):\n        self.{RERAISING}"],
+    ids=["of the class", "annotated", "of the object"],
+)
+def test_an_object_of_tenacity_that_is_an_attribute_is_recognised(findings: Findings, attribute: str) -> None:
+    (finding,) = findings(CLASS.format(attribute=attribute, more=""))
+    assert finding.severity is Severity.ERROR
+
+
+@pytest.mark.parametrize(
+    ("attribute", "more"),
+    [
+        ("again = Retrying()", ""),
+        (RERAISING, "\nclass Letters(Mails):\n    again = Retrying()"),
+        (RERAISING, "\n    def with_more(self, again):\n        self.again = again"),
+        (RERAISING, "\nMails.again = Retrying()"),
+    ],
+    ids=["it ends in RetryError", "of a subclass", "set by a method", "set from outside"],
+)
+def test_an_attribute_with_another_value_somewhere_is_left_alone(findings: Findings, attribute: str, more: str) -> None:
+    assert findings(CLASS.format(attribute=attribute, more=more)) == []
+
+
+def test_a_parameter_of_the_name_is_not_the_object_of_the_module(findings: Findings) -> None:
+    text = CLASS.format(attribute="pass", more="").replace("class Mails", f"{RERAISING}\n\n\nclass Mails")
+    text = text.replace("self.again(", "again(")
+    assert findings(text)
+    assert findings(text.replace("def send(self, function)", "def send(self, function, again)")) == []
+
+
 @pytest.mark.parametrize(
     ("handler", "severity"),
     [

@@ -15,7 +15,7 @@ from enum import StrEnum
 from doctor.source.call_kinds import CallKind, call_kind
 from doctor.source.collector import Collector, Module, own_nodes
 from doctor.source.collectors.model_defaults import APART
-from doctor.source.expressions import dotted
+from doctor.source.expressions import dotted, parameters
 from doctor.source.handlers import BROAD
 from doctor.source.libraries import VERBS
 
@@ -112,10 +112,22 @@ class _Reader:
         self.module = module
         self.functions = dict(module.functions)
         self.assigned: dict[str, Ending] = {}
-        for node in module.nodes:
-            if isinstance(node, ast.Assign) and (ending := self.ending(node.value)) is not None:
-                for name in map(dotted, node.targets):
-                    self.assigned[name] = Ending.UNKNOWN if name in self.assigned else ending
+        """How the objects of tenacity end that have a name; unknown for a name with several values."""
+        self._read_names()
+
+    def _read_names(self) -> None:
+        given = {name for _, function in self.module.functions for name in parameters(function)}
+        named = [(name, value) for node in self.module.nodes for name, value in _assignments(node)]
+        for name, value in named:
+            if (ending := self.ending(value)) is not None:
+                self.assigned[name] = Ending.UNKNOWN if name in self.assigned or name in given else ending
+        for name, value in named:
+            if "." in name and name in self.assigned and self.ending(value) is None:
+                self.assigned[name] = Ending.UNKNOWN
+        attributes = [name for name in self.assigned if "." in name]
+        for name in attributes:  # the same attribute, of whatever object
+            same = [self.assigned[one] for one in attributes if one.rpartition(".")[2] == name.rpartition(".")[2]]
+            self.assigned[name] = _joined(same)
 
     def ending(self, node: ast.expr) -> Ending | None:
         """Tell how an object of tenacity ends, None for anything else.
@@ -197,6 +209,23 @@ class _Reader:
         return self.module.identity(callee, scope)
 
 
+def _assignments(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    """Yield name and value of an assignment; one in the body of a class goes by the names that its methods use."""
+    if isinstance(node, ast.ClassDef):
+        for statement in node.body:
+            for name, value in _assigned(statement):
+                yield from ((f"{owner}.{name}", value) for owner in ("self", "cls", node.name))
+    else:
+        yield from _assigned(node)
+
+
+def _assigned(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    if isinstance(node, ast.Assign):
+        yield from ((dotted(target), node.value) for target in node.targets)
+    elif isinstance(node, ast.AnnAssign) and node.value is not None:
+        yield dotted(node.target), node.value
+
+
 def _joined(endings: Sequence[Ending]) -> Ending:
     """Return the ending that all have, if they have one."""
     return endings[0] if len(set(endings)) == 1 else Ending.UNKNOWN
@@ -246,4 +275,4 @@ def _nodes(body: Iterable[ast.stmt]) -> Iterator[ast.AST]:
             yield from own_nodes(statement)
 
 
-COLLECTOR = Collector("tenacity-retries", 2, (b"tenacity",), _collect)
+COLLECTOR = Collector("tenacity-retries", 3, (b"tenacity",), _collect)
