@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from doctor.source import wrapping
+from doctor.source.bindings import bindings_of
 from doctor.source.call_kinds import CallKind, call_kind
 from doctor.source.expressions import FunctionNode, dotted, first_text, is_for_types, is_main_block, parameters
 from doctor.source.handlers import broad_handler, read_handler, suppressed
@@ -12,6 +13,7 @@ from doctor.source.libraries import BUILDERS, VERBS
 from doctor.source.module_facts import (
     Binding,
     BindingKind,
+    Bindings,
     ClassFacts,
     FunctionFacts,
     GuardedCall,
@@ -22,7 +24,7 @@ from doctor.source.module_facts import (
 from doctor.source.routes import route_of
 from doctor.source.scopes import NameWalker, Scope
 
-COLLECTOR_VERSION = 3
+COLLECTOR_VERSION = 4
 """Part of the key under which collected facts may be kept; raised when the same file would give other facts."""
 
 STARTING = frozenset({"create_task", "ensure_future", "run_coroutine_threadsafe", "start_soon"})
@@ -143,6 +145,7 @@ class _Collector(NameWalker):
             awaited=tuple(scope.awaited),
             made=tuple(scope.made),
             deferred=tuple(name for name in scope.calls if name not in scope.at_once),
+            returns=_plain_annotation(node.returns),
         )
 
     def _decorator(self, node: ast.expr) -> RawDecorator:
@@ -171,7 +174,7 @@ class _Collector(NameWalker):
         bases = tuple(dotted(base.value if isinstance(base, ast.Subscript) else base) for base in node.bases)
         answers = "__getattr__" in methods or any(base not in _PLAIN_BASES for base in bases)
         definition = wrapping.definition_of_class(methods.get("__call__"), looks_like_target=answers)
-        self.classes[qualname] = ClassFacts(qualname, node.lineno, bases, definition)
+        self.classes[qualname] = ClassFacts(qualname, node.lineno, bases, definition, _made_attributes(node))
 
     def _return(self, node: ast.Return) -> None:
         if node.value is not None:
@@ -324,6 +327,22 @@ class _Collector(NameWalker):
 def _last_line(function: FunctionNode) -> int:
     last = function.body[-1]
     return last.lineno - 1 if isinstance(last, (ast.Return, ast.Raise)) else last.end_lineno or last.lineno
+
+
+def _plain_annotation(node: ast.expr | None) -> str:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value if node.value.replace(".", "").isidentifier() else ""
+    return dotted(node) if isinstance(node, (ast.Name, ast.Attribute)) else ""
+
+
+def _made_attributes(node: ast.ClassDef) -> Bindings:
+    """Return the attributes of a class that a call makes in its body."""
+    found: Bindings = {}
+    for statement in node.body:
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call):
+            made = tuple(bindings_of(statement.value))
+            found.update((target.id, made) for target in statement.targets if isinstance(target, ast.Name))
+    return found
 
 
 def _methods(call: ast.Call) -> tuple[str, ...]:

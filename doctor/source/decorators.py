@@ -24,6 +24,9 @@ from doctor.source.vector_names import makes_vectors, may_make_vectors
 _DEPTH = 8
 """Decorators that hand on to other decorators are followed this far."""
 
+_FACTORIES = 3
+"""Functions that make an object by calling one another are followed this far."""
+
 _HARMLESS = frozenset({"staticmethod", "classmethod", "overload", "typing.overload", "cache", "lru_cache"})
 _READ = frozenset({"wrapt.decorator", "contextmanager", "asynccontextmanager"})
 _METHODS = {
@@ -130,7 +133,10 @@ class Decorators:
             return REGISTRARS.get(symbol.name) or _library_by_name(symbol.name)
         method = symbol.attribute.rpartition(".")[2]
         if symbol.kind is SymbolKind.VALUE and method in _METHODS:
-            library = self._library_of_object(symbol) if symbol.attribute == method else None
+            if symbol.attribute == method:
+                library = self._library_of_object(symbol)
+            else:  # of an object that is an attribute of its class
+                library = self._library_of_attribute(symbol, depth)
             if library in _METHODS[method]:
                 return library
             return _library_by_name(f"{symbol.name}.{symbol.attribute}") or self._library_by_module(symbol)
@@ -160,7 +166,34 @@ class Decorators:
         made_by = self.resolver.resolve(symbol.callee, symbol.path, symbol.scope)
         if made_by is None:
             return None
+        if made_by.kind is SymbolKind.FUNCTION:
+            return self._library_of_factory(made_by, _FACTORIES)
         return _library_by_class(made_by.name) or self._library_of_bases(made_by, depth=3)
+
+    def _library_of_attribute(self, symbol: Symbol, depth: int) -> Library | None:
+        """Follow ``queues = Queues()`` and then ``queues.bus.task``."""
+        made_by = self.resolver.resolve(symbol.callee, symbol.path, symbol.scope)
+        if self.resolver.class_of(made_by) is None:
+            return None
+        return self._library(f"{symbol.callee}.{symbol.attribute}", symbol.path, symbol.scope, depth - 1)
+
+    def _library_of_factory(self, symbol: Symbol, depth: int) -> Library | None:
+        """Tell what a function of the target makes: by its annotation, or by what it returns."""
+        function = self.resolver.function(symbol)
+        if function is None or depth == 0:
+            return None
+        terms = () if function.definition is None else function.definition.called
+        called = [term.name.partition("(")[0] for term in terms if term.kind is TermKind.AS_CALLED]
+        for name in filter(None, (function.returns, *called)):
+            made_by = self.resolver.resolve(name, symbol.path, symbol.name)
+            library = _library_by_class(name)
+            if library is None and made_by is not None:
+                library = _library_by_class(made_by.name) or self._library_of_bases(made_by, depth=3)
+            if library is None and made_by is not None and made_by.kind is SymbolKind.FUNCTION:
+                library = self._library_of_factory(made_by, depth - 1)
+            if library is not None:
+                return library
+        return None
 
     def _library_of_bases(self, symbol: Symbol, depth: int) -> Library | None:
         facts = self.resolver.class_of(symbol)

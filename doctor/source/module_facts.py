@@ -113,16 +113,19 @@ class FunctionFacts:
     awaited: tuple[str, ...] = ()
     made: tuple[str, ...] = ()
     deferred: tuple[str, ...] = ()
+    returns: str = ""
+    """The annotation of what it returns, where that is a plain name."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClassFacts:
-    """A class: its bases as written, and what it does as a decorator."""
+    """A class: its bases as written, what it does as a decorator, and those of its attributes that a call made."""
 
     qualname: str
     line: int
     bases: tuple[str, ...]
     definition: Definition
+    attributes: Bindings = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,10 @@ TASKIQ = {
     "a name for the method": "from .queue import q\ntask = q.task\n@task\ndef job(): ...",
     "a function that hands on": "from .queue import q\ndef background(**o):\n    return q.task(**o)\n"
     "@background(a=1)\ndef job(): ...",
+    "made by a function": "from .make import bus\nq = bus(1)\n@q.task\ndef job(): ...",
+    "made by a function that calls another": "from .make import line\nq = line()\n@q.task\ndef job(): ...",
+    "an attribute of a class": "from .make import Lines\n@Lines.first.task\ndef job(): ...",
+    "an attribute of an object's class": "from .make import Lines\nq = Lines()\n@q.first.task\ndef job(): ...",
     "told by its name alone": "from elsewhere import nats_broker\n@nats_broker.task\ndef job(): ...",
     "a parameter told by its name": "def register(broker):\n    @broker.task\n    def job(): ...",
     "an attribute told by its name": "@state.broker.task\ndef job(): ...",
@@ -33,6 +37,8 @@ CELERY = {
     "@app.task\ndef job(): ...",
     "a periodic task of a subclass": "import celery\nclass Mine(celery.Celery):\n    def periodic_task(self): ...\n"
     "app = Mine()\n@app.periodic_task()\ndef job(): ...",
+    "made by a function that says so": "from .make import named\nq = named('x')\n@q.task\ndef job(): ...",
+    "made by a function that says so in quotes": "from .make import quoted as n\nq = n('x')\n@q.task\ndef job(): ...",
     "told by its name alone": "from elsewhere import celery_app\n@celery_app.task\ndef job(): ...",
     "of a module named after the queue": "from .celery import app\n@app.task\ndef job(): ...",
     "the current application": "from celery import current_app\n@current_app.task\ndef job(): ...",
@@ -63,11 +69,46 @@ NONE = {
     "a job of something else": "from mine import job as j\n@j('x')\ndef job(): ...",
     "a broker has no job": "from taskiq import InMemoryBroker\nb = InMemoryBroker()\n@b.job\ndef job(): ...",
     "a method called task of something else": "client = make()\n@client.task\ndef job(): ...",
+    "made by a function, but no broker": "from .make import runner\nq = runner()\n@q.task\ndef job(): ...",
+    "an attribute that is no broker": "from .make import Lines\n@Lines.second.task\ndef job(): ...",
     "an actor of one's own": "def actor(f): return f\n@actor\ndef job(): ...",
     "a broker's events": "from taskiq import InMemoryBroker\nb = InMemoryBroker()\n@b.on_event('x')\ndef job(): ...",
 }
+MAKE = """
+import functools
+from celery import Celery
+from taskiq_nats import NatsBroker
+
+class Runner:
+    def task(self, function): return function
+
+class Lines:
+    first = NatsBroker()
+    second = Runner()
+
+def bus(test):
+    if test:
+        return None
+    made = NatsBroker().with_result_backend(1)
+    made.x = 1
+    return made
+
+def line():
+    return bus(0)
+
+def runner():
+    return Runner()
+
+@functools.cache
+def named(name) -> Celery:
+    return registry[name]
+
+def quoted(name) -> "Celery":
+    return registry[name]
+"""
 OTHERS = {
     "app/__init__.py": "from .queue import q",
+    "app/make.py": MAKE,
     "app/settings.py": "from taskiq import AsyncBroker\nclass Base(AsyncBroker): ...\nclass Queue(Base): ...",
     "app/celery.py": "from elsewhere import import_string\nkind = import_string('a.B')\napp = kind('x')",
     "app/queue.py": "from taskiq_nats import PullBasedJetStreamBroker\nq = PullBasedJetStreamBroker()",
