@@ -109,6 +109,7 @@ from doctor.source.facts import (
     Route,
     Unparsable,
     UnparsableKind,
+    UnregisteredName,
     Wrapping,
 )
 from doctor.source.index import Source
@@ -213,6 +214,7 @@ __all__ = [
     "Unparsable",
     "UnparsableKind",
     "UnreachedEmbedding",
+    "UnregisteredName",
     "VectorColumn",
     "VectorIndex",
     "VectorSample",

@@ -14,9 +14,10 @@ from typing import Any
 
 from doctor.source.collector import Collector
 from doctor.source.collectors import collectors
+from doctor.source.collectors.named_tasks import COLLECTOR as NAMED
 from doctor.source.crew import Crew
 from doctor.source.discover import Stamp, stamped_files
-from doctor.source.facts import Facts, ImportSite, Unparsable
+from doctor.source.facts import Facts, ImportSite, Unparsable, UnregisteredName
 from doctor.source.glance import Glance, Place
 from doctor.source.kept import KeptFile, unpickled
 from doctor.source.link import Linker
@@ -26,6 +27,7 @@ from doctor.source.phases import Phases
 from doctor.source.reader import FileFacts, Need, Reader, Seen
 from doctor.source.resolve import Resolver
 from doctor.source.tables import Tables
+from doctor.source.unsent import QUOTES
 
 SYNTAX_BUDGET = 8_000_000
 """Bytes of files that are no candidates up to which all of them are parsed, only to know that they parse."""
@@ -138,6 +140,7 @@ class Build:
             functions=linker.functions,
             enqueues=linker.enqueues(),
             non_tasks=linker.non_tasks(),
+            unregistered=self._unregistered(linker),
             routes=linker.routes(),
             examples=linker.examples(),
             spoken_of=linker.spoken_of(),
@@ -279,6 +282,15 @@ class Build:
                 left -= size
                 found.add(path)
         return found
+
+    def _unregistered(self, linker: Linker) -> tuple[UnregisteredName, ...]:
+        """Return the names of tasks that nobody registers, nor any file speaks of but those that send them."""
+        sites = [one for path in sorted(self.read) for one in (self.read[path].collected or {}).get(NAMED.name, ())]
+        found = linker.unregistered(sites) if sites else []
+        texts = {one.name: [(one.path, f"{quote}{one.name}{quote}") for quote in QUOTES] for one in found}
+        senders = {one.path for one in found}
+        elsewhere = {name for name, text in texts.items() if self._files_that_use(text, self.files.keys() - senders)}
+        return tuple(one for one in found if one.name not in elsewhere)
 
     def _unparsable(self) -> tuple[Unparsable, ...]:
         """Return the files that do not parse, with the places that import them."""

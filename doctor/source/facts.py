@@ -187,6 +187,24 @@ class NonTask:
     as_route: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class UnregisteredName:
+    """A name under which ``function`` sends or schedules a task, and that no task is registered under.
+
+    ``defined`` is the ``path:line`` of the function that the name means; empty: there is none. ``same`` is the one task
+    that goes by the same last name.
+    """
+
+    path: str
+    line: int
+    module: str
+    function: str
+    name: str
+    text: str
+    defined: str = ""
+    same: str = ""
+
+
 class Purpose(StrEnum):
     """What a function is handed over for."""
 
@@ -279,6 +297,7 @@ class Facts:
     functions: tuple[DecoratedFunction, ...] = ()
     enqueues: tuple[Enqueue, ...] = ()
     non_tasks: tuple[NonTask, ...] = ()
+    unregistered: tuple[UnregisteredName, ...] = ()
     routes: tuple[Route, ...] = ()
     examples: tuple[DecoratedFunction, ...] = ()
     spoken_of: frozenset[str] = frozenset()

@@ -22,6 +22,7 @@ from doctor.source.facts import (
     Route,
     TableWrite,
     Unparsable,
+    UnregisteredName,
 )
 
 KEEPING_TIMEOUT = 2.0
@@ -107,7 +108,11 @@ class Source:
 
     def named_tasks(self) -> frozenset[str]:
         """Return the names, without modules, under which tasks are sent or scheduled as a text."""
-        return frozenset(self.collected(NAMED_TASKS))
+        return frozenset(one.name.replace(":", ".").rpartition(".")[2] for one in self.collected(NAMED_TASKS))
+
+    def unregistered(self) -> tuple[UnregisteredName, ...]:
+        """Return the names under which tasks are sent or scheduled, and that no task is registered under."""
+        return self.facts.unregistered
 
     def spoken_of(self) -> frozenset[str]:
         """Return the identities of what may be sent or called in a way that cannot be seen: of tasks that no verb

@@ -11,6 +11,7 @@ from doctor.source.callers import Callers
 from doctor.source.collector import CollectedFrom
 from doctor.source.collectors.attached_verbs import COLLECTOR as ATTACHED
 from doctor.source.collectors.docstring_examples import COLLECTOR as EXAMPLES
+from doctor.source.collectors.named_tasks import NamedTask
 from doctor.source.collectors.task_values import ANY
 from doctor.source.collectors.task_values import COLLECTOR as VALUES
 from doctor.source.decorators import Decorators
@@ -22,6 +23,7 @@ from doctor.source.facts import (
     NonTask,
     Outcome,
     Route,
+    UnregisteredName,
 )
 from doctor.source.followed import Followed
 from doctor.source.handed_over import HandOvers
@@ -30,6 +32,7 @@ from doctor.source.module_facts import BindingKind, GuardedCall, ModuleFacts
 from doctor.source.outcomes import Outcomes
 from doctor.source.resolve import Resolver, SymbolKind
 from doctor.source.routes import route_of
+from doctor.source.unregistered import Unregistered
 from doctor.source.unseen import Unseen
 from doctor.source.unsent import Unsent
 
@@ -140,6 +143,10 @@ class Linker:
         makers = {key: task.id for key, task in self.decorated.items() if task.makes_vectors}
         sites = {(one.path, one.function) for one in self.direct if one.task in makers.values()}
         return makers.keys() | {key for site in sites for key in self.callers.of(site)}
+
+    def unregistered(self, sites: Iterable[NamedTask]) -> list[UnregisteredName]:
+        """Return the sites that send a task by a name that no task of the files with tasks is registered under."""
+        return Unregistered(self.resolver, self.modules, self.functions, self._unseen.is_a_value).among(sites)
 
     def non_tasks(self) -> tuple[NonTask, ...]:
         """Return the calls of a task's verb on a function of the target that is no task.
