@@ -15,6 +15,7 @@ from doctor.source.module_facts import (
     Binding,
     BindingKind,
     ClassFacts,
+    Definition,
     FunctionFacts,
     ModuleFacts,
 )
@@ -25,6 +26,11 @@ _DEPTH = 24
 
 _BASES = 4
 """Classes above a class in which a method is looked for."""
+
+
+_HARMLESS = frozenset({"staticmethod", "classmethod", "overload", "typing.overload", "cache", "lru_cache"})
+_READ = frozenset({"wrapt.decorator", "contextmanager", "asynccontextmanager"})
+"""Decorators of a decorator that leave it what it is, and those that are read with its body."""
 
 
 class SymbolKind(Enum):
@@ -67,6 +73,22 @@ class Resolver:
         """Return the class that a symbol is, or None."""
         module = None if symbol is None or symbol.kind is not SymbolKind.CLASS else self.load(symbol.path)
         return None if module is None or symbol is None else module.classes.get(symbol.name)
+
+    def definition_of(self, symbol: Symbol) -> Definition | None:
+        """Return what a symbol does as a decorator; None when that is not certain."""
+        facts = self.class_of(symbol)
+        if facts is not None:
+            return facts.definition
+        function = self.function(symbol)
+        if function is None:
+            return None
+        # A decorator on the decorator may turn it into anything; those read with its body may not.
+        names = {raw.name for raw in function.decorators} | {
+            raw.name.rpartition(".")[2] for raw in function.decorators if raw.name != "wrapt.decorator"
+        }
+        return (
+            function.definition if all(n in _HARMLESS | _READ or n.rpartition(".")[2] in _READ for n in names) else None
+        )
 
     def method(self, owner: Symbol | None, name: str, *, inherited_only: bool = False) -> tuple[str, str] | None:
         """Return path and qualified name of a class's method, its own or that of a base; None when it is not known."""
