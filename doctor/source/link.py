@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -12,7 +12,6 @@ from doctor.source.collector import CollectedFrom
 from doctor.source.collectors.attached_verbs import COLLECTOR as ATTACHED
 from doctor.source.collectors.docstring_examples import COLLECTOR as EXAMPLES
 from doctor.source.collectors.named_tasks import NamedTask
-from doctor.source.collectors.task_values import ANY
 from doctor.source.collectors.task_values import COLLECTOR as VALUES
 from doctor.source.decorators import Decorators
 from doctor.source.facts import (
@@ -27,8 +26,9 @@ from doctor.source.facts import (
 )
 from doctor.source.followed import Followed
 from doctor.source.handed_over import HandOvers
-from doctor.source.libraries import HUEY, LIBRARIES, UNMISTAKABLE, VERBS_OF_TASKS_ONLY
+from doctor.source.libraries import HUEY, LIBRARIES, UNMISTAKABLE
 from doctor.source.module_facts import BindingKind, GuardedCall, ModuleFacts
+from doctor.source.non_tasks import NonTasks
 from doctor.source.outcomes import Outcomes
 from doctor.source.resolve import Resolver, SymbolKind
 from doctor.source.routes import route_of
@@ -86,8 +86,8 @@ class Linker:
         registrars = {(path, name) for path, module in self.modules.items() for name in _registrars(module)}
         sent_by_a_call = {key for key in self.sent_by_a_call if "." not in key[1]}
         elsewhere = self.followed.names_elsewhere() | self.unsent.names_elsewhere()
-        untasked = {key for key, _ in self._without_registrar}  # another file may give it the method
-        return frozenset(enqueuing | classes | untasked | registrars | sent_by_a_call | elsewhere)
+        elsewhere |= self._non_tasks.names_elsewhere()
+        return frozenset(enqueuing | classes | registrars | sent_by_a_call | elsewhere)
 
     def enqueues(self) -> tuple[Enqueue, ...]:
         """Return the enqueues, then the guarded calls of functions whose enqueue may raise, each with its routes."""
@@ -149,53 +149,16 @@ class Linker:
         return Unregistered(self.resolver, self.modules, self.functions, self._unseen.is_a_value).among(sites)
 
     def non_tasks(self) -> tuple[NonTask, ...]:
-        """Return the calls of a task's verb on a function of the target that is no task.
-
-        Only functions of a module, without decorators or with those of routes: what another decorator makes of a
-        function is not known here.
-        """
-        attached = self.attached() if self._without_registrar else frozenset()
-        return tuple(one for key, one in self._without_registrar if not self._is_attached(key, attached))
+        """Return the calls of a task's verb on a function of the target that is no task."""
+        return self._non_tasks.without(self.attached(), self._unseen.is_a_value) if self._non_tasks.calls else ()
 
     def attached(self) -> frozenset[str]:
         """Return the names of functions that the source itself gives methods of tasks, ``=name`` of replaced ones."""
         return frozenset(name for path in self.modules for name in self.collected(path, ATTACHED))
 
-    def _is_attached(self, function: _Key, attached: Set[str]) -> bool:
-        path, name = function
-        if {name, f"={name}"} & attached or f"{self.resolver.names.name_of(path)}.{ANY}" in attached:
-            return True
-        return ANY in attached and self._unseen.is_a_value(path, name)  # what takes it may attach them
-
     @cached_property
-    def _without_registrar(self) -> list[tuple[_Key, NonTask]]:
-        return [found for module in self.modules.values() for found in self._non_tasks(module)]
-
-    def _non_tasks(self, module: ModuleFacts) -> Iterator[tuple[_Key, NonTask]]:
-        for call in module.enqueues:
-            if call.verb not in VERBS_OF_TASKS_ONLY:
-                continue
-            symbols = tuple(self.resolver.resolve_all(call.target, module.path, call.function))
-            symbol = symbols[0] if len(symbols) == 1 else None
-            function = self.resolver.function(symbol)
-            if symbol is None or function is None or "." in symbol.name or self._is_task((symbol.path, symbol.name)):
-                continue
-            as_route = [route_of(raw) is not None for raw in function.decorators]
-            if all(as_route):
-                yield (
-                    (symbol.path, symbol.name),
-                    NonTask(
-                        path=module.path,
-                        line=call.line,
-                        function=call.function,
-                        verb=call.verb,
-                        target=call.target,
-                        text=call.text,
-                        identity=self._identity((symbol.path, symbol.name)),
-                        defined=f"{symbol.path}:{function.line}",
-                        as_route=bool(as_route),
-                    ),
-                )
+    def _non_tasks(self) -> NonTasks:
+        return NonTasks(self.resolver, self.modules, self._is_task)
 
     def _is_task(self, key: _Key) -> bool:
         """Tell whether a function is a task in one of the branches that define it."""
