@@ -65,7 +65,33 @@ class Callers:
 
     def _sites_of(self, function: FunctionKey, name: str) -> set[FunctionKey]:
         """Return the functions that call this one under ``name``."""
-        return {site for site, call in self._sites.get(name, ()) if self._callee(call, *site) == function}
+        sites = self._sites.get(name, ())
+        return {
+            site
+            for site, call in sites
+            if self._may_mean(call, site, function) and self._callee(call, *site) == function
+        }
+
+    def _may_mean(self, call: str, site: FunctionKey, function: FunctionKey) -> bool:
+        """Whether a method that a class calls of itself may be this one, by the names of its bases.
+
+        Asked first, because following the bases means to read their files.
+        """
+        if call.rpartition(".")[0] not in ("self", "cls", "super()"):
+            return True
+        path, scope = site
+        owner = function[1].rpartition(".")[0].rpartition(".")[2]
+        return owner in self._names(path, scope.partition(".<locals>.")[0].rpartition(".")[0])
+
+    def _names(self, path: str, qualname: str) -> set[str]:
+        """Return the last names of a class and its bases, and of the bases of those in its file."""
+        classes, found, left = self._modules[path].classes, set[str](), [qualname]
+        while left:
+            name = left.pop()
+            if name.rpartition(".")[2] not in found:
+                found.add(name.rpartition(".")[2])
+                left += classes[name].bases if name in classes else ()
+        return found
 
     def _callee(self, call: str, path: str, scope: str) -> FunctionKey | None:
         """Return the function of the target that a call as written means, methods of known objects included."""
@@ -74,6 +100,8 @@ class Callers:
             around = Symbol(SymbolKind.CLASS, scope.partition(".<locals>.")[0].rpartition(".")[0], path)
             return self._resolver.method(around, name, inherited_only=owner == "super()")
         if owner.endswith("()"):  # a method of a new object: ``Helper().next()``
+            if not owner.rpartition(".")[2][:1].isupper():
+                return None
             return self._resolver.method(self._resolver.resolve(owner.removesuffix("()"), path, scope), name)
         for symbol in self._resolver.resolve_all(call, path, scope):
             if symbol.kind is SymbolKind.FUNCTION:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from doctor.source import wrapping
 from doctor.source.bindings import bindings_of
@@ -33,6 +34,8 @@ IN_THREADS = frozenset({"to_thread", "run_in_executor", "run_in_threadpool", "ru
 """Calls that run a function in a thread; whether anybody waits for it is said by ``await``."""
 RUNNING = frozenset({"asyncio.run", "anyio.run", "uvloop.run", "trio.run"})
 """Calls that return when the coroutine has ended."""
+
+_BROKER = re.compile("broker|celery|huey", re.IGNORECASE)
 
 _PLAIN_BASES = frozenset({"object", "Generic", "typing.Generic", "Protocol", "typing.Protocol", "ContextDecorator"})
 """Bases that add nothing by which an instance could answer for the object it holds."""
@@ -174,7 +177,7 @@ class _Collector(NameWalker):
         bases = tuple(dotted(base.value if isinstance(base, ast.Subscript) else base) for base in node.bases)
         answers = "__getattr__" in methods or any(base not in _PLAIN_BASES for base in bases)
         definition = wrapping.definition_of_class(methods.get("__call__"), looks_like_target=answers)
-        self.classes[qualname] = ClassFacts(qualname, node.lineno, bases, definition, _made_attributes(node))
+        self.classes[qualname] = ClassFacts(qualname, node.lineno, bases, definition, _brokers(node))
 
     def _return(self, node: ast.Return) -> None:
         if node.value is not None:
@@ -335,13 +338,13 @@ def _plain_annotation(node: ast.expr | None) -> str:
     return dotted(node) if isinstance(node, (ast.Name, ast.Attribute)) else ""
 
 
-def _made_attributes(node: ast.ClassDef) -> Bindings:
-    """Return the attributes of a class that a call makes in its body."""
+def _brokers(node: ast.ClassDef) -> Bindings:
+    """Return the attributes of a class that its body makes by something that is called a broker."""
     found: Bindings = {}
     for statement in node.body:
         if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call):
-            made = tuple(bindings_of(statement.value))
-            found.update((target.id, made) for target in statement.targets if isinstance(target, ast.Name))
+            made = tuple(one for one in bindings_of(statement.value) if _BROKER.search(one.attribute))
+            found.update((target.id, made) for target in statement.targets if isinstance(target, ast.Name) and made)
     return found
 
 

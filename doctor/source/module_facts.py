@@ -119,13 +119,13 @@ class FunctionFacts:
 
 @dataclass(frozen=True, slots=True)
 class ClassFacts:
-    """A class: its bases as written, what it does as a decorator, and those of its attributes that a call made."""
+    """A class: its bases as written, what it does as a decorator, and the brokers that its body makes."""
 
     qualname: str
     line: int
     bases: tuple[str, ...]
     definition: Definition
-    attributes: Bindings = field(default_factory=dict)
+    brokers: Bindings = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

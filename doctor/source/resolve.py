@@ -220,7 +220,7 @@ class Resolver:
         elif name in module.classes:
             yield Symbol(SymbolKind.CLASS, name, path)
         elif rest and qualname in module.classes:
-            for binding in module.classes[qualname].attributes.get(rest[0], ()):
+            for binding in module.classes[qualname].brokers.get(rest[0], ()):
                 yield Symbol(SymbolKind.VALUE, rest[0], path, MODULE_LEVEL, binding.attribute, ".".join(rest[1:]))
 
     def _imported(self, binding: Binding, rest: tuple[str, ...], path: str, depth: int) -> Iterator[Symbol]:

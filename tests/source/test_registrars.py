@@ -71,6 +71,7 @@ NONE = {
     "a method called task of something else": "client = make()\n@client.task\ndef job(): ...",
     "made by a function, but no broker": "from .make import runner\nq = runner()\n@q.task\ndef job(): ...",
     "an attribute that is no broker": "from .make import Lines\n@Lines.second.task\ndef job(): ...",
+    "an attribute of unknown make": "from .make import Lines\n@Lines.third.task\ndef job(): ...",
     "an actor of one's own": "def actor(f): return f\n@actor\ndef job(): ...",
     "a broker's events": "from taskiq import InMemoryBroker\nb = InMemoryBroker()\n@b.on_event('x')\ndef job(): ...",
 }
@@ -85,6 +86,7 @@ class Runner:
 class Lines:
     first = NatsBroker()
     second = Runner()
+    third = make_huey_runner()
 
 def bus(test):
     if test:

@@ -52,7 +52,9 @@ def _collect(module: Module) -> Iterator[str]:
         values = _VALUES.get(node.__class__)
         if values is None or (isinstance(node, ast.Call) and _is_replacing(node)):
             continue
-        taken = (one for one in values(node) if node not in decorators or not isinstance(one, ast.Constant))
+        taken = values(node)
+        if isinstance(node, ast.Call) and node in decorators:  # the name that it gives a task sends nothing
+            taken = [one for one in taken if not isinstance(one, ast.Constant)]
         found |= dict.fromkeys(name for value in taken for name in _spoken_of(value, module))
         if isinstance(node, ast.Call):
             found |= dict.fromkeys(_by_its_callee(node, module))
