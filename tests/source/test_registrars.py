@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from doctor.source.facts import Wrapping
+
 TASKIQ = {
     "a broker of the module": "from taskiq_nats import NatsBroker\nb = NatsBroker()\n@b.task\ndef job(): ...",
     "with arguments": "from taskiq_nats import NatsBroker\nb = NatsBroker()\n@b.task(task_name='x')\ndef job(): ...",
@@ -161,6 +163,23 @@ def test_a_registrar_of_ones_own_is_found_in_files_that_name_no_queue(project) -
         }
     )
     assert [task.id for task in source.tasks()] == ["app.jobs.job"]
+
+
+def test_a_broker_and_a_decorator_that_are_re_exported_twice_in_a_src_layout_are_followed(project) -> None:
+    source = project(
+        {
+            "src/app/__init__.py": "from .infra import deco, work",
+            "src/app/infra/__init__.py": "from .queue import q as work\nfrom .wrap import deco",
+            "src/app/infra/queue.py": "import taskiq\nq = taskiq.InMemoryBroker()",
+            "src/app/infra/wrap.py": "def deco(function):\n    def run():\n        return function()\n    return run",
+            "src/app/jobs.py": "from app import work as w, deco as d\n@d\n@w.task\ndef job(): ...",
+        }
+    )
+    (task,) = source.tasks()
+    assert (task.id, task.library) == ("app.jobs.job", "taskiq")
+    assert [(use.definition, use.wrapping) for use in task.above_registrar] == [
+        ("src/app/infra/wrap.py:1", Wrapping.OPAQUE)
+    ]
 
 
 def test_a_library_that_stands_in_the_tree_is_recognised_all_the_same(project) -> None:
