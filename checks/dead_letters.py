@@ -46,10 +46,6 @@ async def dead_letters_waiting(database: Database, chain: Chain) -> AsyncIterato
         return
     groups = await dead_letters(database, chain)
     for group in groups:
-        stage = chain.stage_of_task(group.task)
-        related = [Resource("service", name) for name in ("worker", "nats", "models")]
-        if stage is not None and stage.agent:
-            related.append(Resource("agent", stage.agent))
         yield Finding(
             code="CHN002",
             resource=Resource("task", group.task.replace(":", ".")),
@@ -57,7 +53,7 @@ async def dead_letters_waiting(database: Database, chain: Chain) -> AsyncIterato
             cause="the task gave up after its retries",
             severity=Severity.WARNING,
             role=Role.SYMPTOM,
-            related=tuple(related),
+            related=chain.needs_of_task(group.task),
             impacts=("accepted work that was not done",)
             + (("the task fails again and again",) if group.count >= REPEATED else ()),
             evidence=(

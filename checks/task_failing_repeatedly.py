@@ -48,10 +48,6 @@ async def task_failing_repeatedly(database: Database, chain: Chain) -> AsyncIter
         return
     failing = await failing_tasks(database, chain)
     for task in failing:
-        stage = chain.stage_of_task(task.name)
-        related = [Resource("service", name) for name in ("worker", "nats", "models")]
-        if stage is not None and stage.agent:
-            related.append(Resource("agent", stage.agent))
         yield Finding(
             code="CHN004",
             resource=Resource("task", task.name.replace(":", ".")),
@@ -59,7 +55,7 @@ async def task_failing_repeatedly(database: Database, chain: Chain) -> AsyncIter
             cause="the task gives up, and nothing lists what it has not done",
             severity=Severity.WARNING,
             role=Role.SYMPTOM,
-            related=tuple(related),
+            related=chain.needs_of_task(task.name),
             impacts=("accepted work that was not done, and is on no list",),
             evidence=(Evidence(EvidenceKind.SQL, chain.executions_table, f"newest {task.newest}"),),
             validation="doctor check --select CHN004",

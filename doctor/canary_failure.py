@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from doctor.canary_rows import CanaryRows
 from doctor.canary_tasks import TaskQueue
+from doctor.chain_progress import ERROR_SHOWN
 from doctor.redaction import bounded, redact
 from doctor.resources.nats import NatsError
 from doctor.resources.unreachable import ResourceUnreachable
-
-ERROR_SHOWN = 200
-"""Characters of a dead letter's error."""
 
 
 async def failure_of(rows: CanaryRows, queue: TaskQueue) -> str | None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from doctor.model import Resource
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -74,6 +76,12 @@ class Chain:
         """Return the stage that runs this task, named ``module.function`` or ``module:function``."""
         wanted = task.replace(":", ".")
         return next((stage for stage in self.stages if stage.task_resource == wanted), None)
+
+    def needs_of_task(self, task: str) -> tuple[Resource, ...]:
+        """Return what a task cannot do its work without: the services of a chain, and its stage's agent."""
+        stage = self.stage_of_task(task)
+        services = tuple(Resource("service", name) for name in ("worker", "nats", "models"))
+        return services if stage is None or stage.agent is None else (*services, Resource("agent", stage.agent))
 
     def stage_of_agent(self, agent: str) -> Stage | None:
         """Return the stage that needs this agent configuration."""

@@ -303,6 +303,8 @@ def test_the_example_pipeline_describes_its_whole_chain():
     stage = chain.stage_of_task("app.tasks.scoring:score_message_task")
     assert stage is not None
     assert stage == chain.stage_of_task("app.tasks.scoring.score_message_task")
+    needs = chain.needs_of_task("app.tasks.extraction:extract_knowledge_from_messages_task")
+    assert [need.id for need in needs] == ["worker", "nats", "models", "knowledge_extractor"]
     agent_stage = chain.stage_of_agent("knowledge_extractor")
     assert agent_stage is not None
     assert agent_stage.name == "extracted"

@@ -107,7 +107,7 @@ async def _sweep(target: Target, output: Output) -> int:
 def last_with_journal(store: RunStore) -> str | None:
     """Return the newest run that has steps to take back, or None."""
     for path in sorted(store.folder.glob("*/journal.jsonl"), reverse=True):
-        if any(True for _ in in_reverse(Journal(path).entries())):
+        if any(in_reverse(Journal(path).entries())):
             return path.parent.name
     return None
 

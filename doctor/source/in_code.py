@@ -17,7 +17,7 @@ def any_in_code(content: bytes, matches: Iterable[re.Match[bytes]]) -> bool:
     Nothing is parsed: quotes are counted. Where they do not pair, everything counts as code.
     """
     if content.count(_QUOTES) % 2:
-        return any(True for _ in matches)
+        return any(matches)
     counted = quotes = 0
     for match in matches:
         quotes += content.count(_QUOTES, counted, match.start())
