@@ -46,6 +46,13 @@ def test_vectors_of_any_length_are_sound(fill, examine):
     assert examine("EMB003").status is Status.PASS
 
 
+def test_a_sparse_vector_is_made_of_zeros(fill, execute, examine):
+    fill(20, NORMALISED)
+    execute("ALTER TABLE made_here ADD COLUMN sparse sparsevec(8) DEFAULT '{}/8'")
+    result = examine("EMB003")
+    assert (result.status, result.observations[0].text) == (Status.PASS, "20 vectors measured")
+
+
 def test_a_zero_vector_is_an_error(fill, examine):
     fill(20, NORMALISED)
     fill(1, ZERO, first=100)
