@@ -1,20 +1,27 @@
-"""No worker takes tasks from the queue.
+"""Published tasks wait and no worker runs them.
 
 ## What it finds
-A stream with a pull consumer for tasks on which nobody asks for messages: no worker runs, or one runs and has lost
-its pull request.
+A queue over JetStream on which nothing moves, and which of these it is:
+
+- no worker runs;
+- a worker's process runs and has lost its pull request: for ever after a restart of NATS, when `pull_consume_timeout`
+  is not set (taskiq-nats 0.7);
+- a worker waits for a full batch: `pull_consume_batch` above 1 without a time-out;
+- another process, most often the API, holds the push consumer and swallows what is delivered to it;
+- `max_ack_pending` tasks are delivered and not acknowledged, so that the server gives out no more;
+- the consumer is paused on the server.
 
 ## Why it hurts
 Tasks pile up in the stream. The webhook goes on answering 200, and nothing else happens.
 
 ## How it is told from its look-alikes
-An idle worker keeps a pull request open (`num_waiting` above 0). A dead one does not. With a worker process alive on
-this machine and no pull request, the process has lost it, which happens for ever after a restart of NATS when
-`pull_consume_timeout` is not set (taskiq-nats 0.7). A busy worker shows unacknowledged messages instead and is not
-reported.
+By the numbers of the consumer, looked at for a second, and by the processes of this machine. An idle worker keeps a
+pull request open (`num_waiting`), a dead one does not. A busy worker acknowledges something, or its process is there;
+tasks that were taken by a worker that is gone are told from a busy one by that. A stream that is missing is NAT004.
 
 ## How to fix
-Start the worker, or restart the one that hangs and set `pull_consume_timeout=1`.
+Start the worker, or the one that hangs anew with `pull_consume_timeout=1`; use `PullBasedJetStreamBroker` where API and
+worker share a broker; raise `max_ack_pending` above what all workers run at once; resume the consumer.
 
 ## False positives
 A worker that is started on demand only.
@@ -26,7 +33,6 @@ from datetime import UTC, datetime, timedelta
 
 from doctor.api import (
     Chain,
-    Consumer,
     Environment,
     Evidence,
     EvidenceKind,
@@ -34,11 +40,19 @@ from doctor.api import (
     FixOption,
     Mechanism,
     Nats,
+    NotApplicableError,
     Observation,
+    QueueState,
     Resource,
     Severity,
+    Source,
+    Standstill,
+    Verdict,
+    batch_size,
     check,
-    counted,
+    judge,
+    queue_state,
+    queue_subject,
 )
 
 SAMPLES = 8
@@ -53,6 +67,16 @@ PAUSE = 0.1
 YOUNG = timedelta(seconds=15)
 """A worker that was started since may not have asked yet."""
 
+REMEDIES = {
+    Standstill.NO_WORKER: ("start the worker", ""),
+    Standstill.LOST_REQUEST: ("start the worker again, with a time-out of pulling", "pull_consume_timeout=1"),
+    Standstill.PARTIAL_BATCH: ("give the broker a time-out of pulling, or batches of 1", "pull_consume_timeout=1"),
+    Standstill.TAKEN: ("use PullBasedJetStreamBroker: API and workers can share it", ""),
+    Standstill.ACK_LIMIT: ("find the tasks that never end, or raise max_ack_pending", ""),
+    Standstill.PAUSED: ("resume the consumer", "nats consumer resume {stream} {consumer}"),
+}
+"""What to do, and a line to paste."""
+
 
 @check(
     "WRK001",
@@ -60,56 +84,31 @@ YOUNG = timedelta(seconds=15)
     severity=Severity.CRITICAL,
     tags=["live"],
     timeout=10.0,
-    after=["NAT002"],
+    after=["NAT002", "NAT004"],
     mechanisms=[
         Mechanism("WRK001", "CHN001", "tasks wait in the stream and nobody takes them", ("service",)),
         Mechanism("WRK001", "EMB001", "the tasks that embed are not run", ("service",)),
     ],
 )
 async def worker_not_consuming(
-    nats: Nats, chain: Chain, environment: Environment
+    nats: Nats, environment: Environment, chain: Chain | None = None, source: Source | None = None
 ) -> AsyncIterator[Finding | Observation]:
     """Look at the task consumers a few times; one open pull request is proof of life."""
-    consumers: tuple[Consumer, ...] = ()
+    subject = queue_subject(chain, source)
+    first = state = await queue_state(nats, subject)
+    if not state.streams:
+        raise NotApplicableError(f"no stream carries `{subject}`")
+    processes, batch = environment.processes(), batch_size(source, subject)
     for _ in range(LONGER if _just_started(environment) else SAMPLES):
-        consumers = await _task_consumers(nats, chain.queue_subject)
-        if any(consumer.num_waiting or consumer.push_bound for consumer in consumers):
-            yield Observation("worker idle, asks for tasks", rules_out="worker down")
+        verdict = judge(first, state, processes, batch=batch, all_seen=nats.is_loopback, now=datetime.now(UTC))
+        if verdict.standstill is None:
+            yield Observation(verdict.evidence, rules_out="worker down")
             return
         await asyncio.sleep(PAUSE)
-    if any(consumer.num_ack_pending for consumer in consumers):
-        pending = sum(consumer.num_ack_pending for consumer in consumers)
-        yield Observation(f"worker busy with {counted(pending, 'task')}", rules_out="worker down")
-        return
-    processes = [process for process in environment.processes() if process.kind == "worker"]
-    waiting = sum(consumer.num_pending for consumer in consumers)
-    hangs = (
-        f"a worker process runs (pid {processes[0].pid}) but asks for nothing" if processes else "no worker runs here"
-    )
-    yield Finding(
-        code="WRK001",
-        resource=Resource("service", "worker"),
-        symptom=f"nobody takes tasks from `{chain.queue_subject}`: {waiting} wait, {hangs}",
-        cause="the worker lost its pull request" if processes else "the worker is not running",
-        severity=Severity.CRITICAL,
-        related=(Resource("service", "nats"),),
-        impacts=("tasks pile up and none is run",),
-        evidence=(
-            Evidence(
-                EvidenceKind.NATS,
-                "consumer info",
-                "; ".join(
-                    f"{each.stream}/{each.name}: num_waiting {each.num_waiting}, num_pending {each.num_pending}"
-                    for each in consumers
-                )
-                or f"no consumer on a stream with subject {chain.queue_subject}",
-            ),
-            Evidence(EvidenceKind.PROCESS, "process list", hangs),
-        ),
-        rule="a pull consumer delivers only to open pull requests",
-        fixes=(FixOption.by_hand("start the worker again", "the doctor starts no processes of the target"),),
-        validation="doctor check --select WRK001",
-    )
+        state = await queue_state(nats, subject)
+    for refuted in _refuted(state, verdict):
+        yield refuted
+    yield _finding(state, verdict)
 
 
 def _just_started(environment: Environment) -> bool:
@@ -117,9 +116,50 @@ def _just_started(environment: Environment) -> bool:
     return any(process.kind == "worker" and process.started_at > since for process in environment.processes())
 
 
-async def _task_consumers(nats: Nats, subject: str) -> tuple[Consumer, ...]:
-    streams = [stream for stream in await nats.streams() if subject in stream.subjects]
-    found: list[Consumer] = []
-    for stream in streams:
-        found += await nats.consumers(stream.name)
-    return tuple(found)
+def _refuted(state: QueueState, verdict: Verdict) -> list[Observation]:
+    """Return the other reasons for a standstill that the same numbers exclude."""
+    limits = [f"{each.num_ack_pending} of {each.max_ack_pending}" for each in state.consumers]
+    holders = ", ".join(f"`{each.name}` is a {'pull' if each.pull else 'push'} consumer" for each in state.consumers)
+    held = f"stream `{state.streams[0].name}` carries `{state.subject}` and holds {state.streams[0].messages}"
+    excluded = [Observation(held, rules_out="stream missing")]
+    if verdict.standstill is not Standstill.ACK_LIMIT and limits:
+        excluded.append(Observation(f"unacknowledged: {', '.join(limits)}", rules_out="too many unacknowledged"))
+    if verdict.standstill is not Standstill.TAKEN and holders and all(each.pull for each in state.consumers):
+        excluded.append(Observation(holders, rules_out="another process takes the tasks"))
+    return excluded
+
+
+def _finding(state: QueueState, verdict: Verdict) -> Finding:
+    assert verdict.standstill is not None  # the caller has one
+    counts = "; ".join(
+        f"{each.stream}/{each.name}: num_waiting {each.num_waiting}, num_pending {each.num_pending}, "
+        f"num_ack_pending {each.num_ack_pending}, num_redelivered {each.num_redelivered}"
+        for each in state.consumers
+    )
+    waiting = state.pending if state.consumers else sum(stream.messages for stream in state.streams)
+    taken = f", {state.unacknowledged} are taken" if state.unacknowledged else ""
+    title, code = REMEDIES[verdict.standstill]
+    of = verdict.consumer
+    return Finding(
+        code="WRK001",
+        resource=Resource("service", "worker"),
+        symptom=f"nobody runs the tasks of `{state.subject}`: {waiting} wait{taken}, {verdict.evidence}",
+        cause=str(verdict.standstill),
+        severity=Severity.CRITICAL,
+        group=verdict.standstill.name,
+        related=(Resource("service", "nats"),),
+        impacts=("tasks pile up and none is run",),
+        evidence=(
+            Evidence(EvidenceKind.NATS, "consumer info", counts or f"stream `{state.streams[0].name}` has no consumer"),
+            Evidence(EvidenceKind.PROCESS, "process list", verdict.evidence),
+        ),
+        rule="a consumer delivers to who asks, or is bound, and no more than `max_ack_pending`",
+        fixes=(
+            FixOption.by_hand(
+                title,
+                "the doctor starts no processes of the target",
+                code=code.format(stream=of.stream if of else "", consumer=of.name if of else ""),
+            ),
+        ),
+        validation="doctor check --select WRK001",
+    )

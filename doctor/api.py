@@ -3,6 +3,13 @@
 from doctor.agents import AgentRow, AgentTables, agent_tables
 from doctor.areas import AreaState, by_area, state_of
 from doctor.backfilling import Backfill, Workers
+from doctor.brokers import (
+    brokers,
+    brokers_of,
+    consumer_name,
+    is_core_nats,
+    stream_name,
+)
 from doctor.call_arguments import WIDTH, spread, with_keyword
 from doctor.chain import Chain, Stage
 from doctor.chain_progress import (
@@ -80,6 +87,15 @@ from doctor.query_plans import (
     missing_rows,
     planned,
     usable_indexes,
+from doctor.queue_state import (
+    QueueState,
+    Standstill,
+    Verdict,
+    batch_size,
+    carries,
+    judge,
+    queue_state,
+    queue_subject,
 )
 from doctor.redaction import printable
 from doctor.report import Presentation, Report
@@ -100,6 +116,7 @@ from doctor.resources.models import (
 from doctor.resources.nats import Nats, NatsUnreachable
 from doctor.resources.unreachable import Reason
 from doctor.similarity_statements import Statement, names_no_table, statement_of
+from doctor.source.collectors.broker_settings import BrokerCall
 from doctor.source.facts import (
     DecoratedFunction,
     DecoratorUse,
@@ -136,6 +153,7 @@ __all__ = [
     "Applicability",
     "AreaState",
     "Backfill",
+    "BrokerCall",
     "Chain",
     "Check",
     "CheckResult",
@@ -189,6 +207,7 @@ __all__ = [
     "Progress",
     "Provenance",
     "QueryTimedOut",
+    "QueueState",
     "Reason",
     "RefusedError",
     "Repair",
@@ -205,6 +224,7 @@ __all__ = [
     "Stage",
     "StageResult",
     "Statement",
+    "Standstill",
     "Status",
     "Suppression",
     "Target",
@@ -225,13 +245,18 @@ __all__ = [
     "Writers",
     "agent_tables",
     "are_plain",
+    "batch_size",
+    "brokers",
+    "brokers_of",
     "by_area",
+    "carries",
     "chain_ends",
     "chain_progress",
     "check",
     "checks_in",
     "column_types",
     "comment_problem",
+    "consumer_name",
     "counted",
     "dead_letters",
     "difference",
@@ -243,7 +268,9 @@ __all__ = [
     "hookimpl",
     "identifier",
     "is_not_understood",
+    "is_core_nats",
     "is_scheduled",
+    "judge",
     "left_behind",
     "milliseconds",
     "missing_rows",
@@ -255,6 +282,8 @@ __all__ = [
     "planned",
     "printable",
     "queue_is_idle",
+    "queue_state",
+    "queue_subject",
     "read_source",
     "readable",
     "recent_rows",
@@ -267,6 +296,7 @@ __all__ = [
     "statement_of",
     "status_sentence",
     "status_word",
+    "stream_name",
     "taken_back",
     "task_graph",
     "transformed",

@@ -44,6 +44,7 @@ class Stream:
     last_sequence: int
     consumer_count: int
     created: datetime | None
+    max_message_size: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,8 @@ class Consumer:
 
     ``num_pending`` messages were never delivered, ``num_ack_pending`` are delivered and not acknowledged,
     ``num_redelivered`` of those more than once, ``num_waiting`` pull requests wait for a message. ``last_active`` is
-    the last delivery. ``pull`` consumers are asked; push consumers have a subject, and ``push_bound`` says whether
-    somebody listens to it.
+    the last delivery; ``deliveries`` counts all of them, those of the same message too. ``pull`` consumers are asked;
+    push consumers have a subject, and ``push_bound`` says whether somebody listens to it.
     """
 
     stream: str
@@ -78,6 +79,7 @@ class Consumer:
     ack_floor_sequence: int
     last_active: datetime | None
     created: datetime | None
+    deliveries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,7 @@ def stream_of(info: api.StreamInfo) -> Stream:
         last_sequence=state.last_seq,
         consumer_count=state.consumer_count,
         created=info.created,
+        max_message_size=-1 if config.max_msg_size is None else config.max_msg_size,
     )
 
 
@@ -150,4 +153,5 @@ def consumer_of(info: api.ConsumerInfo) -> Consumer:
         ack_floor_sequence=info.ack_floor.stream_seq if info.ack_floor else 0,
         last_active=info.delivered.last_active if info.delivered else None,
         created=info.created,
+        deliveries=info.delivered.consumer_seq if info.delivered else 0,
     )

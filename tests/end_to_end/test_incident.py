@@ -192,7 +192,7 @@ def needing(resource: str) -> set[str]:
     ("service", "code", "blocked"),
     [
         ("postgres", "PGS001", needing("database")),
-        ("nats", "NAT001", {"NAT002", "WRK001", "CHN001"}),
+        ("nats", "NAT001", {*needing("nats"), "CHN001"}),
         ("models", "MOD002", {"MOD001"}),
         ("worker", "WRK001", set()),
     ],

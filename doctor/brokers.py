@@ -1,0 +1,57 @@
+"""The brokers over NATS that the target's source makes, with those of its own classes that are derived from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from doctor.source.collectors.broker_classes import COLLECTOR as CLASSES
+from doctor.source.collectors.broker_settings import COLLECTOR as CALLS
+from doctor.source.collectors.broker_settings import BrokerCall
+from doctor.source.index import Source
+
+CORE = "NatsBroker"
+PULL = "PullBasedJetStreamBroker"
+PUSH = "PushBasedJetStreamBroker"
+
+SUBJECT = "taskiq_tasks"
+"""taskiq-nats 0.7: the subject, stream and consumers of a broker that is not told otherwise."""
+STREAM = "taskiq_jetstream"
+CONSUMERS = {PULL: "taskiq_durable", PUSH: "taskiq_consumer"}
+
+
+def brokers(source: Source | None) -> tuple[BrokerCall, ...]:
+    """Return every broker over NATS that is made, by place; ``kind`` is that of taskiq-nats."""
+    return () if source is None else tuple(_resolved(source))
+
+
+def brokers_of(source: Source | None, subject: str) -> tuple[BrokerCall, ...]:
+    """Return the brokers that send to ``subject``, as far as their subject can be read."""
+    return tuple(broker for broker in brokers(source) if dict(broker.values).get("subject", SUBJECT) == subject)
+
+
+def is_core_nats(source: Source | None, subject: str) -> bool:
+    """Tell whether every broker of a subject is one of plain NATS, which keeps no task."""
+    kinds = {broker.kind for broker in brokers_of(source, subject)}
+    return kinds == {CORE}
+
+
+def stream_name(broker: BrokerCall) -> str:
+    """Return the stream of a broker over JetStream; an unreadable name counts as the default."""
+    return str(dict(broker.stream).get("name", dict(broker.values).get("stream_name", STREAM)))
+
+
+def consumer_name(broker: BrokerCall) -> str:
+    """Return the consumer of a broker over JetStream; an unreadable name counts as the default."""
+    given = dict(broker.values).get("durable") if broker.kind == PULL else None
+    return str(dict(broker.consumer).get("durable_name", given or CONSUMERS.get(broker.kind, "")))
+
+
+def _resolved(source: Source) -> Iterator[BrokerCall]:
+    derived = {found.name: found.kind for found in source.collected(CLASSES)}
+    by_last_name = {name.rpartition(".")[2]: kind for name, kind in derived.items()}
+    for call in source.collected(CALLS):
+        # An imported class may come by way of a package that hands it on; its own name is then all that is left.
+        kind = call.kind or derived.get(call.made_from) or by_last_name.get(call.made_from.rpartition(".")[2], "")
+        if kind:
+            yield replace(call, kind=kind)

@@ -1,0 +1,192 @@
+"""What the server knows of one queue of tasks: its streams, its consumers, and why nothing moves if nothing does.
+
+The verdicts are those of C26. Each rests on numbers of the server and on the processes of this machine; none needs a
+log, and none consumes a task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from doctor.brokers import PULL, SUBJECT, brokers, brokers_of
+from doctor.chain import Chain
+from doctor.resources.jetstream import Consumer, Stream
+from doctor.resources.nats import Nats
+from doctor.resources.processes import Process
+from doctor.source.index import Source
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """One look at the queue. ``streams`` carry the subject, ``others`` do not; ``consumers`` take from ``streams``."""
+
+    subject: str
+    streams: tuple[Stream, ...]
+    others: tuple[Stream, ...]
+    consumers: tuple[Consumer, ...]
+
+    @property
+    def pending(self) -> int:
+        """Tasks that nobody was given yet."""
+        return sum(consumer.num_pending for consumer in self.consumers)
+
+    @property
+    def unacknowledged(self) -> int:
+        """Tasks that somebody was given and has not acknowledged."""
+        return sum(consumer.num_ack_pending for consumer in self.consumers)
+
+
+class Standstill(StrEnum):
+    """Why published tasks do not run."""
+
+    NO_WORKER = "no worker runs"
+    LOST_REQUEST = "the worker lost its pull request"
+    PARTIAL_BATCH = "the worker waits for a full batch"
+    TAKEN = "another process takes the tasks"
+    ACK_LIMIT = "too many tasks are unacknowledged"
+    PAUSED = "the consumer is paused"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What two looks at a queue say: a standstill of a consumer, or (``standstill`` None) what shows that it moves."""
+
+    standstill: Standstill | None
+    evidence: str
+    consumer: Consumer | None = None
+
+
+def carries(pattern: str, subject: str) -> bool:
+    """Tell whether a stream's subject, with wildcards (``*`` one part, ``>`` the rest), takes in ``subject``."""
+    wanted, given = pattern.split("."), subject.split(".")
+    for position, part in enumerate(wanted):
+        if part == ">":
+            return len(given) > position
+        if position >= len(given) or part not in ("*", given[position]):
+            return False
+    return len(wanted) == len(given)
+
+
+def queue_subject(chain: Chain | None, source: Source | None) -> str:
+    """Return the subject of the tasks: configured, or of the only broker in the source, or taskiq-nats' own."""
+    if chain is not None:
+        return chain.queue_subject
+    named = {str(dict(broker.values).get("subject", SUBJECT)) for broker in brokers(source)}
+    return named.pop() if len(named) == 1 else SUBJECT
+
+
+async def queue_state(nats: Nats, subject: str) -> QueueState:
+    """Ask the server once.
+
+    Raises:
+        NatsError: see :mod:`doctor.resources.nats`.
+    """
+    streams = await nats.streams()
+    ours = tuple(stream for stream in streams if any(carries(pattern, subject) for pattern in stream.subjects))
+    consumers = [consumer for stream in ours for consumer in await nats.consumers(stream.name)]
+    wanted = [
+        consumer
+        for consumer in consumers
+        if not consumer.filter_subjects or any(carries(pattern, subject) for pattern in consumer.filter_subjects)
+    ]
+    return QueueState(subject, ours, tuple(one for one in streams if one not in ours), tuple(wanted))
+
+
+def batch_size(source: Source | None, subject: str) -> int:
+    """Return how many tasks a worker waits for before it runs one: 1, unless the code says more and no time-out."""
+    waiting = (
+        int(dict(broker.values).get("pull_consume_batch", 1))
+        for broker in brokers_of(source, subject)
+        if broker.kind == PULL and "pull_consume_timeout" not in broker.settings
+    )
+    return max(waiting, default=1)
+
+
+def judge(
+    before: QueueState,
+    after: QueueState,
+    processes: Sequence[Process],
+    *,
+    batch: int,
+    all_seen: bool,
+    now: datetime,
+) -> Verdict:
+    """Compare two looks at a queue.
+
+    ``batch``: see :func:`batch_size`. ``all_seen``: workers elsewhere are not to be expected, because the server is on
+    this machine.
+    """
+    earlier = {(consumer.stream, consumer.name): consumer for consumer in before.consumers}
+    workers = [process for process in processes if process.kind == "worker"]
+    others = [process for process in processes if process.kind == "api"]
+    for consumer in after.consumers:
+        same = earlier.get((consumer.stream, consumer.name))
+        unmoved = same is not None and same.ack_floor_sequence == consumer.ack_floor_sequence
+        found = _stuck(consumer, batch, unmoved=unmoved) or _taken(
+            consumer, workers, others, all_seen=all_seen, unmoved=unmoved
+        )
+        if found is not None:
+            return found
+    if any(consumer.num_waiting or (consumer.push_bound and not consumer.pull) for consumer in after.consumers):
+        return Verdict(None, "worker idle, asks for tasks")
+    if after.unacknowledged and (workers or not (all_seen or _is_old(after, now))):
+        return Verdict(None, f"worker busy with {after.unacknowledged} unacknowledged")
+    if workers:
+        evidence = f"a worker process runs (pid {workers[0].pid}) but asks for nothing"
+        return Verdict(Standstill.LOST_REQUEST, evidence)
+    return Verdict(Standstill.NO_WORKER, "no worker runs here")
+
+
+def _stuck(consumer: Consumer, batch: int, *, unmoved: bool) -> Verdict | None:
+    """Return what stops a consumer that is being asked: its own limits, or a worker that waits for more."""
+    if consumer.paused:
+        return Verdict(Standstill.PAUSED, f"`{consumer.name}` is paused on the server", consumer)
+    if not unmoved:
+        return None
+    held = consumer.num_ack_pending
+    if 0 < consumer.max_ack_pending <= held and consumer.num_pending:
+        return Verdict(
+            Standstill.ACK_LIMIT,
+            f"{held} of at most {consumer.max_ack_pending} are delivered and not acknowledged, so no more are given",
+            consumer,
+        )
+    if consumer.pull and not consumer.num_pending and 0 < held <= consumer.deliveries % batch:
+        return Verdict(
+            Standstill.PARTIAL_BATCH,
+            f"{held} delivered and not acknowledged; the worker asks for {batch} at once and has no time-out",
+            consumer,
+        )
+    return None
+
+
+def _taken(
+    consumer: Consumer, workers: Sequence[Process], others: Sequence[Process], *, all_seen: bool, unmoved: bool
+) -> Verdict | None:
+    """Return a push consumer that belongs to a process that runs no tasks."""
+    if consumer.pull or not consumer.push_bound or consumer.deliver_group:
+        return None
+    held = consumer.num_ack_pending and unmoved
+    if others and (held or not workers):
+        evidence = f"`{consumer.name}` is bound, and the API (pid {others[0].pid}) is the only one that can hold it"
+        if workers:
+            evidence = f"`{consumer.name}` is bound, by the API (pid {others[0].pid}): its tasks are never acknowledged"
+        return Verdict(Standstill.TAKEN, evidence, consumer)
+    if not others and not workers and all_seen and held:
+        evidence = f"`{consumer.name}` is bound to a process that is no worker of this machine"
+        return Verdict(Standstill.TAKEN, evidence, consumer)
+    return None
+
+
+def _is_old(state: QueueState, now: datetime) -> bool:
+    """Tell whether every consumer with unacknowledged tasks has given none out for longer than it waits for an answer.
+
+    A worker that lives is given such tasks again.
+    """
+    holding = [consumer for consumer in state.consumers if consumer.num_ack_pending]
+    return all(
+        consumer.last_active is not None and now - consumer.last_active > timedelta(seconds=consumer.ack_wait)
+        for consumer in holding
+    )

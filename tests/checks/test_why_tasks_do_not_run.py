@@ -1,0 +1,237 @@
+"""Published tasks that no worker runs: each reason on a real server, told from the others."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from nats.js import JetStreamContext
+from nats.js.api import ConsumerConfig
+from taskiq import AsyncBroker
+from taskiq_nats import PullBasedJetStreamBroker, PushBasedJetStreamBroker
+
+from doctor.model import Severity, Status
+from tests.checks.conftest import Ask, QueueServer, ruled_out, the_finding
+
+PULL = {
+    "app/broker.py": "from taskiq_nats import PullBasedJetStreamBroker\n\nbroker = PullBasedJetStreamBroker({given})\n"
+}
+PUSH = {"app/broker.py": "from taskiq_nats import PushBasedJetStreamBroker\n\nbroker = PushBasedJetStreamBroker()\n"}
+SLEEPER = "import time\n\nprint('ready', flush=True)\ntime.sleep(600)  # a stand-in: alive, and asks for nothing\n"
+API = """\
+import asyncio
+import sys
+
+from taskiq_nats import PushBasedJetStreamBroker
+
+
+async def main() -> None:
+    await PushBasedJetStreamBroker(sys.argv[2]).startup()
+    print("ready", flush=True)
+    await asyncio.sleep(600)
+
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look as often as always, and wait less in between: nothing here changes meanwhile."""
+    monkeypatch.setattr("doctor.checks.worker_not_consuming.PAUSE", 0.01)
+    monkeypatch.setattr("doctor.checks.worker_not_consuming.LONGER", 8)
+
+
+def pull(given: str = "pull_consume_timeout=1") -> dict[str, str]:
+    return {path: text.format(given=given) for path, text in PULL.items()}
+
+
+@pytest.fixture
+async def published(queue_server: QueueServer, jetstream: JetStreamContext) -> PullBasedJetStreamBroker:
+    """Three tasks in the stream of taskiq-nats, and its consumer, for which nobody asks."""
+    broker = PullBasedJetStreamBroker(queue_server.url)
+    await broker.startup()
+    await publish(broker)
+    await broker.shutdown()
+    return broker
+
+
+async def publish(broker: AsyncBroker, count: int = 3) -> None:
+    task = broker.register_task(_task, task_name="app.jobs:job")
+    for _ in range(count):
+        await task.kiq()
+
+
+async def _task() -> None: ...
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start a program under a name that a server or a worker has, in the target's folder, and wait until it is up."""
+    started = []
+
+    def start(program: str, text: str, *words: str) -> subprocess.Popen[str]:
+        (tmp_path / program).write_text(text)
+        command = [sys.executable, str(tmp_path / program), *words]
+        one = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+        started.append(one)
+        assert one.stdout is not None
+        assert one.stdout.readline() == "ready\n"
+        return one
+
+    yield start
+    for one in started:
+        one.kill()
+        one.communicate()
+
+
+@pytest.fixture
+async def listening(queue_server: QueueServer, jetstream: JetStreamContext) -> AsyncIterator[Callable[..., object]]:
+    """Let a broker listen as a worker does, and never acknowledge."""
+    brokers, tasks = [], []
+
+    async def start(**settings: object) -> PullBasedJetStreamBroker:
+        broker = PullBasedJetStreamBroker(queue_server.url, **settings)
+
+        async def take() -> None:
+            async for _ in broker.listen():
+                pass
+
+        await broker.startup()
+        brokers.append(broker)
+        tasks.append(asyncio.create_task(take()))
+        return broker
+
+    yield start
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for broker in brokers:
+        await broker.shutdown()
+
+
+async def settled(jetstream: JetStreamContext, consumer: str, unacknowledged: int) -> None:
+    """Wait until the consumer's numbers are these: the server brings them up to date a moment later."""
+    async with asyncio.timeout(5):
+        while (await jetstream.consumer_info("taskiq_jetstream", consumer)).num_ack_pending != unacknowledged:
+            await asyncio.sleep(0.02)
+
+
+async def test_no_worker_at_all(ask: Ask, published):
+    result = await ask("WRK001", pull())
+    finding = the_finding(result)
+    assert finding.cause == "no worker runs"
+    assert "3 wait, no worker runs here" in finding.symptom
+    assert finding.severity is Severity.CRITICAL
+    assert ruled_out(result) == {"stream missing", "too many unacknowledged", "another process takes the tasks"}
+
+
+async def test_a_worker_that_lives_and_asks_for_nothing_has_lost_its_request(ask: Ask, published, process):
+    process("taskiq", SLEEPER, "worker", "app.broker:broker")
+    finding = the_finding(await ask("WRK001", pull("")))
+    assert finding.cause == "the worker lost its pull request"
+    assert finding.fixes[0].code == "pull_consume_timeout=1"
+
+
+async def test_a_worker_that_waits_for_a_full_batch(ask: Ask, jetstream, listening):
+    await publish(await listening(pull_consume_batch=50))
+    await settled(jetstream, "taskiq_durable", 3)
+    result = await ask("WRK001", pull("pull_consume_batch=50"))
+    finding = the_finding(result)
+    assert finding.cause == "the worker waits for a full batch"
+    assert "asks for 50 at once and has no time-out" in finding.symptom
+    assert "another process takes the tasks" in ruled_out(result)
+
+
+async def test_tasks_that_run_are_no_batch_that_is_not_full(ask: Ask, jetstream, listening):
+    await publish(await listening(pull_consume_timeout=1))
+    await settled(jetstream, "taskiq_durable", 3)
+    result = await ask("WRK001", pull())
+    assert result.status is Status.PASS
+    assert ruled_out(result) == {"worker down"}
+
+
+async def test_an_api_that_holds_the_push_consumer_swallows_the_tasks(ask: Ask, queue_server, jetstream, process):
+    api = process("uvicorn", API, "app.main:app", queue_server.url)
+    for _ in range(3):
+        await jetstream.publish("taskiq_tasks", b"{}")
+    await settled(jetstream, "taskiq_consumer", 3)
+    finding = the_finding(await ask("WRK001", PUSH))
+    assert finding.cause == "another process takes the tasks"
+    assert f"API (pid {api.pid})" in finding.symptom
+
+
+async def test_a_push_consumer_that_a_worker_holds_is_no_theft(ask: Ask, queue_server, jetstream, process):
+    process("taskiq", SLEEPER, "worker", "app.broker:broker")
+    broker = PushBasedJetStreamBroker(queue_server.url)
+    await broker.startup()
+    assert (await ask("WRK001", PUSH)).status is Status.PASS
+    await broker.shutdown()
+
+
+async def test_too_many_unacknowledged_tasks_stop_the_queue(ask: Ask, jetstream, listening):
+    config = ConsumerConfig(durable_name="taskiq_durable", max_ack_pending=2)
+    await publish(await listening(consumer_config=config, pull_consume_timeout=1))
+    await settled(jetstream, "taskiq_durable", 2)
+    result = await ask("WRK001", pull())
+    assert the_finding(result).cause == "too many tasks are unacknowledged"
+    assert "2 of at most 2" in the_finding(result).symptom
+
+
+async def test_a_paused_consumer_is_named(ask: Ask, jetstream):
+    await jetstream.add_stream(name="taskiq_jetstream", subjects=["taskiq_tasks"])
+    config = ConsumerConfig(durable_name="taskiq_durable", pause_until="2100-01-01T00:00:00Z")
+    await jetstream.add_consumer("taskiq_jetstream", config)
+    finding = the_finding(await ask("WRK001", pull()))
+    assert finding.cause == "the consumer is paused"
+    assert finding.fixes[0].code == "nats consumer resume taskiq_jetstream taskiq_durable"
+
+
+async def test_tasks_that_a_dead_worker_has_taken_are_no_sign_of_life(ask: Ask, jetstream, published):
+    subscription = await jetstream.pull_subscribe("taskiq_tasks", durable="taskiq_durable")
+    await subscription.fetch(3)
+    finding = the_finding(await ask("WRK001", pull()))
+    assert finding.cause == "no worker runs"
+    assert "0 wait, 3 are taken" in finding.symptom
+
+
+async def test_a_stream_without_a_consumer_has_had_no_worker(ask: Ask, jetstream):
+    await jetstream.add_stream(name="work", subjects=["*"])
+    await jetstream.publish("taskiq_tasks", b"{}")
+    result = await ask("WRK001", pull())
+    assert "1 wait, no worker runs here" in the_finding(result).symptom
+    assert the_finding(result).evidence[0].text == "stream `work` has no consumer"
+
+
+async def test_a_missing_stream_is_named_and_blocks_the_question_for_a_worker(ask: Ask, jetstream):
+    await jetstream.add_stream(name="orders", subjects=["orders.new"])
+    result = await ask("NAT004", pull())
+    assert "no stream of NATS" in the_finding(result).symptom
+    assert the_finding(result).evidence[0].text == "orders (orders.new)"
+    assert ruled_out(result) == {"JetStream off"}
+    blocked = await ask("WRK001")
+    assert (blocked.status, blocked.blocked_by) == (Status.SKIP, "NAT004")
+
+
+async def test_a_stream_with_nearly_the_subject_is_another_cause(ask: Ask, jetstream):
+    await jetstream.add_stream(name="taskiq_jetstream", subjects=["taskiq_task"])
+    assert the_finding(await ask("NAT004", pull())).cause == (
+        "the tasks go to `taskiq_tasks`, and the stream has `taskiq_task`"
+    )
+
+
+async def test_a_stream_that_is_there_rules_a_missing_one_out(ask: Ask, published):
+    assert ruled_out(await ask("NAT004", pull())) == {"stream missing"}
+
+
+async def test_plain_nats_needs_no_stream(ask: Ask):
+    files = {"app/broker.py": "from taskiq_nats import NatsBroker\n\nbroker = NatsBroker(queue='workers')\n"}
+    assert (await ask("NAT004", files)).status is Status.SKIP
+
+
+async def test_without_tasks_over_nats_nobody_asks_for_a_stream(ask: Ask):
+    assert (await ask("NAT004", {"app/main.py": "import nats\n"})).status is Status.SKIP
