@@ -102,7 +102,7 @@ from doctor.report import Presentation, Report
 from doctor.resources.catalog import VectorColumn, VectorIndex, identifier, readable, vector_columns
 from doctor.resources.database import Database, DatabaseError, DatabaseUnreachable, QueryTimedOut
 from doctor.resources.environment import Environment
-from doctor.resources.jetstream import Consumer
+from doctor.resources.jetstream import Consumer, Stream
 from doctor.resources.models import (
     InstalledModel,
     ModelError,
@@ -226,6 +226,7 @@ __all__ = [
     "Statement",
     "Standstill",
     "Status",
+    "Stream",
     "Suppression",
     "Target",
     "TaskGraph",
