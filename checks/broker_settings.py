@@ -4,11 +4,13 @@
 Constructions of the brokers of `taskiq-nats`:
 
 - `NatsBroker(…)` without `queue`: every worker process gets every task, and the worker starts two by default;
-- `PullBasedJetStreamBroker(…)` without `pull_consume_timeout`: after a restart of NATS it waits for ever;
+- `PullBasedJetStreamBroker(…)` without `pull_consume_timeout`: after a restart of NATS it waits for ever; with a
+  `pull_consume_batch` above 1 it also waits until a batch is full before it runs any task of it;
 - a JetStream broker whose `ack_wait` is below 60 s (the default is 30): a task that runs longer is delivered again, and
   runs twice in parallel;
 - a JetStream broker whose stream has neither limits nor another retention: it keeps every task for ever;
-- `PushBasedJetStreamBroker(…)` without `queue`: a second process cannot bind the consumer.
+- `PushBasedJetStreamBroker(…)`: only one process can bind its consumer, with or without `queue` (error 10013). As the
+  API binds it too, the workers die at their start again and again, or the API swallows the tasks.
 
 ## Why it hurts
 Messages are extracted twice, or not at all, and nothing fails. A worker that waits for ever looks healthy.
@@ -49,6 +51,7 @@ _BAD = """\
 from taskiq_nats import NatsBroker, PullBasedJetStreamBroker, PushBasedJetStreamBroker
 
 plain = NatsBroker("nats://localhost:4222")
+many = PullBasedJetStreamBroker("nats://localhost:4222", pull_consume_batch=50)
 pull = PullBasedJetStreamBroker("nats://localhost:4222")
 push = PushBasedJetStreamBroker("nats://localhost:4222")
 """
@@ -77,8 +80,9 @@ class _Problem:
     symptom: str
     impact: str
     severity: Severity
-    title: str
-    value: str
+    title: str = ""
+    value: str = ""
+    by_hand: str = ""
 
 
 _NO_QUEUE = _Problem(
@@ -89,19 +93,26 @@ _NO_QUEUE = _Problem(
     'give it queue="workers"',
     '"workers"',
 )
-_PUSH_WITHOUT_QUEUE = _Problem(
-    "queue",
-    "has no queue group, so a second process cannot consume",
-    "a second worker dies at its start, or the API takes the tasks",
+_PUSH = _Problem(
+    "class",
+    "lets one process consume, and the API is one already",
+    "the workers die at their start again and again, or the API swallows the tasks",
     Severity.WARNING,
-    'give it queue="workers"',
-    '"workers"',
+    by_hand="use PullBasedJetStreamBroker in place of the push consumer",
 )
 _NO_TIMEOUT = _Problem(
     "pull_consume_timeout",
     "pulls without a time-out, so it waits for ever after a restart of NATS",
     "no task runs any more, and the worker's process is alive",
     Severity.WARNING,
+    "give it pull_consume_timeout=1",
+    "1",
+)
+_WAITS_FOR_BATCH = _Problem(
+    "pull_consume_timeout",
+    "waits until a batch is full before it runs a task of it, and for ever after a restart of NATS",
+    "the last tasks of the day run twice, or not at all",
+    Severity.ERROR,
     "give it pull_consume_timeout=1",
     "1",
 )
@@ -118,8 +129,6 @@ _GROWS = _Problem(
     "has a stream without limits, which keeps every task for ever",
     "the stream grows until the disk is full",
     Severity.INFO,
-    "",
-    "",
 )
 
 
@@ -128,7 +137,7 @@ _GROWS = _Problem(
     "broker-settings",
     severity=Severity.WARNING,
     tags=["static"],
-    bad=[Example("all three with nothing but an address", {"app/broker.py": _BAD})],
+    bad=[Example("all three with hardly more than an address", {"app/broker.py": _BAD})],
     good=[Example("everything given, or not readable", {"app/broker.py": _GOOD})],
 )
 def broker_settings(source: Source) -> Iterator[Finding]:
@@ -139,17 +148,17 @@ def broker_settings(source: Source) -> Iterator[Finding]:
 
 
 def _problems(broker: BrokerCall) -> Iterator[_Problem]:
-    if broker.unknown:
+    if broker.unknown or not broker.kind:  # a class of the target's own may set what it is not given
         return
     given = broker.settings
     if broker.kind == "NatsBroker":
         if "queue" not in given:
             yield _NO_QUEUE
         return
-    if broker.kind == "PushBasedJetStreamBroker" and "queue" not in given:
-        yield _PUSH_WITHOUT_QUEUE
+    if broker.kind == "PushBasedJetStreamBroker":
+        yield _PUSH
     if broker.kind == "PullBasedJetStreamBroker" and "pull_consume_timeout" not in given:
-        yield _NO_TIMEOUT
+        yield _WAITS_FOR_BATCH if dict(broker.values).get("pull_consume_batch", 1) != 1 else _NO_TIMEOUT
     if broker.ack_wait is not None and broker.ack_wait < SHORT_ACK_WAIT:
         yield _SHORT
     if not broker.limits:
@@ -162,7 +171,7 @@ def _finding(broker: BrokerCall, problem: _Problem) -> Finding:
         code="NAT003",
         resource=Resource("broker", f"{broker.path}:{broker.name}", broker.path, broker.line),
         symptom=f"`{broker.kind}` in {place} {problem.symptom.format(ack_wait=broker.ack_wait)}",
-        cause=f"`{problem.setting}` is not set" if problem is not _SHORT else "`ack_wait` is too short",
+        cause=_cause(problem),
         severity=problem.severity,
         subject=f"{broker.kind} {problem.setting}",
         group=problem.setting,
@@ -174,9 +183,17 @@ def _finding(broker: BrokerCall, problem: _Problem) -> Finding:
     )
 
 
+def _cause(problem: _Problem) -> str:
+    if problem is _PUSH:
+        return "a push consumer is bound by one process"
+    return "`ack_wait` is too short" if problem is _SHORT else f"`{problem.setting}` is not set"
+
+
 def _option(broker: BrokerCall, problem: _Problem) -> FixOption:
     place = f"{broker.path}:{broker.line}"
     has_consumer = "consumer_config" in broker.settings
+    if problem.by_hand:
+        return FixOption.by_hand(f"{problem.by_hand} in {place}", "the consumer and what waits for it are made anew")
     if not problem.title or (problem is _SHORT and has_consumer):
         return FixOption.by_hand(f"correct `{problem.setting}` in {place}", "it depends on how long the tasks may take")
     return FixOption(
