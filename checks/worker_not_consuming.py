@@ -17,7 +17,8 @@ Tasks pile up in the stream. The webhook goes on answering 200, and nothing else
 ## How it is told from its look-alikes
 By the numbers of the consumer, looked at for a second, and by the processes of this machine. An idle worker keeps a
 pull request open (`num_waiting`), a dead one does not. A busy worker acknowledges something, or its process is there;
-tasks that were taken by a worker that is gone are told from a busy one by that. A stream that is missing is NAT004.
+tasks that were taken by a worker that is gone are told from a busy one by that. A stream that is missing is NAT004, a
+task that the worker does not know is WRK002, and plain NATS, which has no stream, is WRK004.
 
 ## How to fix
 Start the worker, or the one that hangs anew with `pull_consume_timeout=1`; use `PullBasedJetStreamBroker` where API and

@@ -35,6 +35,7 @@ from doctor.embeddings import (
     embedding_counts,
     recent_rows,
 )
+from doctor.executions import LongestExecution, longest_execution
 from doctor.fix import (
     Fix,
     FixContext,
@@ -96,13 +97,15 @@ from doctor.queue_state import (
     judge,
     queue_state,
     queue_subject,
+    task_name,
+    waiting_messages,
 )
 from doctor.redaction import printable
 from doctor.report import Presentation, Report
 from doctor.resources.catalog import VectorColumn, VectorIndex, identifier, readable, vector_columns
 from doctor.resources.database import Database, DatabaseError, DatabaseUnreachable, QueryTimedOut
 from doctor.resources.environment import Environment
-from doctor.resources.jetstream import Consumer, Stream
+from doctor.resources.jetstream import Consumer, StoredMessage, Stream
 from doctor.resources.models import (
     InstalledModel,
     ModelError,
@@ -114,6 +117,10 @@ from doctor.resources.models import (
     same_model,
 )
 from doctor.resources.nats import Nats, NatsUnreachable
+from doctor.resources.nats_monitoring import VARIABLES as MONITORING_VARIABLES
+from doctor.resources.nats_monitoring import MonitoringUnavailableError, monitoring_url
+from doctor.resources.nats_monitoring import listeners as subject_listeners
+from doctor.resources.processes import Process
 from doctor.resources.unreachable import Reason
 from doctor.similarity_statements import Statement, names_no_table, statement_of
 from doctor.source.collectors.broker_settings import BrokerCall
@@ -129,6 +136,7 @@ from doctor.source.facts import (
     UnregisteredName,
     Wrapping,
 )
+from doctor.source.import_lines import imported
 from doctor.source.index import Source
 from doctor.source.printf import PLAIN, are_plain
 from doctor.source.settings_files import search_settings
@@ -138,12 +146,14 @@ from doctor.task_graph import TaskGraph, task_graph
 from doctor.vector_sample import VectorSample, vector_lengths, vector_sample
 from doctor.verdict import ExitCode, exit_code, fails_gate, status_sentence, status_word, taken_back
 from doctor.wording import counted
+from doctor.worker_command import worker_command
 
 __all__ = [
     "AGAIN",
     "EMBEDDING_MODEL_VARIABLES",
     "JSON",
     "LINE",
+    "MONITORING_VARIABLES",
     "OPT_IN",
     "PLAIN",
     "REPEATED",
@@ -186,11 +196,13 @@ __all__ = [
     "InstalledModel",
     "LeftBehind",
     "Limits",
+    "LongestExecution",
     "Mechanism",
     "ModelError",
     "ModelServerError",
     "ModelServerUnreachable",
     "Models",
+    "MonitoringUnavailableError",
     "Nats",
     "NatsUnreachable",
     "NonTask",
@@ -204,6 +216,7 @@ __all__ = [
     "Plan",
     "Planned",
     "Presentation",
+    "Process",
     "Progress",
     "Provenance",
     "QueryTimedOut",
@@ -226,6 +239,7 @@ __all__ = [
     "Statement",
     "Standstill",
     "Status",
+    "StoredMessage",
     "Stream",
     "Suppression",
     "Target",
@@ -269,13 +283,16 @@ __all__ = [
     "hookimpl",
     "identifier",
     "is_not_understood",
+    "imported",
     "is_core_nats",
     "is_scheduled",
     "judge",
     "left_behind",
+    "longest_execution",
     "milliseconds",
     "missing_rows",
     "names_no_table",
+    "monitoring_url",
     "nearest_capable",
     "never_enqueued",
     "null_pattern",
@@ -298,13 +315,17 @@ __all__ = [
     "status_sentence",
     "status_word",
     "stream_name",
+    "subject_listeners",
     "taken_back",
     "task_graph",
+    "task_name",
     "transformed",
     "unreached_embeddings",
     "usable_indexes",
     "vector_columns",
     "vector_lengths",
     "vector_sample",
+    "waiting_messages",
     "with_keyword",
+    "worker_command",
 ]

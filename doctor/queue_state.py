@@ -6,6 +6,7 @@ log, and none consumes a task.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,10 +14,14 @@ from enum import StrEnum
 
 from doctor.brokers import PULL, SUBJECT, brokers, brokers_of
 from doctor.chain import Chain
-from doctor.resources.jetstream import Consumer, Stream
+from doctor.redaction import bounded, redact
+from doctor.resources.jetstream import Consumer, StoredMessage, Stream
 from doctor.resources.nats import Nats
 from doctor.resources.processes import Process
 from doctor.source.index import Source
+
+PEEKED = 50
+"""Waiting tasks that are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,33 @@ async def queue_state(nats: Nats, subject: str) -> QueueState:
         if not consumer.filter_subjects or any(carries(pattern, subject) for pattern in consumer.filter_subjects)
     ]
     return QueueState(subject, ours, tuple(one for one in streams if one not in ours), tuple(wanted))
+
+
+async def waiting_messages(nats: Nats, state: QueueState) -> tuple[StoredMessage, ...]:
+    """Return the first tasks that no consumer was given yet, without taking them.
+
+    Raises:
+        NatsError: see :mod:`doctor.resources.nats`.
+    """
+    found: list[StoredMessage] = []
+    for stream in state.streams:
+        given = [consumer.delivered_sequence for consumer in state.consumers if consumer.stream == stream.name]
+        sequence = max(given, default=0) + 1
+        while len(found) < PEEKED and sequence <= stream.last_sequence:
+            message = await nats.next_message(stream.name, state.subject, sequence)
+            if message is None:
+                break
+            found.append(message)
+            sequence = message.sequence + 1
+    return tuple(found)
+
+
+def task_name(message: StoredMessage) -> str:
+    """Return the name of the task in a message of TaskIQ; empty for any other message."""
+    try:
+        return bounded(redact(str(json.loads(message.data)["task_name"])), 200)
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return ""
 
 
 def batch_size(source: Source | None, subject: str) -> int:
