@@ -10,8 +10,8 @@ Refused tasks fail where they are sent, which may be swallowed there. Dropped on
 
 ## How it is told from its look-alikes
 A backlog that is merely long is no fault here: the numbers of the stream are compared with its own limits, and the next
-task of the consumer with the first one that is left. Tasks that were removed by hand leave the same gap; it counts only
-where a limit could have made it.
+task of the consumer with the first one that is left. A payload that is too large is NAT008. Tasks that were removed by
+hand leave the same gap; it counts only where a limit could have made it.
 
 ## How to fix
 Find out why nobody takes the tasks (WRK001), then raise the limit. Let a full queue refuse (`discard=new`) rather than

@@ -27,6 +27,7 @@ from doctor.chain_progress import (
 from doctor.check import OPT_IN, Check, CouldNotTellError, Example, NotApplicableError, check, checks_in
 from doctor.codemod import AGAIN, LINE, difference, parse_source, read_source, transformed
 from doctor.embedding_texts import EmbeddingText, EmbeddingTexts, UnknownTextError
+from doctor.dead_letter_texts import FailedFor, failed_for
 from doctor.embeddings import (
     EMBEDDING_MODEL_VARIABLES,
     CountMethod,
@@ -188,6 +189,7 @@ __all__ = [
     "Example",
     "ExitCode",
     "Explained",
+    "FailedFor",
     "Finding",
     "Fix",
     "FixContext",
@@ -277,6 +279,7 @@ __all__ = [
     "difference",
     "embedding_counts",
     "exit_code",
+    "failed_for",
     "failing_tasks",
     "fails_gate",
     "fixes_in",
