@@ -63,7 +63,7 @@ async def payload_too_large(nats: Nats, database: Database, chain: Chain) -> Asy
     for group in failed:
         yield _finding(group, limit, chain.failed_tasks_table or "")
     if not failed:
-        yield Observation(f"NATS takes {limit}, no dead letter names it", rules_out="payload too large")
+        yield Observation(f"messages up to {limit}", rules_out="payload too large")
 
 
 def _finding(group: FailedFor, limit: str, table: str) -> Finding:

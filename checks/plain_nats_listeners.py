@@ -42,6 +42,7 @@ from doctor.api import (
     Resource,
     Severity,
     Source,
+    brokers,
     brokers_of,
     check,
     is_core_nats,
@@ -63,8 +64,10 @@ async def task_lost_or_multiplied(
 ) -> AsyncIterator[Finding | Observation]:
     """Ask the monitoring page who listens to the subject."""
     subject = queue_subject(chain, source)
+    if not brokers(source):
+        raise NotApplicableError("the source makes no broker over NATS")
     if not is_core_nats(source, subject):
-        raise NotApplicableError("no broker of plain NATS sends the tasks")
+        return  # the tasks go over JetStream, which keeps them
     given = [variable.value for name in MONITORING_VARIABLES if (variable := environment.get(name)) is not None]
     url = monitoring_url(nats.endpoint.address, next(filter(None, given), None))
     try:

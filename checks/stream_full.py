@@ -72,7 +72,7 @@ async def stream_full(
             if consumer.stream == stream.name and gap > 0 and (share >= FULL or stream.max_age > 0):
                 yield _dropping(stream, consumer, gap)
         if share < FULL:
-            yield Observation(f"`{stream.name}` is {share:.0%} full", rules_out="stream full")
+            yield Observation(f"stream {share:.0%} full", rules_out="stream full")
 
 
 def _share(there: int, limit: int) -> float:

@@ -58,13 +58,11 @@ async def stream_grows_for_ever(
     for stream in state.streams:
         done = _done(stream, state)
         if _is_bounded(stream):
-            yield Observation(
-                f"`{stream.name}` drops what is done ({_limits(stream)})", rules_out="storage growing for ever"
-            )
+            yield Observation(_limits(stream), rules_out="storage growing for ever")
         elif done:
             yield _finding(stream, done)
         else:
-            yield Observation(f"`{stream.name}` has no limit, and nothing that is done")
+            yield Observation("the stream has no limit, and nothing that is done")
 
 
 def _is_bounded(stream: Stream) -> bool:

@@ -68,7 +68,7 @@ async def task_runs_twice(
     for consumer in state.consumers:
         again = _again(consumer)
         if not again:
-            yield Observation(f"`{consumer.name}` has delivered nothing twice", rules_out="tasks delivered twice")
+            yield Observation("nothing delivered twice", rules_out="tasks delivered twice")
         elif reports:
             told = f"{reports[0].path}:{reports[0].line} tells the queue that a task is in progress"
             yield Observation(f"{again} delivered again; {told}", rules_out="ack_wait too short")

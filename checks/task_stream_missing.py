@@ -69,7 +69,7 @@ async def task_stream_missing(
         raise NotApplicableError("neither doctor.toml nor the source says that tasks go over NATS")
     state = await queue_state(nats, subject)
     if state.streams:
-        names = ", ".join(f"`{stream.name}` ({stream.messages} messages)" for stream in state.streams)
+        names = ", ".join(f"`{stream.name}`" for stream in state.streams)
         yield Observation(f"{names} carries `{subject}`", rules_out="stream missing")
         return
     yield Observation(f"NATS {nats.server.version} says that JetStream is on", rules_out="JetStream off")

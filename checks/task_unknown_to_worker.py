@@ -90,9 +90,7 @@ async def task_unknown_to_worker(
     for task in unknown:
         yield _unknown(source, task, [process for process, _ in workers])
     if not unknown and not renamed:
-        yield Observation(
-            f"the worker imports all of {counted(len(sent), 'task')} that are sent", "unknown task dropped"
-        )
+        yield Observation(f"all {len(sent)} tasks that are sent are imported", "unknown task dropped")
 
 
 def _is_plain(tasks: dict[str, DecoratedFunction]) -> bool:
