@@ -44,11 +44,11 @@ from doctor.api import (
     NotApplicableError,
     Observation,
     QueueState,
+    QueueVerdict,
     Resource,
     Severity,
     Source,
     Standstill,
-    Verdict,
     batch_size,
     check,
     judge,
@@ -117,7 +117,7 @@ def _just_started(environment: Environment) -> bool:
     return any(process.kind == "worker" and process.started_at > since for process in environment.processes())
 
 
-def _refuted(state: QueueState, verdict: Verdict) -> list[Observation]:
+def _refuted(state: QueueState, verdict: QueueVerdict) -> list[Observation]:
     """Return the other reasons for a standstill that the same numbers exclude."""
     limits = [f"{each.num_ack_pending} of {each.max_ack_pending}" for each in state.consumers]
     holders = ", ".join(f"`{each.name}` is a {'pull' if each.pull else 'push'} consumer" for each in state.consumers)
@@ -130,7 +130,7 @@ def _refuted(state: QueueState, verdict: Verdict) -> list[Observation]:
     return excluded
 
 
-def _finding(state: QueueState, verdict: Verdict) -> Finding:
+def _finding(state: QueueState, verdict: QueueVerdict) -> Finding:
     assert verdict.standstill is not None  # the caller has one
     counts = "; ".join(
         f"{each.stream}/{each.name}: num_waiting {each.num_waiting}, num_pending {each.num_pending}, "

@@ -26,8 +26,8 @@ from doctor.chain_progress import (
 )
 from doctor.check import OPT_IN, Check, CouldNotTellError, Example, NotApplicableError, check, checks_in
 from doctor.codemod import AGAIN, LINE, difference, parse_source, read_source, transformed
-from doctor.embedding_texts import EmbeddingText, EmbeddingTexts, UnknownTextError
 from doctor.dead_letter_texts import FailedFor, failed_for
+from doctor.embedding_texts import EmbeddingText, EmbeddingTexts, UnknownTextError
 from doctor.embeddings import (
     EMBEDDING_MODEL_VARIABLES,
     CountMethod,
@@ -89,10 +89,11 @@ from doctor.query_plans import (
     missing_rows,
     planned,
     usable_indexes,
+)
 from doctor.queue_state import (
     QueueState,
+    QueueVerdict,
     Standstill,
-    Verdict,
     batch_size,
     carries,
     judge,
@@ -223,6 +224,7 @@ __all__ = [
     "Provenance",
     "QueryTimedOut",
     "QueueState",
+    "QueueVerdict",
     "Reason",
     "RefusedError",
     "Repair",
@@ -238,8 +240,8 @@ __all__ = [
     "Source",
     "Stage",
     "StageResult",
-    "Statement",
     "Standstill",
+    "Statement",
     "Status",
     "StoredMessage",
     "Stream",
@@ -285,17 +287,17 @@ __all__ = [
     "fixes_in",
     "hookimpl",
     "identifier",
-    "is_not_understood",
     "imported",
     "is_core_nats",
+    "is_not_understood",
     "is_scheduled",
     "judge",
     "left_behind",
     "longest_execution",
     "milliseconds",
     "missing_rows",
-    "names_no_table",
     "monitoring_url",
+    "names_no_table",
     "nearest_capable",
     "never_enqueued",
     "null_pattern",

@@ -56,7 +56,7 @@ class Standstill(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class QueueVerdict:
     """What two looks at a queue say: a standstill of a consumer, or (``standstill`` None) what shows that it moves."""
 
     standstill: Standstill | None
@@ -145,7 +145,7 @@ def judge(
     batch: int,
     all_seen: bool,
     now: datetime,
-) -> Verdict:
+) -> QueueVerdict:
     """Compare two looks at a queue.
 
     ``batch``: see :func:`batch_size`. ``all_seen``: workers elsewhere are not to be expected, because the server is on
@@ -163,30 +163,30 @@ def judge(
         if found is not None:
             return found
     if any(consumer.num_waiting or (consumer.push_bound and not consumer.pull) for consumer in after.consumers):
-        return Verdict(None, "worker idle, asks for tasks")
+        return QueueVerdict(None, "worker idle, asks for tasks")
     if after.unacknowledged and (workers or not (all_seen or _is_old(after, now))):
-        return Verdict(None, f"worker busy with {after.unacknowledged} unacknowledged")
+        return QueueVerdict(None, f"worker busy with {after.unacknowledged} unacknowledged")
     if workers:
         evidence = f"a worker process runs (pid {workers[0].pid}) but asks for nothing"
-        return Verdict(Standstill.LOST_REQUEST, evidence)
-    return Verdict(Standstill.NO_WORKER, "no worker runs here")
+        return QueueVerdict(Standstill.LOST_REQUEST, evidence)
+    return QueueVerdict(Standstill.NO_WORKER, "no worker runs here")
 
 
-def _stuck(consumer: Consumer, batch: int, *, unmoved: bool) -> Verdict | None:
+def _stuck(consumer: Consumer, batch: int, *, unmoved: bool) -> QueueVerdict | None:
     """Return what stops a consumer that is being asked: its own limits, or a worker that waits for more."""
     if consumer.paused:
-        return Verdict(Standstill.PAUSED, f"`{consumer.name}` is paused on the server", consumer)
+        return QueueVerdict(Standstill.PAUSED, f"`{consumer.name}` is paused on the server", consumer)
     if not unmoved:
         return None
     held = consumer.num_ack_pending
     if 0 < consumer.max_ack_pending <= held and consumer.num_pending:
-        return Verdict(
+        return QueueVerdict(
             Standstill.ACK_LIMIT,
             f"{held} of at most {consumer.max_ack_pending} are delivered and not acknowledged, so no more are given",
             consumer,
         )
     if consumer.pull and not consumer.num_pending and 0 < held <= consumer.deliveries % batch:
-        return Verdict(
+        return QueueVerdict(
             Standstill.PARTIAL_BATCH,
             f"{held} delivered and not acknowledged; the worker asks for {batch} at once and has no time-out",
             consumer,
@@ -196,7 +196,7 @@ def _stuck(consumer: Consumer, batch: int, *, unmoved: bool) -> Verdict | None:
 
 def _taken(
     consumer: Consumer, workers: Sequence[Process], others: Sequence[Process], *, all_seen: bool, unmoved: bool
-) -> Verdict | None:
+) -> QueueVerdict | None:
     """Return a push consumer that belongs to a process that runs no tasks."""
     if consumer.pull or not consumer.push_bound or consumer.deliver_group:
         return None
@@ -205,10 +205,10 @@ def _taken(
         evidence = f"`{consumer.name}` is bound, and the API (pid {others[0].pid}) is the only one that can hold it"
         if workers:
             evidence = f"`{consumer.name}` is bound, by the API (pid {others[0].pid}): its tasks are never acknowledged"
-        return Verdict(Standstill.TAKEN, evidence, consumer)
+        return QueueVerdict(Standstill.TAKEN, evidence, consumer)
     if not others and not workers and all_seen and held:
         evidence = f"`{consumer.name}` is bound to a process that is no worker of this machine"
-        return Verdict(Standstill.TAKEN, evidence, consumer)
+        return QueueVerdict(Standstill.TAKEN, evidence, consumer)
     return None
 
 
