@@ -24,23 +24,28 @@ VECTOR_METHODS = frozenset({"hnsw", "ivfflat", "diskann", "vchordrq", "vchordg"}
 class VectorIndex:
     """One index on a vector column, or on an expression over it. ``bytes`` is its size, ``predicate`` its WHERE.
 
-    ``holds_column`` is false where only an expression or the predicate uses the column. ``finds_nulls``: it holds
-    exactly the rows in which the column is NULL.
+    ``operators`` are those by which it gives rows in order, such as ``<=>``. ``holds_column`` is false where only an
+    expression or the predicate uses the column. ``finds_nulls``: it holds exactly the rows in which the column is NULL.
+    ``building``: it is not valid, and somebody builds an index on its table. ``partitioned``: it holds nothing itself,
+    and is valid once each partition has attached an index of its own. ``tablespace`` is None for the database's own.
     """
 
     schema: str
     name: str
     method: str
     operator_classes: tuple[str, ...]
+    operators: tuple[str, ...]
     options: tuple[str, ...]
     valid: bool
     ready: bool
     live: bool
     unique: bool
     building: bool
+    partitioned: bool
     expression: bool
     holds_column: bool
     predicate: str | None
+    tablespace: str | None
     finds_nulls: bool
     bytes: int
     scans: int
@@ -58,8 +63,8 @@ class VectorIndex:
 
     @property
     def is_broken(self) -> bool:
-        """Left behind by a build that failed: not usable, and nobody is building it."""
-        return not self.valid and not self.building
+        """Left behind by a build that failed: it is not valid, nobody builds it, and it waits for no partitions."""
+        return not self.valid and not self.building and not self.partitioned
 
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
@@ -83,6 +88,7 @@ class VectorColumn:
     ``dimensions`` is None for an unbounded column. ``estimated_rows`` comes from the last ANALYZE and is 0 when
     ``never_analyzed``. ``null_fraction`` is None when it is not known. A partitioned table has no rows of its own: its
     numbers are those of its partitions. ``rows_hidden``: row-level security may hide rows from the role that asks.
+    ``root`` is the outermost partitioned table (``schema.table``) of a partition.
     """
 
     schema: str
@@ -102,6 +108,7 @@ class VectorColumn:
     rows_hidden: bool
     primary_key: tuple[str, ...]
     indexes: tuple[VectorIndex, ...]
+    root: str | None = None
 
     @property
     def table_name(self) -> str:
@@ -192,6 +199,7 @@ def _vector_column(row: dict[str, Any]) -> VectorColumn:
             **{
                 **index,
                 "operator_classes": tuple(index["operator_classes"] or ()),
+                "operators": tuple(index["operators"]),
                 "options": tuple(index["options"]),
             }
         )

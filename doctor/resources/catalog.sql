@@ -33,6 +33,13 @@ part(root, relation) AS (
     UNION
     SELECT p.root, i.inhrelid FROM part p JOIN pg_inherits i ON i.inhparent = p.relation
 ),
+-- Who may not see what another role does still sees its locks, and that it builds some index.
+built_upon AS MATERIALIZED (
+    SELECT l.relation
+    FROM pg_stat_progress_create_index b
+    JOIN pg_locks l ON l.pid = b.pid AND l.locktype = 'relation' AND l.granted AND l.mode = 'ShareUpdateExclusiveLock'
+    WHERE b.datname = current_database()
+),
 part_size AS (
     SELECT
         p.root,
@@ -61,6 +68,11 @@ SELECT
     v.not_null,
     v.relkind = 'p' AS partitioned,
     v.relispartition AS partition,
+    CASE WHEN v.relispartition THEN (
+        SELECT n.nspname || '.' || c.relname
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.oid = pg_partition_root(v.relation)
+    ) END AS root,
     coalesce(size.estimated_rows, 0) AS estimated_rows,
     coalesce(size.never_analyzed, true) AS never_analyzed,
     size.null_fraction,
@@ -107,7 +119,16 @@ LEFT JOIN LATERAL (
             'ready', i.indisready,
             'live', i.indislive,
             'unique', i.indisunique,
-            'building', EXISTS (SELECT 1 FROM pg_stat_progress_create_index p WHERE p.index_relid = i.indexrelid),
+            'building', NOT i.indisvalid AND v.relation IN (SELECT relation FROM built_upon),
+            'partitioned', x.relkind = 'I',
+            'operators', (
+                SELECT coalesce(jsonb_agg(DISTINCT operator.oprname), '[]'::jsonb)
+                FROM unnest(i.indclass) AS c(oid)
+                JOIN pg_opclass o ON o.oid = c.oid
+                JOIN pg_amop a ON a.amopfamily = o.opcfamily AND a.amopmethod = x.relam AND a.amoppurpose = 'o'
+                JOIN pg_operator operator ON operator.oid = a.amopopr
+            ),
+            'tablespace', (SELECT t.spcname FROM pg_tablespace t WHERE t.oid = x.reltablespace),
             'expression', i.indexprs IS NOT NULL,
             'holds_column', v.attnum = ANY (i.indkey),
             'predicate', pg_get_expr(i.indpred, i.indrelid),

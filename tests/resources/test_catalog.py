@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -212,18 +213,64 @@ async def test_what_a_failed_concurrent_build_leaves_behind_is_broken(catalog: D
     )
 
 
-async def test_a_role_without_privileges_sees_the_columns_and_that_it_may_not_read_them(
-    catalog: Database, database_url: str
-):
-    async with catalog.connect_for_writing() as writer:
-        await writer.execute("CREATE ROLE blind LOGIN PASSWORD 'blind'")
+@pytest.fixture
+def blind_url(postgres: Any, database_url: str) -> Iterator[str]:
+    """The address for a role that may see nothing of what others do."""
+    postgres.execute("CREATE ROLE blind LOGIN PASSWORD 'blind'")
     parts = psycopg.conninfo.conninfo_to_dict(database_url)
-    blind = Database(Secret(f"postgresql://blind:blind@127.0.0.1:{parts['port']}/{parts['dbname']}"), origin="test")
+    yield f"postgresql://blind:blind@127.0.0.1:{parts['port']}/{parts['dbname']}"
+    postgres.execute("DROP ROLE blind")
+
+
+async def test_a_role_that_may_not_see_the_builder_sees_that_an_index_is_being_built(catalog: Database, blind_url: str):
+    blind = Database(Secret(blind_url), origin="test")
+    async with (
+        catalog.connect_for_writing() as builder,
+        catalog.connect_for_writing() as holder,
+        asyncio.TaskGroup() as group,
+        holder.transaction(),
+    ):
+        await holder.execute("INSERT INTO bare VALUES (1, NULL)")
+        group.create_task(
+            builder.execute("CREATE INDEX CONCURRENTLY slow ON bare USING hnsw (embedding vector_cosine_ops)")
+        )
+        async with asyncio.timeout(10):
+            while not await building_indexes(catalog):
+                await asyncio.sleep(0.01)
+        hidden = await blind.scalar("SELECT count(index_relid) FROM pg_stat_progress_create_index")
+        seen = await building_indexes(blind)
+    await blind.close()
+    assert hidden == 0
+    assert [(index.name, index.is_broken) for index in seen] == [("slow", False)]
+
+
+async def test_a_partitioned_index_waits_for_its_partitions_and_is_not_broken(catalog: Database):
+    async with catalog.connect_for_writing() as writer:
+        await writer.execute("CREATE INDEX whole ON ONLY parted USING hnsw (embedding vector_cosine_ops)")
+    columns = {column.table: column for column in await vector_columns(catalog)}
+    (index,) = columns["parted"].indexes
+    assert (index.valid, index.partitioned, index.is_broken, index.is_usable) == (False, True, False, False)
+    assert (columns["parted_1"].root, columns["parted"].root) == ("public.parted", None)
+
+
+async def test_an_index_tells_by_which_operators_it_gives_rows_in_order(catalog: Database):
+    async with catalog.connect_for_writing() as writer:
+        await writer.execute(KINDS_OF_INDEXES)
+    found = {index.name: index.operators for column in await vector_columns(catalog) for index in column.indexes}
+    assert found["by_l2"] == ("<->",)
+    assert found["by_expression"] == ("<=>",)
+    assert found["by_lists"] == ("<#>",)
+    assert found["by_bits"] == ("<~>",)
+    assert found["plain"] == ()
+
+
+async def test_a_role_without_privileges_sees_the_columns_and_that_it_may_not_read_them(
+    catalog: Database, blind_url: str
+):
+    blind = Database(Secret(blind_url), origin="test")
     column = next(column for column in await vector_columns(blind) if column.column == "v%")
     assert (column.can_select, column.null_fraction, column.dimensions) == (False, None, 3)
     await blind.close()
-    async with catalog.connect_for_writing() as writer:
-        await writer.execute("DROP ROLE blind")
 
 
 async def test_tables_are_found_by_their_columns_with_the_way_to_their_neighbours(database: Database):
