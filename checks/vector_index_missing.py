@@ -23,6 +23,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from doctor.api import (
+    JSON,
     Applicability,
     CouldNotTellError,
     Database,
@@ -37,19 +38,23 @@ from doctor.api import (
     Resource,
     Role,
     Severity,
+    Source,
     VectorColumn,
     VectorIndex,
     check,
+    counted,
+    operators_ordering,
+    parts_of,
+    planner_floor,
     sql,
     vector_columns,
 )
+from doctor.source.collectors.similarity_queries import COLLECTOR as QUERIES
 
-PLANNER_FLOOR = ((384, 2_000), (768, 3_000))
-"""Up to these dimensions the planner flips to the index at these rows."""
-
-PLANNER_FLOOR_BEYOND = 5_000
 COUNTED_UP_TO = 1 << 28
 """Bytes of heap up to which the rows of a table that was never analysed are counted."""
+
+COSINE = "<=>"
 
 SMALL = 1 << 24
 """Bytes of heap that are counted at any time: the planner's number lags behind, and counting takes milliseconds."""
@@ -59,30 +64,47 @@ MANY_ROWS = 50_000
 
 
 @check("VEC001", "vector-index-missing", severity=Severity.WARNING, tags=["live"])
-async def vector_index_missing(database: Database) -> AsyncIterator[Finding | Observation]:
+async def vector_index_missing(
+    database: Database, source: Source | None = None
+) -> AsyncIterator[Finding | Observation]:
     """Judge the indexes of every vector column by the number of its rows."""
-    columns = [column for column in await vector_columns(database) if not column.partition]
+    found = await vector_columns(database)
+    columns = [column for column in found if not column.partition]
     problems = []
     for column in columns:
-        broken = [index for index in column.vector_indexes if index.is_broken]
-        for index in broken:
-            yield _invalid(column, index)
-        if not broken and not any(index.is_usable or index.building for index in column.vector_indexes):
-            try:
-                yield _missing(column, await _rows(database, column))
-            except DatabaseUnreachable:
-                raise
-            except DatabaseError as error:
-                problems.append(f"{column.table_name}: {error}")
-    indexed = sum(any(index.is_usable for index in column.vector_indexes) for column in columns)
+        parts = parts_of(column, found)
+        broken = [(part, index) for part in parts for index in part.vector_indexes if index.is_broken]
+        for part, index in broken:
+            yield _invalid(part, index)
+        bare = [part for part in parts if not any(_is_index(index) for index in part.vector_indexes)]
+        try:
+            if bare:
+                rows = {part.table_name: await _rows(database, part) for part in bare}
+                yield _missing(column, rows, len(parts), _operator(column, source))
+        except DatabaseUnreachable:
+            raise
+        except DatabaseError as error:
+            problems.append(f"{column.table_name}: {error}")
+    indexed = sum(all(map(_is_served, parts_of(column, found))) for column in columns)
     yield Observation(f"{indexed} of {len(columns)} vector columns indexed")
     if problems:
         raise CouldNotTellError(f"{len(problems)} tables could not be counted: {'; '.join(problems)}")
 
 
-def floor(dimensions: int | None) -> int:
-    """Return the number of rows below which the planner ignores an index on vectors of so many dimensions."""
-    return next((rows for limit, rows in PLANNER_FLOOR if (dimensions or 0) <= limit), PLANNER_FLOOR_BEYOND)
+def _is_index(index: VectorIndex) -> bool:
+    """Whether an index is usable or becomes so, or has a finding of its own."""
+    return index.is_usable or index.building or index.is_broken
+
+
+def _is_served(column: VectorColumn) -> bool:
+    return any(index.is_usable for index in column.vector_indexes)
+
+
+def _operator(column: VectorColumn, source: Source | None) -> str:
+    """Return the distance for which an index is wanted: the one that the code orders by, else the cosine's."""
+    queries = () if source is None else source.collected(QUERIES)
+    asked = [operator for query in queries for operator in operators_ordering(query.statement, column)]
+    return max(asked, key=asked.count, default=COSINE)
 
 
 async def _rows(database: Database, column: VectorColumn) -> int:
@@ -95,29 +117,59 @@ async def _rows(database: Database, column: VectorColumn) -> int:
 
 def _invalid(column: VectorColumn, index: VectorIndex) -> Finding:
     """Judge the remainder of a failed build; one that is ready is maintained by every write, for nothing."""
-    found = _finding(column, index.name, f"index {index.name} is invalid: its build failed", Severity.ERROR)
+    name = f"{index.schema}.{index.name}"
+    option = FixOption(
+        fix="rebuild-vector-index",
+        title=f"build index {name} anew, concurrently, as it is defined",
+        applicability=Applicability.SAFE,
+        reason="nothing uses it now, and writes go on while it is built; undo drops it",
+        arguments={"table": column.table_name, "column": column.column, "index": name},
+        recommended=True,
+    )
+    found = _finding(column, f"index {index.name} is invalid: its build failed", Severity.ERROR, option)
+    found = replace(found, subject=index.name, cause="a concurrent build failed half-way")
     return replace(found, impacts=(*found.impacts, "each write maintains the invalid index")) if index.ready else found
 
 
-def _missing(column: VectorColumn, rows: int) -> Finding:
-    least = floor(column.dimensions)
-    if rows < least:
-        words = f"no index on {column.table}.{column.column}, and none needed below about {least:,} rows (now {rows:,})"
-        return _finding(column, "", words, Severity.INFO)
-    words = f"no index on {column.table}.{column.column} with about {rows:,} rows: every search reads them all"
-    return _finding(column, "", words, Severity.ERROR if rows >= MANY_ROWS else Severity.WARNING)
+def _missing(column: VectorColumn, rows: dict[str, int], parts: int, operator: str) -> Finding:
+    """Judge a column by the largest of its tables that lack an index; ``parts`` is how many tables it has."""
+    least, most = planner_floor(column.dimensions), max(rows.values())
+    place = f"{column.table}.{column.column}"
+    if len(rows) < parts:
+        place = f"{counted(len(rows), 'partition')} of {parts} of {place}"
+    if most < least:
+        severity = Severity.INFO
+        words = f"no index on {place}, and none needed below about {least:,} rows (now {most:,})"
+    else:
+        severity = Severity.ERROR if most >= MANY_ROWS else Severity.WARNING
+        words = f"no index on {place} with about {most:,} rows: every search reads them all"
+    large: list[JSON] = [name for name in sorted(rows) if rows[name] >= least]
+    option = FixOption(
+        fix="create-vector-index",
+        title=f"build an HNSW index on {column.table_name}.{column.column}, concurrently",
+        applicability=Applicability.SAFE,
+        reason="writes go on while it is built; undo drops it",
+        arguments={
+            "table": column.table_name,
+            "column": column.column,
+            "operator": operator,
+            "partitions": large if column.partitioned else None,
+        },
+        recommended=most >= least,
+        tradeoff="each later write of a vector costs milliseconds more",
+    )
+    return _finding(column, words, severity, option)
 
 
-def _finding(column: VectorColumn, index: str, symptom: str, severity: Severity) -> Finding:
+def _finding(column: VectorColumn, symptom: str, severity: Severity, option: FixOption) -> Finding:
     needed = severity is not Severity.INFO
     return Finding(
         code="VEC001",
         resource=Resource("column", column.name),
         symptom=symptom,
-        cause="the index was never built" if not index else "a concurrent build failed half-way",
+        cause="the index was never built",
         severity=severity,
         role=Role.CAUSE if needed else Role.ADVICE,
-        subject=index,
         group=column.name,
         impacts=("search is slow",) if needed else (),
         evidence=(
@@ -129,20 +181,6 @@ def _finding(column: VectorColumn, index: str, symptom: str, severity: Severity)
             ),
         ),
         rule="without a valid index the planner can only scan",
-        fixes=(
-            FixOption(
-                fix="create-vector-index",
-                title=f"build an HNSW index on {column.table_name}.{column.column}, concurrently",
-                applicability=Applicability.SAFE,
-                reason="writes go on while it is built; undo drops it",
-                arguments={
-                    "table": column.table_name,
-                    "column": column.column,
-                    "replaces": f"{column.schema}.{index}" if index else "",
-                },
-                recommended=needed,
-                tradeoff="each later write of a vector costs milliseconds more",
-            ),
-        ),
+        fixes=(option,),
         validation="doctor check --select VEC001",
     )

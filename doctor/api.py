@@ -27,6 +27,7 @@ from doctor.chain_progress import (
 from doctor.check import OPT_IN, Check, CouldNotTellError, Example, NotApplicableError, check, checks_in
 from doctor.codemod import AGAIN, LINE, difference, parse_source, read_source, transformed
 from doctor.dead_letter_texts import FailedFor, failed_for
+from doctor.distance_operators import operators_ordering
 from doctor.embedding_texts import EmbeddingText, EmbeddingTexts, UnknownTextError
 from doctor.embeddings import (
     EMBEDDING_MODEL_VARIABLES,
@@ -50,6 +51,9 @@ from doctor.fix import (
     fixes_in,
 )
 from doctor.hookspecs import hookimpl
+from doctor.index_definition import new_statement
+from doctor.index_parameters import IndexParameters
+from doctor.index_planning import PlannedBuild, as_it_was, find_column, plan_again, plan_new
 from doctor.late import sql
 from doctor.model import (
     JSON,
@@ -88,6 +92,7 @@ from doctor.query_plans import (
     is_not_understood,
     missing_rows,
     planned,
+    planner_floor,
     usable_indexes,
 )
 from doctor.queue_state import (
@@ -104,7 +109,7 @@ from doctor.queue_state import (
 )
 from doctor.redaction import printable
 from doctor.report import Presentation, Report
-from doctor.resources.catalog import VectorColumn, VectorIndex, identifier, readable, vector_columns
+from doctor.resources.catalog import VectorColumn, VectorIndex, identifier, parts_of, readable, vector_columns
 from doctor.resources.database import Database, DatabaseError, DatabaseUnreachable, QueryTimedOut
 from doctor.resources.environment import Environment
 from doctor.resources.jetstream import Consumer, StoredMessage, Stream
@@ -196,6 +201,7 @@ __all__ = [
     "FixContext",
     "FixError",
     "FixOption",
+    "IndexParameters",
     "InstalledModel",
     "LeftBehind",
     "Limits",
@@ -218,6 +224,7 @@ __all__ = [
     "Phase",
     "Plan",
     "Planned",
+    "PlannedBuild",
     "Presentation",
     "Process",
     "Progress",
@@ -264,6 +271,7 @@ __all__ = [
     "Writers",
     "agent_tables",
     "are_plain",
+    "as_it_was",
     "batch_size",
     "brokers",
     "brokers_of",
@@ -284,6 +292,7 @@ __all__ = [
     "failed_for",
     "failing_tasks",
     "fails_gate",
+    "find_column",
     "fixes_in",
     "hookimpl",
     "identifier",
@@ -300,9 +309,15 @@ __all__ = [
     "names_no_table",
     "nearest_capable",
     "never_enqueued",
+    "new_statement",
     "null_pattern",
+    "operators_ordering",
     "parse_source",
+    "parts_of",
+    "plan_again",
+    "plan_new",
     "planned",
+    "planner_floor",
     "printable",
     "queue_is_idle",
     "queue_state",

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from doctor.chain import AgentTemplate, Chain, Stage
 from doctor.embedding_texts import EmbeddingTexts
+from doctor.index_parameters import DEFAULT, Hnsw, IndexParameters
 
 if TYPE_CHECKING:
     from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
@@ -108,6 +109,23 @@ class EmbeddingConfiguration(_Strict):
 
 
 @dataclass(frozen=True)
+class HnswConfiguration(_Strict):
+    """One ``[[vector_index.hnsw]]``: how an index is built on a table of up to ``rows`` rows (none: of any size)."""
+
+    m: Annotated[int, Field(ge=2, le=100)]
+    ef_construction: Annotated[int, Field(ge=4, le=1_000)]
+    rows: Annotated[int, Field(gt=0)] | None = None
+
+
+@dataclass(frozen=True)
+class VectorIndexConfiguration(_Strict):
+    """``[vector_index]``: the memory that a build may take, such as ``2GB``, and HNSW's parameters."""
+
+    memory: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,6}(MB|GB)$")] | None = None
+    hnsw: tuple[HnswConfiguration, ...] = ()
+
+
+@dataclass(frozen=True)
 class TargetConfiguration(_Strict):
     """``[target]``: the name that a write beyond this machine must repeat, and where the target keeps its addresses."""
 
@@ -133,6 +151,7 @@ class Configuration(_Strict):
     chain: ChainConfiguration | None = None
     agents: dict[str, AgentConfiguration] = field(default_factory=dict)
     embeddings: tuple[EmbeddingConfiguration, ...] = ()
+    vector_index: VectorIndexConfiguration = field(default_factory=VectorIndexConfiguration)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +253,8 @@ def _known_keys(parents: list[int | str]) -> list[str]:
         ("chain",): ChainConfiguration,
         ("chain", "stage"): StageConfiguration,
         ("embeddings",): EmbeddingConfiguration,
+        ("vector_index",): VectorIndexConfiguration,
+        ("vector_index", "hnsw"): HnswConfiguration,
         ("chain", "lookback_hours"): FromEnvironment,
         ("chain", "message_threshold"): FromEnvironment,
     }
@@ -293,6 +314,23 @@ def resolve_chain(configuration: Configuration, get: Callable[[str], str | None]
 def resolve_texts(configuration: Configuration) -> EmbeddingTexts:
     """Return from which columns the text of each embedding is made, as far as the configuration says."""
     return EmbeddingTexts({(each.table, each.column): each.text for each in configuration.embeddings})
+
+
+def resolve_index_parameters(configuration: Configuration) -> IndexParameters:
+    """Return how vector indexes are built.
+
+    Raises:
+        ConfigurationError: pgvector would refuse the parameters.
+    """
+    given = configuration.vector_index
+    for one in given.hnsw:
+        if one.ef_construction < 2 * one.m:
+            raise ConfigurationError(
+                f"vector_index.hnsw: ef_construction = {one.ef_construction} is less than twice m = {one.m}"
+            )
+    by_rows = tuple(sorted((Hnsw(**asdict(one)) for one in given.hnsw), key=lambda one: (one.rows is None, one.rows)))
+    memory = None if given.memory is None else int(given.memory[:-2]) << (30 if given.memory.endswith("GB") else 20)
+    return IndexParameters(by_rows or DEFAULT, memory)
 
 
 def _number(value: float | FromEnvironment, get: Callable[[str], str | None]) -> float:

@@ -99,6 +99,23 @@ class KeyRange:
     high: Any
 
 
+@dataclass(frozen=True, slots=True)
+class IndexBuild:
+    """An index to be built: its ``CREATE INDEX CONCURRENTLY``, and with how much memory (bytes) and how many workers.
+
+    ``table`` and ``name`` are ``schema.name``. ``replaces`` is an invalid index that is dropped first. None leaves
+    workers and tablespace to the server.
+    """
+
+    table: str
+    name: str
+    statement: str
+    memory: int
+    workers: int | None = None
+    tablespace: str | None = None
+    replaces: str | None = None
+
+
 class SourceWriter(Protocol):
     """Replaces files of the target's source."""
 
@@ -125,11 +142,17 @@ class DatabaseWriter(Protocol):
     async def insert_row(self, table: str, row: Mapping[str, Any], key: Sequence[str]) -> Mapping[str, Any]:
         """Insert one row and return the values of its key columns."""
 
-    async def create_index(self, name: str, statement: str, *, replaces: str | None = None) -> None:
-        """Run one ``CREATE INDEX CONCURRENTLY`` on a connection of its own; drop what a failure leaves behind.
+    async def create_index(self, build: IndexBuild, progress: Callable[[str], None]) -> str:
+        """Build one index on a connection of its own, and drop what a failure leaves behind.
 
-        ``replaces`` is an invalid index that is dropped first.
+        Returns what the server said of it, and what the planner makes of it.
+
+        Raises:
+            FixError: it cannot be built now, or the remainder of the failure could not be dropped.
         """
+
+    async def drop_index(self, again: IndexBuild) -> None:
+        """Drop a valid index; ``again`` is how undo builds it anew."""
 
     async def drop_invalid_index(self, name: str) -> None:
         """Drop an index that PostgreSQL never uses because its build failed. Undo does not bring it back.

@@ -18,6 +18,7 @@ from doctor.configuration import (
     LoadedConfiguration,
     load_configuration,
     resolve_chain,
+    resolve_index_parameters,
     resolve_texts,
 )
 from doctor.file_names import visible
@@ -121,6 +122,8 @@ class Target:
             return self.environment
         if name == "texts":
             return resolve_texts(self.configuration)
+        if name == "index_parameters":
+            return resolve_index_parameters(self.configuration)
         if name == "source":
             return await self._once("source", self._open_source)
         instance = self._instance(name)

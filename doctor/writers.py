@@ -6,13 +6,14 @@ import asyncio
 import json
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from doctor import column_retyping, vector_writing
+from doctor import column_retyping, index_building, vector_writing
 from doctor.backfill_leases import Leases
 from doctor.file_names import visible
-from doctor.fix import RangeJob, RefusedError, RowsRefusedError
+from doctor.fix import IndexBuild, RangeJob, RefusedError, RowsRefusedError
 from doctor.journal import FileChange, Journal
 from doctor.late import psycopg, sql
 from doctor.lease_table import drop_leases
@@ -34,14 +35,6 @@ Opener: TypeAlias = Callable[[], Awaitable[T]]
 
 LOCK_TIMEOUT = "5s"
 """How long a write waits for a lock of the application before it gives up."""
-
-INDEX_LOCK_TIMEOUT = "30s"
-"""A concurrent build waits for open transactions; longer, because nobody waits for the build."""
-
-_IS_VALID_OR_BUILDING = """
-    SELECT i.indisvalid OR EXISTS (SELECT FROM pg_stat_progress_create_index AS p WHERE p.index_relid = i.indexrelid)
-    FROM pg_index AS i WHERE i.indexrelid = to_regclass(%(name)s)
-"""
 
 
 class SourceWriter:
@@ -128,30 +121,14 @@ class DatabaseWriter:
             self._journal.append({"kind": "inserted", "table": table, "key": made, "after": inserted})
         return made
 
-    async def create_index(self, name: str, statement: str, *, replaces: str | None = None) -> None:
-        """Run one ``CREATE INDEX CONCURRENTLY`` outside a transaction; drop what a failure leaves behind.
+    async def create_index(self, build: IndexBuild, progress: Callable[[str], None]) -> str:
+        """Build one index on a connection of its own; see :func:`doctor.index_building.build`."""
+        return await index_building.build(await self._database(), build, self._journal.append, progress)
 
-        ``replaces`` is an invalid index that is dropped first.
-
-        Raises:
-            RefusedError: when something else has this name.
-            psycopg.Error: when the build fails; the invalid remainder has been dropped.
-        """
-        database = await self._database()
-        async with database.connect_for_writing() as connection:
-            cursor = await connection.execute("SELECT to_regclass(%s) IS NOT NULL", [_quoted(name)])
-            if name != replaces and (await cursor.fetchone() or (False,))[0]:
-                raise RefusedError(f"{name} exists already, and is not what is wanted; rename or drop it first")
-            self._journal.append({"kind": "index", "name": name})
-            await connection.execute("SET statement_timeout = 0")
-            await connection.execute(f"SET lock_timeout = '{INDEX_LOCK_TIMEOUT}'")
-            if replaces:
-                await connection.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(identifier(replaces)))
-            try:
-                await connection.execute(statement)
-            except BaseException:
-                await connection.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(identifier(name)))
-                raise
+    async def drop_index(self, again: IndexBuild) -> None:
+        """Drop a valid index; ``again`` is how undo builds it anew."""
+        self._journal.append({"kind": "index dropped", "name": again.name, "again": asdict(again)})
+        await index_building.remove(await self._database(), again.name)
 
     async def drop_invalid_index(self, name: str) -> None:
         """Drop what a failed build left behind; it served nobody, so undo does not bring it back.
@@ -161,12 +138,9 @@ class DatabaseWriter:
         """
         database = await self._database()
         async with database.connect_for_writing() as connection:
-            cursor = await connection.execute(_IS_VALID_OR_BUILDING, {"name": _quoted(name)})
-            if (await cursor.fetchone() or (False,))[0]:
-                raise RefusedError(f"{name} is valid by now, or being built; run `doctor fix` again")
-            self._journal.append({"kind": "dropped", "name": name})
-            await connection.execute(f"SET lock_timeout = '{INDEX_LOCK_TIMEOUT}'")
-            await connection.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(identifier(name)))
+            await index_building.require_invalid(connection, name)
+        self._journal.append({"kind": "dropped", "name": name})
+        await index_building.remove(database, name)
 
     async def retype_vectors(self, table: str, column: str, before: int, after: int) -> None:
         """Change the number of dimensions of a vector column that holds no vector."""
@@ -294,6 +268,7 @@ class Undo:
             "row": self._row,
             "inserted": self._inserted,
             "index": self._index,
+            "index dropped": self._index_dropped,
             "vectors": self._vectors,
             "retyped": self._retyped,
             "leases": self._leases,
@@ -351,15 +326,13 @@ class Undo:
         return f"1 row of {table} removed"
 
     async def _index(self, entry: Mapping[str, Any]) -> str | None:
-        database = await self._database()
-        async with database.connect_for_writing() as connection:
-            cursor = await connection.execute("SELECT to_regclass(%s) IS NOT NULL", [_quoted(entry["name"])])
-            row = await cursor.fetchone()
-            if not row or not row[0]:
-                return None
-            await connection.execute(f"SET lock_timeout = '{INDEX_LOCK_TIMEOUT}'")
-            await connection.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(identifier(entry["name"])))
-        return f"index {entry['name']} dropped"
+        backend = index_building.Backend(entry["pid"], entry["since"]) if "pid" in entry else None
+        there = await index_building.remove(await self._database(), entry["name"], backend)
+        return f"index {entry['name']} dropped" if there else None
+
+    async def _index_dropped(self, entry: Mapping[str, Any]) -> str | None:
+        rebuilt = await index_building.restore(await self._database(), IndexBuild(**entry["again"]))
+        return f"index {entry['name']} built again" if rebuilt else None
 
     async def _vectors(self, entry: Mapping[str, Any]) -> str | None:
         database = await self._database()

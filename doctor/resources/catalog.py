@@ -7,7 +7,7 @@ Measured with 4,128 relations, 13 vector columns: 24 ms. Works for a role withou
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -176,6 +176,14 @@ async def vector_columns(database: Database) -> tuple[VectorColumn, ...]:
         DatabaseError: the question could not be answered.
     """
     return tuple(_vector_column(row) for row in await database.fetch(_statement("catalog.sql")))
+
+
+def parts_of(column: VectorColumn, columns: Iterable[VectorColumn]) -> list[VectorColumn]:
+    """Return the columns that hold the vectors: those of its partitions at any depth, else itself."""
+    if not column.partitioned:
+        return [column]
+    of_table = (one for one in columns if (one.root, one.column) == (column.table_name, column.column))
+    return [one for one in of_table if not one.partitioned]
 
 
 async def tables_like(database: Database, columns: Collection[str]) -> tuple[Table, ...]:

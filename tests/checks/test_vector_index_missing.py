@@ -35,7 +35,7 @@ def test_an_invalid_index_is_an_error_and_is_replaced(execute, examine, dropped)
     (finding,) = of_atoms(examine("VEC001"))
     assert (finding.severity, finding.role) == (Severity.ERROR, Role.CAUSE)
     assert "index made_here is invalid" in finding.symptom
-    assert finding.fixes[0].arguments["replaces"] == "public.made_here"
+    assert (finding.fixes[0].fix, finding.fixes[0].arguments["index"]) == ("rebuild-vector-index", "public.made_here")
 
 
 @pytest.mark.parametrize("ready", [True, False])
@@ -44,6 +44,54 @@ def test_an_invalid_index_that_is_ready_slows_every_write(execute, examine, drop
     execute(INDEX, f"UPDATE pg_index SET indisvalid = false, indisready = {ready} {where}")
     (finding,) = of_atoms(examine("VEC001"))
     assert ("each write maintains the invalid index" in finding.impacts) is ready
+
+
+def test_the_distance_is_the_one_that_the_code_orders_by(examine):
+    (finding,) = of_atoms(examine("VEC001"))
+    assert finding.fixes[0].arguments["operator"] == "<=>"
+
+
+PARTED = """
+    CREATE TABLE parted (id int, embedding vector(4)) PARTITION BY RANGE (id);
+    CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (10000);
+    CREATE TABLE parted_2 PARTITION OF parted FOR VALUES FROM (10000) TO (20000);
+    INSERT INTO parted SELECT n, '[1,2,3,4]' FROM generate_series(1, 10500) AS n;
+"""
+
+
+@pytest.fixture
+def parted(execute):
+    execute(PARTED)
+    yield
+    execute("DROP TABLE parted")
+
+
+def of_parted(result):
+    return [finding for finding in result.findings if finding.resource.id.startswith("public.parted")]
+
+
+def test_a_partition_without_the_index_of_the_others_is_found(execute, examine, parted):
+    execute("CREATE INDEX ON parted_2 USING hnsw (embedding vector_cosine_ops)")
+    (finding,) = of_parted(examine("VEC001"))
+    assert "no index on 1 partition of 2 of parted.embedding with about 9,999 rows" in finding.symptom
+    assert finding.fixes[0].arguments["partitions"] == ["public.parted_1"]
+
+
+def test_partitions_that_all_have_an_index_need_none_as_a_whole(execute, examine, parted):
+    for part in ("parted_1", "parted_2"):
+        execute(f"CREATE INDEX ON {part} USING hnsw (embedding vector_cosine_ops)")
+    execute("CREATE INDEX waits ON ONLY parted USING hnsw (embedding vector_l2_ops)")
+    assert of_parted(examine("VEC001")) == []
+
+
+def test_an_invalid_index_of_a_partition_is_an_error(execute, examine, parted):
+    execute("CREATE INDEX half ON parted_2 USING hnsw (embedding vector_cosine_ops)")
+    execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'half'::regclass")
+    severities = {finding.resource.id: finding.severity for finding in of_parted(examine("VEC001"))}
+    assert severities == {
+        "public.parted.embedding": Severity.WARNING,
+        "public.parted_2.embedding": Severity.ERROR,
+    }
 
 
 def test_a_btree_is_no_vector_index(execute, examine, dropped):

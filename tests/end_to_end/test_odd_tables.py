@@ -76,12 +76,12 @@ def test_no_index_is_built_where_none_is_needed(odd: Sandbox) -> None:
 
 
 def test_an_index_never_takes_the_name_of_its_table(odd: Sandbox) -> None:
-    from doctor.fixes.create_vector_index import _name
+    from doctor.index_definition import index_name
     from doctor.resources.catalog import VectorColumn
 
     column = VectorColumn(
         "odd", "y" * 63, "embedding", "vector", 768, False, False, False, 0, True, None, 0, 0, True, False, ("id",), ()
     )
-    name = _name(column)
+    name = index_name(column, "<=>")
     assert len(name.encode()) == 63
     assert name != "y" * 63

@@ -7,25 +7,26 @@ from doctor.pipeline.sandbox.sandbox import Sandbox
 from tests.end_to_end.patient import ask, check, doctor, roots, write
 
 INDEXES = """
-    SELECT c.relname, i.indisvalid FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+    SELECT c.relname, i.indisvalid, pg_get_indexdef(c.oid) FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
     JOIN pg_am ON pg_am.oid = c.relam WHERE pg_am.amname = 'hnsw' ORDER BY 1
 """
 BROKEN = (
-    "CREATE INDEX half_built ON atoms USING hnsw (embedding vector_cosine_ops)",
+    "CREATE INDEX half_built ON atoms USING hnsw (embedding vector_cosine_ops) WITH (m = 8) WHERE confidence > 0",
     "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'half_built'::regclass",
 )
 
 
-def test_an_invalid_index_is_an_error_and_is_built_anew(patient: Sandbox) -> None:
+def test_an_invalid_index_is_an_error_and_is_built_anew_as_it_was_meant(patient: Sandbox) -> None:
     patient.add_history(5, 5)
     assert doctor(patient, "fix", "--yes").returncode == 0
     write(patient, *BROKEN)
+    ((_, _, meant),) = ask(patient, INDEXES)
     run = check(patient)
     assert roots(run) == ("VEC001",)
     assert run.finding(run.diagnosis.roots[0].findings[0]).severity is Severity.ERROR
     repaired = doctor(patient, "fix", "--yes")
     assert repaired.returncode == 0, repaired.stdout + repaired.stderr
-    assert ask(patient, INDEXES) == [("atoms_embedding_hnsw_cosine", True)]
+    assert ask(patient, INDEXES) == [("half_built", True, meant)]
     assert roots(check(patient)) == ()
     assert doctor(patient, "undo").returncode == 0
     assert ask(patient, INDEXES) == []
@@ -38,5 +39,5 @@ def test_an_invalid_index_beside_a_good_one_is_dropped(patient: Sandbox) -> None
         left = ask(patient, INDEXES)
     finally:
         write(patient, "DROP INDEX IF EXISTS good", "DROP INDEX IF EXISTS half_built")
-    assert left == [("good", True)]
+    assert [(name, valid) for name, valid, _ in left] == [("good", True)]
     assert repaired.returncode == 0, repaired.stdout + repaired.stderr

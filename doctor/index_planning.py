@@ -1,0 +1,170 @@
+"""Plans the build of a vector index: its statement, whether it can be built now, in how much memory, and how long.
+
+Errors:
+    RefusedError: it cannot be built now; the message says why and what a person can do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from doctor.fix import IndexBuild, RefusedError
+from doctor.index_definition import index_name, new_migration, new_statement, own_migration, own_statement
+from doctor.index_parameters import IndexParameters, disk_needed, memory_needed
+from doctor.index_preflight import Ground, ground
+from doctor.late import sql
+from doctor.query_plans import OPERATOR_CLASSES
+from doctor.resources.catalog import VectorColumn, VectorIndex, readable, vector_columns
+from doctor.resources.database import Database
+from doctor.wording import counted
+
+MAX_DIMENSIONS = {"vector": 2_000, "halfvec": 4_000}
+"""Limits of HNSW by type (pgvector 0.8)."""
+
+COUNTED_UP_TO = 1 << 28
+"""Bytes of heap up to which rows are counted; beyond, the planner's number decides, where there is one."""
+
+MANY_NULLS = 0.2
+"""The share of rows without vector from which it is cheaper to fill them first: an index makes that 30 times slower."""
+
+USUAL_M = 16
+"""pgvector's own m, where an index does not say another."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedBuild:
+    """A build with what a person is told of it before it begins."""
+
+    build: IndexBuild
+    preview: str
+    rows: int
+    disk: int
+    remarks: tuple[str, ...]
+
+    @property
+    def estimate(self) -> str:
+        """How long it takes and how large the index becomes."""
+        seconds = self.rows * 0.0003, self.rows * 0.0006
+        size = f"{seconds[0]:,.0f} to {seconds[1]:,.0f} s for {counted(self.rows, 'row')}, {self.disk >> 20:,} MB"
+        return "; ".join((f"about {size}", *self.remarks))
+
+
+async def find_column(database: Database, table: object, name: object) -> VectorColumn:
+    """Return the vector column of a table (``schema.table``) as it is now.
+
+    Raises:
+        RefusedError: there is none.
+    """
+    for column in await vector_columns(database):
+        if (column.table_name, column.column) == (table, name):
+            return column
+    raise RefusedError(f"{table}.{name} is no vector column any more")
+
+
+async def plan_new(
+    database: Database, parameters: IndexParameters, column: VectorColumn, operator: str
+) -> PlannedBuild:
+    """Plan a new HNSW index for a distance (an operator such as ``<=>``), with parameters for the number of rows."""
+    _require_indexable(column, operator)
+    rows = await _rows(database, column)
+    hnsw = parameters.of(rows)
+    build = IndexBuild(
+        table=column.table_name,
+        name=f"{column.schema}.{index_name(column, operator)}",
+        statement=new_statement(column, operator, hnsw),
+        memory=0,
+    )
+    migration = new_migration(column, operator, hnsw)
+    return await _planned(database, parameters, column, build, _Size(rows, hnsw.m, migration))
+
+
+async def plan_again(
+    database: Database, parameters: IndexParameters, column: VectorColumn, index: VectorIndex
+) -> PlannedBuild:
+    """Plan to build an index anew that is invalid, with its own definition."""
+    name, statement = f"{index.schema}.{index.name}", own_statement(index)
+    build = IndexBuild(column.table_name, name, statement, 0, tablespace=index.tablespace, replaces=name)
+    size = _Size(await _rows(database, column), _m_of(index), own_migration(f"DROP INDEX {readable(name)}", statement))
+    return await _planned(database, parameters, column, build, size)
+
+
+def as_it_was(column: VectorColumn, index: VectorIndex, memory: int) -> IndexBuild:
+    """Return how a valid index that is about to be dropped is built again."""
+    name = f"{index.schema}.{index.name}"
+    return IndexBuild(column.table_name, name, own_statement(index), memory, tablespace=index.tablespace)
+
+
+@dataclass(frozen=True, slots=True)
+class _Size:
+    rows: int
+    m: int
+    migration: str
+
+
+async def _planned(
+    database: Database, parameters: IndexParameters, column: VectorColumn, build: IndexBuild, size: _Size
+) -> PlannedBuild:
+    disk = disk_needed(size.rows, column.type, column.dimensions or 1, size.m)
+    found = await ground(database, column.table_name)
+    if found is None:
+        raise RefusedError(f"{column.table_name} is gone")
+    if objection := found.objection(column.table_name, disk):
+        raise RefusedError(objection)
+    needed = memory_needed(size.rows, column.type, column.dimensions or 1, size.m)
+    memory = max(found.memory, min(needed, found.allowed_memory(parameters.memory)))
+    build = replace(build, memory=memory, workers=None if found.may_be_parallel(memory) else 0)
+    return PlannedBuild(
+        build, _preview(build, size.migration), size.rows, disk, _remarks(column, found, needed, memory)
+    )
+
+
+def _preview(build: IndexBuild, migration: str) -> str:
+    lines = [f"SET maintenance_work_mem = '{build.memory >> 20}MB';"]
+    if build.workers is not None:
+        lines.append(f"SET max_parallel_maintenance_workers = {build.workers};")
+    if build.tablespace is not None:
+        lines.append(f"SET default_tablespace = {readable(build.tablespace)};")
+    if build.replaces:
+        lines.append(f"DROP INDEX CONCURRENTLY {readable(build.replaces)};")
+    lines += [f"{build.statement};", "-- The same as a migration of Alembic:"]
+    return "\n".join((*lines, *(f"-- {line}" for line in migration.splitlines())))
+
+
+def _remarks(column: VectorColumn, found: Ground, needed: int, memory: int) -> tuple[str, ...]:
+    remarks = []
+    if needed > memory:
+        remarks.append(
+            f"the graph needs {needed >> 20:,} MB and gets {memory >> 20:,}, so about five times as long; "
+            "[vector_index] memory in doctor.toml allows more"
+        )
+    if (column.null_fraction or 0) > MANY_NULLS:
+        remarks.append(f"{column.null_fraction:.0%} of the vectors are NULL: fill them first, which is faster without")
+    if found.free_disk is None:
+        remarks.append("how much disk is free cannot be known from here")
+    return tuple(remarks)
+
+
+def _require_indexable(column: VectorColumn, operator: str) -> None:
+    """Refuse what HNSW cannot hold."""
+    if operator not in OPERATOR_CLASSES:
+        raise RefusedError(f"`{operator}` is no distance that an HNSW index serves")
+    if column.dimensions is None:
+        raise RefusedError(f"{column.name} has no fixed number of dimensions: give the column's type one first")
+    limit = MAX_DIMENSIONS.get(column.type, 0)
+    if column.dimensions > limit:
+        raise RefusedError(
+            f"{column.dimensions} dimensions are too many for HNSW on {column.type} ({limit:,} at most)"
+            + ("; index a cast to halfvec instead" if column.type == "vector" and column.dimensions <= 4_000 else "")
+        )
+
+
+async def _rows(database: Database, column: VectorColumn) -> int:
+    if column.heap_bytes > COUNTED_UP_TO and not column.never_analyzed:
+        return column.estimated_rows
+    count = sql.SQL("SELECT count(*) FROM {}").format(column.quoted_table)
+    return int(await database.scalar(count, timeout=30.0))
+
+
+def _m_of(index: VectorIndex) -> int:
+    found = [option.partition("=")[2] for option in index.options if option.startswith("m=")]
+    return int(found[0]) if found else USUAL_M
