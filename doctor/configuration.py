@@ -116,6 +116,11 @@ class HnswConfiguration(_Strict):
     ef_construction: Annotated[int, Field(ge=4, le=1_000)]
     rows: Annotated[int, Field(gt=0)] | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what pgvector refuses."""
+        if self.ef_construction < 2 * self.m:
+            raise ValueError(f"ef_construction must be at least twice m, so {2 * self.m} or more")
+
 
 @dataclass(frozen=True)
 class VectorIndexConfiguration(_Strict):
@@ -317,17 +322,8 @@ def resolve_texts(configuration: Configuration) -> EmbeddingTexts:
 
 
 def resolve_index_parameters(configuration: Configuration) -> IndexParameters:
-    """Return how vector indexes are built.
-
-    Raises:
-        ConfigurationError: pgvector would refuse the parameters.
-    """
+    """Return how vector indexes are built."""
     given = configuration.vector_index
-    for one in given.hnsw:
-        if one.ef_construction < 2 * one.m:
-            raise ConfigurationError(
-                f"vector_index.hnsw: ef_construction = {one.ef_construction} is less than twice m = {one.m}"
-            )
     by_rows = tuple(sorted((Hnsw(**asdict(one)) for one in given.hnsw), key=lambda one: (one.rows is None, one.rows)))
     memory = None if given.memory is None else int(given.memory[:-2]) << (30 if given.memory.endswith("GB") else 20)
     return IndexParameters(by_rows or DEFAULT, memory)

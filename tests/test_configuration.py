@@ -17,8 +17,10 @@ from doctor.configuration import (
     LoadedConfiguration,
     load_configuration,
     resolve_chain,
+    resolve_index_parameters,
     resolve_texts,
 )
+from doctor.index_parameters import Hnsw, IndexParameters
 
 EXAMPLE = Path(__file__).parents[1] / "pipeline" / "doctor.toml"
 
@@ -159,6 +161,37 @@ def test_the_text_of_an_embedding_is_one_column_or_several(tmp_path: Path):
 
 
 # Mistakes.
+
+
+def test_an_index_is_built_as_the_file_says(tmp_path: Path):
+    text = """
+    [vector_index]
+    memory = "2GB"
+    [[vector_index.hnsw]]
+    m = 24
+    ef_construction = 100
+    [[vector_index.hnsw]]
+    rows = 5000
+    m = 8
+    ef_construction = 32
+    """
+    parameters = resolve_index_parameters(load(tmp_path, text).configuration)
+    assert parameters == IndexParameters((Hnsw(5_000, 8, 32), Hnsw(None, 24, 100)), 2 << 30)
+    assert resolve_index_parameters(Configuration()) == IndexParameters()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "[[vector_index.hnsw]]\nm = 48\nef_construction = 64\n",
+            "doctor.toml:1: vector_index.hnsw.0: Value error, ef_construction must be at least twice m, so 96 or more",
+        ),
+        ('[vector_index]\nmemory = "lots"\n', "doctor.toml:2: vector_index.memory: String should match pattern"),
+    ],
+)
+def test_parameters_that_pgvector_refuses_are_a_mistake(tmp_path: Path, text: str, message: str):
+    assert error_of(tmp_path, text).startswith(message)
 
 
 def test_text_that_is_no_toml_is_told_with_its_line(tmp_path: Path):
