@@ -16,9 +16,10 @@ _ALIAS = re.compile(r"\s[^,]{0,300}?\bAS\s+\"?(?P<name>\w+)", re.IGNORECASE)
 def operators_ordering(statement: str, column: VectorColumn) -> set[str]:
     """Return the operators by which a statement orders this column, itself or through a name (``… AS distance``).
 
-    The table must be named in it, or be left to the program.
+    The table, for a partition the outermost one, must be named in it, or be left to the program.
     """
-    if not names_no_table(statement) and not re.search(rf"\b{re.escape(column.table)}\b", statement):
+    table = column.root.partition(".")[2] if column.root else column.table
+    if not names_no_table(statement) and not re.search(rf"\b{re.escape(table)}\b", statement):
         return set()
     keys = " ".join(match["keys"] for match in _KEYS.finditer(statement))
     words = set(re.findall(r"\w+", keys))

@@ -1,0 +1,71 @@
+"""Builds an index for the distance that the code asks for, concurrently, and drops those that serve nothing of it.
+
+The new one is built and proved first; only then the old ones go. Undo drops the new one and builds the old ones again.
+Everything that `create-vector-index` looks at before and after a build is looked at here too.
+"""
+
+from doctor.api import (
+    Database,
+    Fix,
+    FixContext,
+    NothingToDoError,
+    Phase,
+    Plan,
+    VectorColumn,
+    VectorIndex,
+    Writers,
+    as_it_was,
+    counted,
+    find_column,
+    plan_new,
+    readable,
+)
+
+
+async def plan(context: FixContext) -> Plan:
+    """Look at the column's indexes again and write the statements."""
+    database: Database = context.resources["database"]
+    operator = str(context.arguments["operator"])
+    column = await find_column(database, context.arguments["table"], context.arguments["column"])
+    if any(index.is_usable and operator in index.operators for index in column.vector_indexes):
+        raise NothingToDoError(f"{column.name} has a usable index for `{operator}`")
+    planned = await plan_new(database, context.resources["index_parameters"], column, operator)
+    old = [as_it_was(column, index, planned.build.memory) for index in _named(column, context.arguments["instead_of"])]
+    names = ", ".join(again.name for again in old)
+    drops = "\n".join(f"DROP INDEX CONCURRENTLY {readable(again.name)};" for again in old)
+    return Plan(
+        summary=f"build {planned.build.name} over {counted(planned.rows, 'row')}"
+        + (f" and drop {names}, which serves no search of the code" if old else ""),
+        preview=f"{planned.preview}\n{drops}".rstrip(),
+        touches=(f"index {planned.build.name}", *(f"index {again.name}" for again in old)),
+        locks="none that reads or writes feel",
+        estimate=planned.estimate,
+        payload=(planned.build, old),
+    )
+
+
+async def apply(context: FixContext, plan: Plan, writers: Writers) -> str:
+    """Build the new one, then drop the old ones."""
+    build, old = plan.payload
+    writers.progress(f"building {build.name}")
+    said = await writers.database.create_index(build, writers.progress)
+    for again in old:
+        await writers.database.drop_index(again)
+    return f"{plan.summary}; {said}"
+
+
+def _named(column: VectorColumn, names: object) -> list[VectorIndex]:
+    wanted = names if isinstance(names, list) else []
+    return [one for one in column.vector_indexes if one.is_usable and f"{one.schema}.{one.name}" in wanted]
+
+
+REPLACE_VECTOR_INDEX = Fix(
+    name="replace-vector-index",
+    title="replace a vector index by one for another distance, concurrently",
+    phase=Phase.SCHEMA,
+    needs=("database", "index_parameters"),
+    reverts=True,
+    plan=plan,
+    apply=apply,
+    page=__doc__ or "",
+)

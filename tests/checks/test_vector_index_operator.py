@@ -1,0 +1,114 @@
+"""An index counts for the distances that it serves, compared with those that the source orders by."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import LiteralString
+
+import pytest
+
+from doctor.commands.output import registry
+from doctor.model import Applicability, CheckResult, Role, Severity, Status
+from doctor.pipeline.sandbox.sandbox import Sandbox
+from doctor.runner import run_checks
+from doctor.target import Target
+
+QUERY = "SELECT id FROM asked ORDER BY embedding {operator} %s LIMIT 5"
+SCAN: tuple[LiteralString, ...] = (
+    "SET enable_seqscan = off",
+    "SELECT id FROM asked ORDER BY embedding <-> '[1,2,3,4]' LIMIT 1",
+    "SELECT pg_stat_force_next_flush()",
+)
+
+
+@pytest.fixture(scope="module")
+def table(examined: Sandbox) -> Iterator[Sandbox]:
+    """A table so small that the planner would use no index."""
+    with examined.connect() as connection:
+        connection.execute("CREATE TABLE asked (id int PRIMARY KEY, embedding vector(4))")
+        connection.execute("INSERT INTO asked SELECT n, '[1,2,3,4]' FROM generate_series(1, 20) AS n")
+    yield examined
+    with examined.connect() as connection:
+        connection.execute("DROP TABLE asked")
+
+
+Ask = Callable[..., CheckResult]
+
+
+@pytest.fixture
+def ask(table: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """Examine a project of these queries, where the table has indexes of these operator classes."""
+    monkeypatch.setenv("DATABASE_URL", table.environment()["DATABASE_URL"])
+
+    def run(*operators: str, indexes: tuple[str, ...], scanned: bool = False) -> CheckResult:
+        with table.connect() as connection:
+            connection.execute("DROP INDEX IF EXISTS asked_0, asked_1")
+            for number, operator_class in enumerate(indexes):
+                connection.execute(f"CREATE INDEX asked_{number} ON asked USING {operator_class}")  # type: ignore[arg-type]
+            if scanned:
+                for statement in SCAN:
+                    connection.execute(statement)
+        (tmp_path / "search.py").write_text(
+            "".join(f"Q{n} = {QUERY.format(operator=operator)!r}\n" for n, operator in enumerate(operators))
+        )
+
+        async def work() -> CheckResult:
+            async with Target.at(tmp_path) as target:
+                (result,) = await run_checks([registry().checks["VEC005"]], target)
+                return result
+
+        return asyncio.run(work())
+
+    return run
+
+
+def test_an_index_for_another_distance_is_told_with_the_query_that_asks(ask: Ask) -> None:
+    (finding,) = ask("<=>", indexes=("hnsw (embedding vector_l2_ops)",)).findings
+    assert finding.symptom == "no index on asked.embedding serves `<=>`, by which search.py:1 orders"
+    assert (finding.severity, finding.role) == (Severity.WARNING, Role.ADVICE)  # no search is slower for it yet
+    (option,) = finding.fixes
+    assert (option.fix, option.applicability) == ("replace-vector-index", Applicability.SAFE)
+    assert (option.arguments["operator"], option.arguments["instead_of"]) == ("<=>", ["public.asked_0"])
+
+
+def test_from_the_planners_floor_on_every_search_is_slower_for_it(ask: Ask, table: Sandbox) -> None:
+    ask("<=>", indexes=())
+    with table.connect() as connection:
+        connection.execute("INSERT INTO asked SELECT n, '[1,2,3,4]' FROM generate_series(21, 2100) AS n")
+    (finding,) = ask("<=>", indexes=("hnsw (embedding vector_l2_ops)",)).findings
+    with table.connect() as connection:
+        connection.execute("DELETE FROM asked WHERE id > 20")
+        connection.execute("ANALYZE asked")
+    assert (finding.severity, finding.role) == (Severity.ERROR, Role.CAUSE)
+
+
+def test_the_class_that_ivfflat_takes_by_itself_is_for_no_cosine(ask: Ask) -> None:
+    (finding,) = ask("<=>", indexes=("ivfflat (embedding) WITH (lists = 1)",)).findings
+    assert "asked_0 is for another distance" in finding.cause
+
+
+def test_an_index_that_another_query_uses_is_not_to_be_dropped(ask: Ask) -> None:
+    (finding,) = ask("<=>", "<->", indexes=("hnsw (embedding vector_l2_ops)",)).findings
+    assert finding.subject == "<=>"
+    assert finding.fixes[0].arguments["instead_of"] == []
+
+
+def test_what_something_unknown_has_scanned_is_dropped_only_when_a_person_says_so(ask: Ask) -> None:
+    (finding,) = ask("<=>", indexes=("hnsw (embedding vector_l2_ops)",), scanned=True).findings
+    assert finding.fixes[0].applicability is Applicability.UNSAFE
+
+
+SERVED = {
+    "the index of the distance": ("hnsw (embedding vector_cosine_ops)",),
+    "one of two": ("hnsw (embedding vector_l2_ops)", "hnsw (embedding vector_cosine_ops)"),
+    "a cast of the column": ("hnsw ((embedding::halfvec(4)) halfvec_cosine_ops)",),
+    "no vector index": (),
+}
+
+
+@pytest.mark.parametrize("indexes", SERVED.values(), ids=SERVED)
+def test_a_distance_that_some_index_serves_is_silent(ask: Ask, indexes: tuple[str, ...]) -> None:
+    result = ask("<=>", indexes=indexes)
+    assert (result.status, result.findings) == (Status.PASS, ())

@@ -1,0 +1,46 @@
+"""An index for another distance gives way to the right one, which stands before the old one goes; undo turns back."""
+
+from __future__ import annotations
+
+import pytest
+
+from doctor.fix import NothingToDoError
+from doctor.fixes.replace_vector_index import REPLACE_VECTOR_INDEX
+from tests.index.conftest import Notes, Repair
+
+OLD = (
+    "CREATE INDEX by_l2 ON notes USING hnsw (embedding vector_l2_ops) WITH (m = 5, ef_construction = 40) WHERE kind = 1"
+)
+WANTED = {"operator": "<=>", "instead_of": ["public.by_l2"]}
+
+
+async def test_the_new_index_is_built_and_the_old_one_dropped(notes: Notes, repair: Repair):
+    notes.make(50)
+    notes.execute(OLD)
+    meant = notes.definition("by_l2")
+    assert "and drop public.by_l2" in await repair.make(REPLACE_VECTOR_INDEX, **WANTED)
+    assert notes.indexes() == {"notes_embedding_hnsw_cosine": True}
+    with pytest.raises(NothingToDoError):
+        await repair.plan(REPLACE_VECTOR_INDEX, **WANTED)
+    assert await repair.undo() == [
+        "index public.by_l2 built again",
+        "index public.notes_embedding_hnsw_cosine dropped",
+    ]
+    assert (notes.indexes(), notes.definition("by_l2")) == ({"by_l2": True}, meant)
+
+
+async def test_an_undo_that_was_killed_while_it_built_is_done_by_the_next(notes: Notes, repair: Repair):
+    notes.make(50)
+    notes.execute(OLD)
+    await repair.make(REPLACE_VECTOR_INDEX, **WANTED)
+    notes.execute(OLD)
+    notes.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'by_l2'::regclass")
+    await repair.undo()
+    assert notes.indexes() == {"by_l2": True}
+
+
+async def test_what_serves_a_query_stays_beside_the_new_one(notes: Notes, repair: Repair):
+    notes.make(50)
+    notes.execute(OLD)
+    await repair.make(REPLACE_VECTOR_INDEX, operator="<#>", instead_of=[])
+    assert notes.indexes() == {"by_l2": True, "notes_embedding_hnsw_ip": True}
