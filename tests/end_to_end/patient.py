@@ -112,10 +112,11 @@ def journalled_vectors(journal: Path) -> list[list[tuple[str, str]]]:
 
 
 def reset(sandbox: Sandbox) -> None:
-    """Heal every fault, and take away every row and every record that a test has left."""
+    """Heal every fault, and take away every row, every index made by a repair and every record that a test has left."""
     sandbox.heal(*all_faults())
     write(
         sandbox,
+        "DROP INDEX IF EXISTS atoms_embedding_hnsw_cosine",
         "TRUNCATE messages, topics, atoms, atom_links, extractions, failed_tasks CASCADE",
         "UPDATE agent_configs SET is_active = true, model_name = 'qwen2:7b-instruct-q4_K_M'",
     )

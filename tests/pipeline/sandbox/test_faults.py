@@ -20,11 +20,13 @@ NAMES = (
     "enqueue-error-swallowed",
     "embedding-not-queued",
     "null-embeddings",
+    "index-for-another-distance",
+    "index-invalid",
+    "threshold-passes-nan",
     "dimensions-differ",
     "padded-vectors",
     "two-models",
     "zero-vectors",
-    "threshold-passes-nan",
     "initialisation-race",
     "blocking-download",
     "model-default-drift",
@@ -42,6 +44,7 @@ ROWS = (
     "SELECT external_id, content, embedding IS NULL FROM messages WHERE external_id LIKE 'history:%' ORDER BY 1",
     "SELECT title, content, embedding IS NULL FROM atoms WHERE extraction_id IS NULL ORDER BY 1",
     "SELECT attname, atttypid, atttypmod, attstorage FROM pg_attribute WHERE attrelid = 'messages'::regclass",
+    "SELECT indexname FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1",
 )
 
 
