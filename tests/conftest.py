@@ -1,11 +1,17 @@
 """What holds for every test."""
 
+from __future__ import annotations
+
 import os
 import signal
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.key_stand_in import KeyStandIn
 
 # A gate says the same of the same commit; at the desk every run looks elsewhere.
 settings.register_profile("gate", derandomize=True)
@@ -23,3 +29,18 @@ def _own_cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("home")))
         yield
+
+
+@pytest.fixture(scope="session")
+def _key_stand_in() -> Iterator[KeyStandIn]:
+    from tests.key_stand_in import serving
+
+    with serving() as found:
+        yield found
+
+
+@pytest.fixture
+def keys(_key_stand_in: KeyStandIn) -> KeyStandIn:
+    """The identity provider's stand-in: it behaves well when a test begins, and nobody has asked it yet."""
+    _key_stand_in.restore()
+    return _key_stand_in
