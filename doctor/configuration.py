@@ -131,6 +131,34 @@ class VectorIndexConfiguration(_Strict):
 
 
 @dataclass(frozen=True)
+class AuthConfiguration(_Strict):
+    """``[target.auth]``: the variables that say how tokens are verified; of each kind the first that is set counts."""
+
+    publishable_key_env: tuple[str, ...] = (
+        "CLERK_PUBLISHABLE_KEY",
+        *(
+            f"{prefix}_CLERK_PUBLISHABLE_KEY"
+            for prefix in ("NEXT_PUBLIC", "VITE", "REACT_APP", "EXPO_PUBLIC", "PUBLIC")
+        ),
+    )
+    secret_key_env: tuple[str, ...] = ("CLERK_SECRET_KEY", "CLERK_API_KEY")
+    backend_url_env: tuple[str, ...] = ("CLERK_API_URL",)
+    issuer_env: tuple[str, ...] = (
+        *("CLERK_ISSUER", "CLERK_ISSUER_URL", "CLERK_JWT_ISSUER", "CLERK_FRONTEND_API_URL", "CLERK_FRONTEND_API"),
+        *("OIDC_ISSUER", "OIDC_ISSUER_URL", "JWT_ISSUER", "AUTH_ISSUER", "AUTH0_DOMAIN"),
+    )
+    jwks_url_env: tuple[str, ...] = (
+        *("CLERK_JWKS_URL", "CLERK_JWKS_URI", "OIDC_JWKS_URL", "OIDC_JWKS_URI"),
+        *("JWT_JWKS_URL", "AUTH_JWKS_URL", "JWKS_URL", "JWKS_URI"),
+    )
+    public_key_env: tuple[str, ...] = ("CLERK_JWT_KEY", "CLERK_PEM_PUBLIC_KEY", "JWT_PUBLIC_KEY")
+    authorized_parties_env: tuple[str, ...] = ("CLERK_AUTHORIZED_PARTIES", "AUTHORIZED_PARTIES")
+    audience_env: tuple[str, ...] = (
+        *("CLERK_AUDIENCE", "OIDC_AUDIENCE", "JWT_AUDIENCE", "AUTH_AUDIENCE", "AUTH0_AUDIENCE"),
+    )
+
+
+@dataclass(frozen=True)
 class TargetConfiguration(_Strict):
     """``[target]``: the name that a write beyond this machine must repeat, and where the target keeps its addresses."""
 
@@ -141,6 +169,7 @@ class TargetConfiguration(_Strict):
     ollama_env: tuple[str, ...] = ("OLLAMA_HOST", "OLLAMA_BASE_URL")
     api_env: tuple[str, ...] = ("API_URL",)
     embedding_model_env: tuple[str, ...] = ("OLLAMA_EMBEDDING_MODEL",)
+    auth: AuthConfiguration = field(default_factory=AuthConfiguration)
 
 
 @dataclass(frozen=True)
@@ -255,6 +284,7 @@ def _known_keys(parents: list[int | str]) -> list[str]:
     names = [part for part in parents if isinstance(part, str)]
     sections: dict[tuple[str, ...], type[Any]] = {
         ("target",): TargetConfiguration,
+        ("target", "auth"): AuthConfiguration,
         ("chain",): ChainConfiguration,
         ("chain", "stage"): StageConfiguration,
         ("embeddings",): EmbeddingConfiguration,

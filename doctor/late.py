@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import httpx
+    import jwt
+    import jwt.api_jws
     import nats
     import nats.errors
     import nats.js.errors
@@ -33,6 +35,7 @@ else:
             return value
 
     httpx = _Late("httpx")
+    jwt = _Late("jwt")
     nats = _Late("nats")
     nats_client = _Late("nats.aio.client")
     psutil = _Late("psutil")
@@ -42,12 +45,13 @@ else:
     rows = _Late("psycopg.rows")
     sql = _Late("psycopg.sql")
 
-__all__ = ["conninfo", "httpx", "load", "nats", "nats_client", "pq", "psutil", "psycopg", "rows", "sql"]
+__all__ = ["conninfo", "httpx", "jwt", "load", "nats", "nats_client", "pq", "psutil", "psycopg", "rows", "sql"]
 
 _LIBRARIES = {
     "database": ("psycopg", "psycopg.sql", "psycopg.conninfo"),
     "nats": ("nats", "nats.js.errors"),
     "models": ("httpx",),
+    "auth": ("httpx",),
 }
 
 

@@ -26,6 +26,8 @@ from doctor.model import Endpoint
 from doctor.model import Target as TargetRecord
 from doctor.redaction import redact
 from doctor.resources.address import is_loopback
+from doctor.resources.auth import Auth
+from doctor.resources.auth_settings import read_auth_settings
 from doctor.resources.database import Database
 from doctor.resources.environment import Environment, Variable
 from doctor.resources.models import Models
@@ -44,18 +46,29 @@ class NotConfiguredError(NotApplicableError):
 class Target:
     """What is examined. Use as an async context manager; leaving it closes whatever was opened."""
 
-    def __init__(self, root: Path, loaded: LoadedConfiguration, *, keeps_facts: bool = True) -> None:
+    def __init__(
+        self, root: Path, loaded: LoadedConfiguration, *, keeps_facts: bool = True, token_env: str | None = None
+    ) -> None:
         self.root = root
         self.loaded = loaded
         self.keeps_facts = keeps_facts
         """Whether the facts of the source are kept in ``.doctor/cache`` for the next run."""
+        self.token_env = token_env
+        """The variable that holds a token to be taken apart; None: no token was given."""
         self._readers: list[SourceReader] = []
         self.environment = Environment(root)
         self._opened: dict[str, asyncio.Task[Any]] = {}
         self._instances: dict[str, Any] = {}
 
     @classmethod
-    def at(cls, path: Path, configuration: Path | None = None, *, keeps_facts: bool = True) -> Target:
+    def at(
+        cls,
+        path: Path,
+        configuration: Path | None = None,
+        *,
+        keeps_facts: bool = True,
+        token_env: str | None = None,
+    ) -> Target:
         """Look at ``path``: a folder, or a file in the project that is meant.
 
         Raises:
@@ -66,7 +79,7 @@ class Target:
         root = folder if loaded.path is None or configuration is not None else loaded.path.parent
         if not (root / loaded.configuration.target.source).is_dir():
             raise ConfigurationError(f"{loaded.path}: `source` under [target] is no folder of {root}")
-        return cls(root, loaded, keeps_facts=keeps_facts)
+        return cls(root, loaded, keeps_facts=keeps_facts, token_env=token_env)
 
     async def __aenter__(self) -> Target:
         return self
@@ -124,6 +137,8 @@ class Target:
             return resolve_texts(self.configuration)
         if name == "index_parameters":
             return resolve_index_parameters(self.configuration)
+        if name == "token":
+            return self._token()
         if name == "source":
             return await self._once("source", self._open_source)
         instance = self._instance(name)
@@ -133,7 +148,7 @@ class Target:
 
     def prepare(self, names: Iterable[str]) -> None:
         """Import what the configured ones of these resources need, before anything is measured."""
-        for name in sorted(set(names) & {"database", "nats", "models"}):
+        for name in sorted(set(names) & {"database", "nats", "models", "auth"}):
             with suppress(NotConfiguredError):
                 if self._instance(name).endpoint is not None:
                     late.load([name])
@@ -144,7 +159,7 @@ class Target:
 
     def _instance(self, name: str) -> Any:
         if name not in self._instances:
-            make = {"database": self._database, "nats": self._nats, "models": self._models}[name]
+            make = {"database": self._database, "nats": self._nats, "models": self._models, "auth": self._auth}[name]
             self._instances[name] = make()
         return self._instances[name]
 
@@ -180,10 +195,22 @@ class Target:
         found = self.variable(self.configuration.target.ollama_env)
         return Models(None if found is None else found.value, origin="" if found is None else found.origin)
 
+    def _auth(self) -> Auth:
+        settings = read_auth_settings(self.environment.get, self.configuration.target.auth)
+        if settings.is_empty:
+            raise NotConfiguredError("no CLERK_* keys, issuer or JWKS address in .env or the environment")
+        return Auth(settings)
+
+    def _token(self) -> Variable:
+        found = None if self.token_env is None else self.environment.get(self.token_env)
+        if found is None:
+            raise NotConfiguredError("no token was given (--token-env)")
+        return found
+
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Return the outside systems that are configured, without opening any."""
         found = []
-        for name in ("database", "nats", "models"):
+        for name in ("database", "nats", "models", "auth"):
             try:
                 found.append(self._instance(name).endpoint)
             except NotConfiguredError:
@@ -205,8 +232,8 @@ class Target:
     def beyond_loopback(self) -> tuple[Endpoint, ...]:
         """Return the endpoints that are not on this machine."""
         self.endpoints()
-        remote = (instance for instance in self._instances.values() if not instance.is_loopback)
-        found = [instance.endpoint for instance in remote]
+        written = (instance for name, instance in self._instances.items() if name != "auth")  # it is only read
+        found = [instance.endpoint for instance in written if not instance.is_loopback]
         api = self.variable(self.configuration.target.api_env)
         if api is not None and not is_loopback(_host_of(api.value)):
             found.append(Endpoint("api", redact(api.value), api.origin))

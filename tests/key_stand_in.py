@@ -45,7 +45,7 @@ class KeyStandIn:
         return publishable_key(self.host)
 
     def behave(self, mode: Mode = "right", **others: Any) -> None:
-        self.server.behaviour = Behaviour(mode=mode, **others)
+        self.server.behave(Behaviour(mode=mode, **others))
 
     def mint(self, age: float = 0.0, **wanted: Any) -> str:
         return self.instance.mint(time.time() - age, **wanted)
@@ -57,7 +57,7 @@ class KeyStandIn:
         """Make it as it was: nothing rotated, nothing broken, nothing counted."""
         self.server.instance.current = self.first_key
         self.server.instance.previous = None
-        self.server.behaviour = Behaviour()
+        self.server.behave(Behaviour())
         self.server.requests.clear()
 
 
@@ -70,7 +70,7 @@ def serving() -> Iterator[KeyStandIn]:
     config = uvicorn.Config(
         build_application(state),
         port=port,
-        log_level="error",
+        log_level="critical",
         server_header=False,
         date_header=False,
         timeout_graceful_shutdown=1,

@@ -17,7 +17,7 @@ from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
 from doctor.file_names import visible
-from doctor.model import Secret
+from doctor.model import Resource, Secret
 from doctor.redaction import bounded, redact
 from doctor.resources.processes import Process, processes_of, stale
 
@@ -41,6 +41,11 @@ class Variable:
     def secret(self) -> Secret:
         """The value in the form in which secrets travel."""
         return Secret(self.value)
+
+    @property
+    def resource(self) -> Resource:
+        """The variable as the subject of a finding; where it stands is evidence."""
+        return Resource("variable", self.name)
 
 
 class Environment:

@@ -57,6 +57,11 @@ class KeyServer:
             Route(f"{CONTROL_PREFIX}public-key", self.public_key),
         ]
 
+    def behave(self, behaviour: Behaviour) -> None:
+        """Misbehave like this from now on."""
+        self.behaviour = behaviour
+        self._hits = 0
+
     async def keys(self, request: Request) -> Response:
         """Publish the keys, in the mode that is set."""
         self._count(request)
@@ -94,12 +99,11 @@ class KeyServer:
         """Show, set or take back the misbehaviour."""
         if request.method == "PUT":
             try:
-                self.behaviour = Behaviour.model_validate_json(await request.body())
+                self.behave(Behaviour.model_validate_json(await request.body()))
             except ValidationError as error:
                 return JSONResponse({"error": str(error)}, 400)
-            self._hits = 0
         elif request.method == "DELETE":
-            self.behaviour = Behaviour()
+            self.behave(Behaviour())
         return JSONResponse(self.behaviour.model_dump())
 
     async def show_requests(self, _: Request) -> Response:
@@ -108,7 +112,6 @@ class KeyServer:
 
     async def rotate(self, _: Request) -> Response:
         """Sign with a new key from now on."""
-        self._hits = 0
         key = await asyncio.to_thread(self.instance.rotate)
         return JSONResponse({"kid": key.kid})
 
