@@ -110,9 +110,15 @@ from doctor.queue_state import (
 from doctor.redaction import printable
 from doctor.report import Presentation, Report
 from doctor.resources.catalog import VectorColumn, VectorIndex, identifier, parts_of, readable, vector_columns
+from doctor.resources.auth import TOLERANCE, Auth, ClockDifference, Metadata
+from doctor.resources.auth_settings import KEYS_PATH, AuthSettings, address_of_host, host_of
+from doctor.resources.catalog import VectorColumn, VectorIndex, identifier, readable, vector_columns
+from doctor.resources.clerk_keys import PublishableKey, SecretKey
 from doctor.resources.database import Database, DatabaseError, DatabaseUnreachable, QueryTimedOut
-from doctor.resources.environment import Environment
+from doctor.resources.environment import Environment, Variable
 from doctor.resources.jetstream import Consumer, StoredMessage, Stream
+from doctor.resources.json_web_token import NoTokenError, Token, take_apart
+from doctor.resources.key_set import KeyFault, KeySet, KeysUnreachable, KeysUnusable, PublicKeyText, SigningKey
 from doctor.resources.models import (
     InstalledModel,
     ModelError,
@@ -150,6 +156,8 @@ from doctor.source.settings_files import search_settings
 from doctor.suppression import comment_problem
 from doctor.task_chain import UnreachedEmbedding, chain_ends, is_scheduled, never_enqueued, unreached_embeddings
 from doctor.task_graph import TaskGraph, task_graph
+from doctor.token_steps import RULES_OUT, Part, Step, StepOutcome, play_through
+from doctor.token_verdict import TokenSituation, TokenVerdict, token_verdicts
 from doctor.vector_sample import VectorSample, vector_lengths, vector_sample
 from doctor.verdict import ExitCode, exit_code, fails_gate, status_sentence, status_word, taken_back
 from doctor.wording import counted
@@ -159,21 +167,27 @@ __all__ = [
     "AGAIN",
     "EMBEDDING_MODEL_VARIABLES",
     "JSON",
+    "KEYS_PATH",
     "LINE",
     "MONITORING_VARIABLES",
     "OPT_IN",
     "PLAIN",
     "REPEATED",
+    "RULES_OUT",
+    "TOLERANCE",
     "WIDTH",
     "AgentRow",
     "AgentTables",
     "Applicability",
     "AreaState",
+    "Auth",
+    "AuthSettings",
     "Backfill",
     "BrokerCall",
     "Chain",
     "Check",
     "CheckResult",
+    "ClockDifference",
     "Confidence",
     "Consumer",
     "CouldNotTellError",
@@ -203,10 +217,15 @@ __all__ = [
     "FixOption",
     "IndexParameters",
     "InstalledModel",
+    "KeyFault",
+    "KeySet",
+    "KeysUnreachable",
+    "KeysUnusable",
     "LeftBehind",
     "Limits",
     "LongestExecution",
     "Mechanism",
+    "Metadata",
     "ModelError",
     "ModelServerError",
     "ModelServerUnreachable",
@@ -214,6 +233,7 @@ __all__ = [
     "MonitoringUnavailableError",
     "Nats",
     "NatsUnreachable",
+    "NoTokenError",
     "NonTask",
     "NotApplicableError",
     "NothingToDoError",
@@ -221,6 +241,7 @@ __all__ = [
     "Observation",
     "OllamaServer",
     "Outcome",
+    "Part",
     "Phase",
     "Plan",
     "Planned",
@@ -229,6 +250,8 @@ __all__ = [
     "Process",
     "Progress",
     "Provenance",
+    "PublicKeyText",
+    "PublishableKey",
     "QueryTimedOut",
     "QueueState",
     "QueueVerdict",
@@ -243,24 +266,32 @@ __all__ = [
     "Route",
     "RuledOut",
     "Run",
+    "SecretKey",
     "Severity",
+    "SigningKey",
     "Source",
     "Stage",
     "StageResult",
     "Standstill",
     "Statement",
     "Status",
+    "Step",
+    "StepOutcome",
     "StoredMessage",
     "Stream",
     "Suppression",
     "Target",
     "TaskGraph",
+    "Token",
+    "TokenSituation",
+    "TokenVerdict",
     "Unexplained",
     "UnknownTextError",
     "Unparsable",
     "UnparsableKind",
     "UnreachedEmbedding",
     "UnregisteredName",
+    "Variable",
     "VectorColumn",
     "VectorIndex",
     "VectorSample",
@@ -269,6 +300,7 @@ __all__ = [
     "Workers",
     "Wrapping",
     "Writers",
+    "address_of_host",
     "agent_tables",
     "are_plain",
     "as_it_was",
@@ -295,6 +327,7 @@ __all__ = [
     "find_column",
     "fixes_in",
     "hookimpl",
+    "host_of",
     "identifier",
     "imported",
     "is_core_nats",
@@ -318,6 +351,7 @@ __all__ = [
     "plan_new",
     "planned",
     "planner_floor",
+    "play_through",
     "printable",
     "queue_is_idle",
     "queue_state",
@@ -336,9 +370,11 @@ __all__ = [
     "status_word",
     "stream_name",
     "subject_listeners",
+    "take_apart",
     "taken_back",
     "task_graph",
     "task_name",
+    "token_verdicts",
     "transformed",
     "unreached_embeddings",
     "usable_indexes",

@@ -37,6 +37,11 @@ PYTHON_SUFFIXES = (".py", ".pyi", ".pyw")
     default=None,
     help="Lowest severity that makes the exit code 1 (default: error).",
 )
+@click.option(
+    "--token-env",
+    metavar="NAME",
+    help="Take the token in this variable apart and say what refuses it; it is never shown.",
+)
 @format_option("text")
 @timeout_options
 @configuration_option
@@ -49,6 +54,7 @@ def check_command(
     offline: bool,
     no_cache: bool,
     fail_on: str | None,
+    token_env: str | None,
     formats: tuple[FormatChoice, ...],
     timeout: float | None,
     total_timeout: float | None,
@@ -72,7 +78,7 @@ def check_command(
         folder = root_of(paths or (Path(),))
     except NoCommonRootError as error:
         raise click.UsageError(str(error)) from error
-    target = open_target(folder, configuration, keeps_facts=not no_cache)
+    target = open_target(folder, configuration, keeps_facts=not no_cache, token_env=token_env)
     selection = Selection(select, ignore, tag, offline)
     run = examine(
         target,

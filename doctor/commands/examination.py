@@ -58,11 +58,16 @@ def choose(checks: Sequence[Check], selection: Selection, target: Target) -> lis
         check
         for check in checks
         if ("ALL" in select or check.code.startswith(select))
-        and (OPT_IN not in check.tags or OPT_IN in tags or check.code in select)
+        and (OPT_IN not in check.tags or OPT_IN in tags or check.code in select or _is_given(check, target))
         and not ("ALL" in ignore or check.code.startswith(ignore))
         and (not tags or tags & check.tags)
         and (not selection.offline or "static" in check.tags)
     ]
+
+
+def _is_given(check: Check, target: Target) -> bool:
+    """Whether a check that asks for a token has one."""
+    return "token" in check.needs and target.token_env is not None
 
 
 def _codes(values: tuple[str, ...]) -> tuple[str, ...]:

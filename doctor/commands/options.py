@@ -99,15 +99,24 @@ def require_permission(target: Target, named: str | None) -> None:
         )
 
 
-def open_target(path: Path, configuration: Path | None, *, keeps_facts: bool = True) -> Target:
+def open_target(
+    path: Path, configuration: Path | None, *, keeps_facts: bool = True, token_env: str | None = None
+) -> Target:
     """Look at ``path``; with ``keeps_facts`` what its source says is kept for the next run.
+
+    ``token_env`` names a variable that holds a token to be taken apart.
 
     Raises:
         ConfigurationProblem: when its configuration cannot be used.
     """
     try:
-        target = Target.at(path, configuration, keeps_facts=keeps_facts)
+        target = Target.at(path, configuration, keeps_facts=keeps_facts, token_env=token_env)
         target.chain_or_none()
     except ConfigurationError as error:
         raise ConfigurationProblem(str(error)) from error
+    if token_env is not None and target.environment.get(token_env) is None:
+        # The name is not repeated: it may be the token itself.
+        raise click.BadParameter(
+            "neither the environment nor .env has a variable of this name", param_hint="--token-env"
+        )
     return target

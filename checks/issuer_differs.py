@@ -1,0 +1,87 @@
+"""The configured issuer is not, to the letter, the one that the provider calls itself, so every token is refused.
+
+## What it finds
+An issuer (`CLERK_ISSUER`, `OIDC_ISSUER` and the like, else the host of the publishable key) that differs from the
+`issuer` in the metadata of that very address: a slash at the end, `http` for `https`, another host, a path.
+
+## Why it hurts
+`iss` is compared as a text. One slash too many, and every token fails with `InvalidIssuerError`, though its signature
+is right and the keys are the right ones.
+
+## How it is told from its look-alikes
+The provider's own metadata are asked (`/.well-known/openid-configuration`, with Clerk
+`/.well-known/oauth-authorization-server`) and compared character by character. A provider that cannot be asked is no
+finding here.
+
+## How to fix
+Write the issuer as the provider writes it. Clerk's has no slash at the end, Auth0's has one.
+
+## False positives
+A custom domain under which the provider issues tokens with its own name on purpose.
+"""
+
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+from doctor.api import (
+    Auth,
+    CouldNotTellError,
+    Evidence,
+    EvidenceKind,
+    Finding,
+    FixOption,
+    Mechanism,
+    NotApplicableError,
+    Observation,
+    Resource,
+    Severity,
+    check,
+    printable,
+)
+
+
+@check(
+    "AUT009",
+    "issuer-differs",
+    severity=Severity.ERROR,
+    tags=["live"],
+    mechanisms=[Mechanism("AUT009", "AUT011", "the issuer of the token is compared with the wrong text", ("claim",))],
+)
+async def issuer_differs(auth: Auth) -> AsyncIterator[Finding | Observation]:
+    """Ask the issuer what it is called."""
+    configured, source = auth.settings.issuer, auth.settings.issuer_source
+    if not configured or source is None:
+        raise NotApplicableError("no issuer is configured")
+    metadata = await auth.metadata()
+    if metadata is None or not metadata.issuer:
+        raise CouldNotTellError(f"what the issuer at {auth.endpoint.address} calls itself: it publishes no metadata")
+    actual = printable(metadata.issuer)[:200]
+    if metadata.issuer == configured:
+        yield Observation(f"issuer {actual}", rules_out="misspelt issuer")
+        return
+    yield Finding(
+        code="AUT009",
+        resource=source.resource,
+        symptom=f"{source.name} gives the issuer {configured}, and the provider calls itself {actual}: "
+        f"{difference(configured, metadata.issuer)}",
+        cause=f"the issuer in {source.origin} is not written as the provider writes it",
+        severity=Severity.ERROR,
+        impacts=("every token fails with InvalidIssuerError, although its signature is right",),
+        evidence=(Evidence(EvidenceKind.HTTP, f"GET {metadata.document.url}", f"issuer: {actual}"),),
+        related=(Resource("claim", "iss"),),
+        rule="`iss` is compared as a text (RFC 7519, 4.1.1)",
+        fixes=(FixOption.by_hand(f"write {actual}", f"the value comes from {source.origin}"),),
+        validation="doctor check --select AUT009",
+    )
+
+
+def difference(configured: str, actual: str) -> str:
+    """Say in which part two issuers differ."""
+    if configured.rstrip("/") == actual.rstrip("/"):
+        return "a slash at the end is too many" if configured.endswith("/") else "a slash at the end is missing"
+    ours, theirs = urlsplit(configured), urlsplit(actual)
+    if ours.netloc == theirs.netloc and ours.scheme != theirs.scheme:
+        return f"{ours.scheme} for {theirs.scheme}"
+    if ours.netloc.lower() == theirs.netloc.lower():
+        return "another path" if ours.netloc == theirs.netloc else "capitals for small letters"
+    return "another host"

@@ -1,0 +1,240 @@
+"""From the checks that a token failed to the causes: which failures belong together, and whose fault they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from doctor.model import Resource, Severity
+from doctor.resources.auth import ClockDifference
+from doctor.resources.auth_settings import AuthSettings, host_of
+from doctor.resources.json_web_token import Token
+from doctor.resources.key_set import KeySet
+from doctor.token_steps import Part, Step, StepOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class TokenVerdict:
+    """One cause for which a verifier refuses a token. ``raised`` is PyJWT's error, ``related`` what it is joined by."""
+
+    subject: str
+    what: str
+    cause: str
+    remedy: str
+    why: str
+    raised: str
+    parts: tuple[Part, ...]
+    related: tuple[Resource, ...] = ()
+    severity: Severity = Severity.ERROR
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSituation:
+    """What is known beside the token: the settings, the keys when they are asked for again, and the clocks."""
+
+    settings: AuthSettings
+    fresh: KeySet | None
+    clocks: ClockDifference | None
+
+    @property
+    def clocks_agree(self) -> bool:
+        """Whether the clock is known to be right."""
+        return self.clocks is not None and not self.clocks.is_skewed
+
+
+def token_verdicts(token: Token, steps: Sequence[Step], situation: TokenSituation) -> Iterator[TokenVerdict]:
+    """Yield the causes of all failures, those of the key first; none: every check that could be made passes."""
+    by_part = {step.part: step for step in steps}
+    failed = {part: step for part, step in by_part.items() if step.outcome is StepOutcome.FAILED}
+    if Part.ALGORITHM in failed:
+        yield _wrong_algorithm(token, failed)
+    is_foreign = Part.KEY in failed and Part.ISSUER in failed and _other_host(token, situation.settings)
+    if is_foreign:
+        yield _other_instance(token, failed, situation)
+    elif Part.KEY in failed and Part.ALGORITHM not in failed:
+        yield _unknown_key(token, failed, situation)
+    if Part.SIGNATURE in failed and Part.ALGORITHM not in failed:
+        yield _wrong_signature(failed)
+    if Part.STATIC_KEY in failed:
+        yield _wrong_static_key(by_part)
+    if Part.ISSUER in failed and not is_foreign:
+        yield _wrong_issuer(by_part)
+    yield from _claims(failed, situation.settings)
+    yield from _times(failed, situation, alone=failed.keys() == {Part.EXPIRY})
+
+
+def _other_host(token: Token, settings: AuthSettings) -> bool:
+    return host_of(str(token.claims.get("iss", ""))).lower() != host_of(settings.issuer).lower()
+
+
+def _claim(*names: str) -> tuple[Resource, ...]:
+    return tuple(Resource("claim", name) for name in names)
+
+
+def _wrong_algorithm(token: Token, failed: Mapping[Part, Step]) -> TokenVerdict:
+    shared = token.algorithm.startswith("HS")
+    return TokenVerdict(
+        subject="algorithm",
+        what=failed[Part.ALGORITHM].text,
+        cause="it is signed with a shared secret" if shared else "it is signed with what no public key checks",
+        remedy="send the session token itself, not one of a template for another service"
+        if shared
+        else "find out who made it: nobody but an attacker signs like this",
+        why="the sender chose the token",
+        raised="InvalidAlgorithmError (and a TypeError, so a 500, where the verifier also allows HS256)",
+        parts=(Part.ALGORITHM,),
+    )
+
+
+def _other_instance(token: Token, failed: Mapping[Part, Step], situation: TokenSituation) -> TokenVerdict:
+    ours = host_of(situation.settings.issuer)
+    theirs = host_of(token.claim("iss")) or token.claim("iss")
+    return TokenVerdict(
+        subject="instance",
+        what=f"it is of another instance: issued by {theirs}, and configured is {ours}; {failed[Part.KEY].text}",
+        cause="the token and the settings are of different instances",
+        remedy=f"give the sender the publishable key of {ours}, or this service the keys of {theirs}",
+        why="which instance is meant is known to you only",
+        raised="PyJWKClientError: Unable to find a signing key that matches",
+        parts=(Part.KEY, Part.ISSUER),
+        related=_claim("kid", "iss", "signature"),
+    )
+
+
+def _unknown_key(token: Token, failed: Mapping[Part, Step], situation: TokenSituation) -> TokenVerdict:
+    raised = "PyJWKClientError: Unable to find a signing key that matches"
+    if token.kid is not None and situation.fresh is not None and situation.fresh.find(token.kid) is not None:
+        return TokenVerdict(
+            subject="rotation",
+            what=f"its key appeared only when the keys were fetched again: {failed[Part.KEY].text}",
+            cause="the keys were rotated, and whoever fetched them before has the old ones",
+            remedy="wait until the application's cache is over (30 s cool-down, 300 s lifespan), or start it again",
+            why="the cache is in the application's memory",
+            raised=raised,
+            parts=(Part.KEY,),
+            severity=Severity.WARNING,
+        )
+    return TokenVerdict(
+        subject="key",
+        what=f"no published key signed it, and its issuer is the right one: {failed[Part.KEY].text}",
+        cause="its key is published no longer, or the address of the keys is that of another instance",
+        remedy="get a new token; if that has the same kid, correct the address of the keys",
+        why="a key that was withdrawn does not come back",
+        raised=raised,
+        parts=(Part.KEY,),
+        related=_claim("kid"),
+    )
+
+
+def _wrong_signature(failed: Mapping[Part, Step]) -> TokenVerdict:
+    return TokenVerdict(
+        subject="signature",
+        what=f"{failed[Part.SIGNATURE].text}, whose name it bears",
+        cause="it was forged or changed on its way, or another instance gave its key the same name",
+        remedy="get a new token from the provider; refuse this one",
+        why="nothing makes a wrong signature right",
+        raised="InvalidSignatureError",
+        parts=(Part.SIGNATURE,),
+        related=_claim("published signature"),
+    )
+
+
+def _wrong_static_key(by_part: Mapping[Part, Step]) -> TokenVerdict:
+    published = by_part.get(Part.SIGNATURE)
+    is_proved = published is not None and published.outcome is StepOutcome.PASSED
+    return TokenVerdict(
+        subject="static key",
+        what=by_part[Part.STATIC_KEY].text + (", and right with the published one" if is_proved else ""),
+        cause="the static key is of another instance"
+        if is_proved
+        else "the static key is of another instance, or the token is forged",
+        remedy="copy the static key again from the instance that issues the tokens, or leave it out",
+        why="it is in the dashboard only",
+        raised="InvalidSignatureError",
+        parts=(Part.STATIC_KEY,),
+        related=_claim("signature"),
+    )
+
+
+def _wrong_issuer(by_part: Mapping[Part, Step]) -> TokenVerdict:
+    signature = by_part.get(Part.SIGNATURE)
+    is_proved = signature is not None and signature.outcome is StepOutcome.PASSED
+    return TokenVerdict(
+        subject="issuer",
+        what=by_part[Part.ISSUER].text + (", though the signature is right" if is_proved else ""),
+        cause="the configured issuer is written differently" if is_proved else "it is of another issuer",
+        remedy="write the issuer as the token has it" if is_proved else "send a token of the configured issuer",
+        why="the right instance is known to you only",
+        raised="InvalidIssuerError",
+        parts=(Part.ISSUER,),
+        related=_claim("iss"),
+    )
+
+
+def _claims(failed: Mapping[Part, Step], settings: AuthSettings) -> Iterator[TokenVerdict]:
+    if Part.PARTY in failed:
+        variable = settings.parties_variable
+        yield TokenVerdict(
+            subject="party",
+            what=failed[Part.PARTY].text,
+            cause="it was made for a page of an origin that is not allowed",
+            remedy=f"add the origin to {variable.name if variable else 'the list'}, if it is yours",
+            why="which origins are yours is known to you only",
+            raised="nothing: azp is the application's own check",
+            parts=(Part.PARTY,),
+        )
+    if Part.AUDIENCE in failed:
+        yield TokenVerdict(
+            subject="audience",
+            what=failed[Part.AUDIENCE].text,
+            cause="a JWT template gives the token an audience that the verifier does not expect"
+            if not settings.audience
+            else "the audience that the verifier expects is not in the token",
+            remedy="set the audience in the verifier, or take it out of the template",
+            why="both sides have to agree",
+            raised="InvalidAudienceError or MissingRequiredClaimError",
+            parts=(Part.AUDIENCE,),
+        )
+    if Part.SUBJECT in failed:
+        yield TokenVerdict(
+            subject="subject",
+            what=failed[Part.SUBJECT].text,
+            cause="it names no user",
+            remedy="send the token of a session, not one of a machine or a template",
+            why="the sender chose the token",
+            raised="MissingRequiredClaimError or InvalidSubjectError",
+            parts=(Part.SUBJECT,),
+        )
+
+
+def _times(failed: Mapping[Part, Step], situation: TokenSituation, *, alone: bool) -> Iterator[TokenVerdict]:
+    agree = "the clocks agree" if situation.clocks_agree else "the clocks were not compared"
+    if situation.clocks is not None and situation.clocks.is_skewed:
+        agree = "the clocks differ"
+    early = [part for part in (Part.NOT_BEFORE, Part.ISSUED_AT) if part in failed]
+    if early:
+        yield TokenVerdict(
+            subject="too early",
+            what=f"it is not yet valid: {failed[early[0]].text}, and {agree}",
+            cause="it was made with a clock that is ahead"
+            if situation.clocks_agree
+            else "this machine's clock is behind",
+            remedy="correct the clock of the machine that made it" if situation.clocks_agree else "correct the clock",
+            why="it is the system's setting",
+            raised="ImmatureSignatureError",
+            parts=tuple(early),
+            related=(Resource("time", "too early"),),
+        )
+    if Part.EXPIRY in failed:
+        only = "; everything else is right" if alone else ""
+        yield TokenVerdict(
+            subject="expired",
+            what=f"{failed[Part.EXPIRY].text}, and {agree}{only}",
+            cause="its sender kept it too long" if situation.clocks_agree else "it is old, or this clock is ahead",
+            remedy="fetch a token for each request (Clerk: `getToken()`), and do not put tokens into queues",
+            why="it is the sender's code",
+            raised="ExpiredSignatureError",
+            parts=(Part.EXPIRY,),
+            related=(Resource("time", "expired"),),
+            severity=Severity.WARNING if alone and situation.clocks_agree else Severity.ERROR,
+        )

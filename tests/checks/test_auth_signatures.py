@@ -1,0 +1,333 @@
+"""Each symptom of a token that is refused is produced on the wire: its cause is named, its look-alikes are ruled out.
+
+The numbers are those of the signatures: 23 unknown key, 24 issuer and wrong signature, 25 times, 26 and 27 the address
+of the keys, 28 undecoded key, 29 audience and origin. A variation of each with another cause gets the other verdict.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from doctor.model import Severity, Status
+from doctor.pipeline.sandbox.keys.instance import publishable_key
+from tests.checks.auth_target import HOST_SETTINGS, Examined, examined
+from tests.key_stand_in import SECRET_KEY, KeyStandIn
+
+PUBLISHED = "signing keys out of reach"
+SKEW = "clock skew"
+ISSUER = "misspelt issuer"
+FORGED = "forged or damaged token"
+UNKNOWN_KEY = "unknown signing key"
+EXPIRED = "expired token"
+EARLY = "token from the future"
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in HOST_SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def ask(keys: KeyStandIn, tmp_path: Path):
+    """Examine a target that verifies tokens of the stand-in, with one of its tokens; keywords change the settings."""
+
+    def run(token: str | None = None, **settings: str) -> Examined:
+        usual = {"CLERK_PUBLISHABLE_KEY": keys.publishable_key}
+        return examined(tmp_path, {name: value for name, value in (usual | settings).items() if value}, token)
+
+    return run
+
+
+def test_a_good_token_passes_every_check_and_rules_every_cause_out(ask, keys: KeyStandIn) -> None:
+    seen = ask(keys.mint(), CLERK_AUTHORIZED_PARTIES="http://localhost:3000", CLERK_SECRET_KEY="")
+    assert seen.roots() == []
+    assert seen.ruled_out() >= {PUBLISHED, SKEW, ISSUER, FORGED, UNKNOWN_KEY, EXPIRED, EARLY}
+    assert "token of an origin that is not allowed" in seen.ruled_out()
+
+
+# 23: every token is refused, its key is not published.
+
+
+def test_a_token_of_another_instance_is_told_by_key_and_issuer_together(ask, keys: KeyStandIn) -> None:
+    seen = ask(keys.mint(headers={"kid": "ins_other"}, claims={"iss": "https://other.example.com"}))
+    assert seen.subjects() == ["instance"]
+    assert "issued by other.example.com" in seen.finding("AUT011").symptom
+    assert seen.ruled_out() >= {PUBLISHED, SKEW, ISSUER, EXPIRED}
+    assert not seen.ruled_out() & {UNKNOWN_KEY, FORGED}
+
+
+def test_a_key_that_appears_when_it_is_fetched_again_is_a_rotation(ask, keys: KeyStandIn) -> None:
+    keys.instance.rotate()
+    keys.behave(after_hits=1)
+    seen = ask(keys.mint())
+    assert seen.subjects() == ["rotation"]
+    assert seen.finding("AUT011").severity is Severity.WARNING
+    assert keys.hits() == 2
+    assert seen.ruled_out() >= {PUBLISHED, SKEW, ISSUER, EXPIRED, "token of another issuer"}
+
+
+def test_a_key_that_was_withdrawn_stays_unknown_though_the_issuer_is_right(ask, keys: KeyStandIn) -> None:
+    keys.instance.rotate()
+    seen = ask(keys.mint(signer="previous"))
+    assert seen.subjects() == ["key"]
+    assert keys.hits() == 2
+    assert "token of another issuer" in seen.ruled_out()
+
+
+def test_keys_of_another_instance_are_found_by_the_secret_key_without_any_token(ask, keys: KeyStandIn) -> None:
+    keys.behave("other-instance")
+    seen = ask(keys.mint(), CLERK_SECRET_KEY=SECRET_KEY, CLERK_API_URL=keys.url)
+    assert seen.roots() == ["AUT008"]
+    assert "another instance" in seen.finding("AUT008").symptom
+    assert seen.subjects() == ["key"]
+    assert seen.effects() == {"AUT011"}
+
+
+@pytest.mark.parametrize("mode", ["test", "live"])
+def test_settings_of_two_instances_are_told_before_any_token_is_seen(ask, keys: KeyStandIn, mode: Any) -> None:
+    other = publishable_key("clerk.example.com", mode)
+    seen = ask(NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY=other)
+    assert seen.roots() == ["AUT007"]
+    assert "clerk.example.com" in seen.finding("AUT007").symptom
+
+
+def test_a_test_key_beside_a_live_key_explains_the_unknown_key(ask, keys: KeyStandIn) -> None:
+    token = keys.mint(headers={"kid": "ins_other"})
+    seen = ask(token, CLERK_SECRET_KEY=SECRET_KEY.replace("test", "live"), CLERK_API_URL=keys.url)
+    assert "AUT007" in seen.roots()
+    assert "is a test key and CLERK_SECRET_KEY is a live key" in seen.finding("AUT007").symptom
+    assert "AUT011" in seen.effects()
+
+
+# 24: the issuer does not fit, or the signature does not.
+
+
+@pytest.mark.parametrize(
+    ("issuer", "words"),
+    [("{url}/", "a slash at the end is too many"), ("{secure}", "https for http"), ("{url}/v1", "another path")],
+)
+def test_an_issuer_that_is_written_differently_is_a_setting_not_a_token(
+    ask, keys: KeyStandIn, issuer: str, words: str
+) -> None:
+    written = issuer.format(url=keys.url, secure=keys.url.replace("http:", "https:"))
+    seen = ask(keys.mint(), CLERK_ISSUER=written, CLERK_JWKS_URL=keys.jwks_url)
+    if words != "a slash at the end is too many":
+        assert seen.subjects() == ["issuer"]
+        assert "though the signature is right" in seen.finding("AUT011").symptom
+        return
+    assert seen.roots() == ["AUT009"]
+    assert words in seen.finding("AUT009").symptom
+    assert seen.effects() == {"AUT011"}
+    assert seen.ruled_out() >= {PUBLISHED, SKEW, FORGED, UNKNOWN_KEY, EXPIRED}
+
+
+def test_an_issuer_of_another_host_is_a_contradiction_of_the_settings(ask, keys: KeyStandIn) -> None:
+    keys.behave(metadata_issuer="https://clerk.example.com")
+    seen = ask(keys.mint())
+    assert seen.roots() == ["AUT009"]
+    assert "another host" in seen.finding("AUT009").symptom
+
+
+def test_a_static_key_of_another_instance_explains_a_signature_that_the_published_key_finds_right(
+    ask, keys: KeyStandIn
+) -> None:
+    seen = ask(keys.mint(), CLERK_JWT_KEY=keys.instance.stranger.public_pem().replace("\n", "\\n"))
+    assert seen.roots() == ["AUT008"]
+    assert seen.subjects() == ["static key"]
+    assert seen.effects() == {"AUT011"}
+    assert seen.ruled_out() >= {PUBLISHED, SKEW, ISSUER, FORGED, UNKNOWN_KEY}
+
+
+def test_a_forged_token_is_wrong_with_the_published_key_and_the_static_key_is_ruled_out(ask, keys: KeyStandIn) -> None:
+    seen = ask(keys.mint(signer="stranger"), CLERK_JWT_KEY=keys.instance.current.public_pem())
+    assert set(seen.subjects()) == {"signature", "static key"}
+    assert "static key of another instance" in seen.ruled_out()
+    assert FORGED not in seen.ruled_out()
+
+
+def test_a_static_key_that_is_none_is_said_to_be_none(ask, keys: KeyStandIn) -> None:
+    assert "is no public key" in ask(CLERK_JWT_KEY="-----BEGIN PUBLIC KEY-----").finding("AUT008").symptom
+
+
+# 25: the times.
+
+
+def test_a_token_from_the_future_is_a_clock_that_is_behind(ask, keys: KeyStandIn) -> None:
+    keys.behave(clock_offset_seconds=120)
+    seen = ask(keys.mint(age=-120))
+    assert seen.roots() == ["AUT010"]
+    assert "s behind the identity provider's" in seen.finding("AUT010").symptom
+    assert seen.subjects() == ["too early"]
+    assert seen.effects() == {"AUT011"}
+    assert seen.ruled_out() >= {PUBLISHED, ISSUER, FORGED, UNKNOWN_KEY, EXPIRED}
+
+
+def test_an_expired_token_is_a_clock_that_is_ahead(ask, keys: KeyStandIn) -> None:
+    keys.behave(clock_offset_seconds=-120)
+    seen = ask(keys.mint(age=120))
+    assert seen.roots() == ["AUT010"]
+    assert "s ahead of the identity provider's" in seen.finding("AUT010").symptom
+    assert seen.subjects() == ["expired"]
+    assert seen.effects() == {"AUT011"}
+
+
+def test_an_expired_token_while_the_clocks_agree_was_kept_too_long_by_its_sender(ask, keys: KeyStandIn) -> None:
+    seen = ask(keys.mint(age=120))
+    assert seen.roots() == ["AUT011"]
+    assert seen.finding("AUT011").severity is Severity.WARNING
+    wanted = r"expired 6\d s ago, it lives 60 s, and the clocks agree; everything else is right"
+    assert re.search(wanted, seen.finding("AUT011").symptom)
+    assert SKEW in seen.ruled_out()
+
+
+def test_a_token_from_the_future_while_the_clocks_agree_was_made_with_a_wrong_clock(ask, keys: KeyStandIn) -> None:
+    seen = ask(keys.mint(age=-120))
+    assert seen.roots() == ["AUT011"]
+    assert seen.finding("AUT011").cause == "it was made with a clock that is ahead"
+
+
+# 26 and 27: the address of the keys.
+
+
+@pytest.mark.parametrize(
+    ("mode", "words"),
+    [
+        ("not-found", "does not exist there"),
+        ("unauthorized", "is not for everybody"),
+        ("error", "answers with an error"),
+        ("redirect", "follows no redirect"),
+        ("redirect-circle", "follows no redirect"),
+        ("html", "a page for people"),
+        ("empty", "publishes no key"),
+        ("no-keys", "publishes no key"),
+        ("list", "no set of keys"),
+        ("encryption-only", "for encryption only"),
+        ("without-kid", "without `kid`"),
+        ("unusable", "no usable kind"),
+        ("truncated", "broken JSON"),
+        ("invalid-utf8", "broken JSON"),
+        ("huge", "answers without end"),
+        ("cut-short", "the connection was closed"),
+        ("header-bomb", "something else answers at this address"),
+    ],
+)
+def test_keys_that_cannot_be_used_are_the_root_and_say_which_failure_it_is(
+    ask, keys: KeyStandIn, mode: Any, words: str
+) -> None:
+    keys.behave(mode)
+    seen = ask()
+    assert seen.roots() == ["AUT005"]
+    assert words in seen.finding("AUT005").symptom
+    assert seen.finding("AUT005").severity is Severity.CRITICAL
+    assert ISSUER in seen.ruled_out()
+    assert PUBLISHED not in seen.ruled_out()
+
+
+def test_html_says_why_the_application_answers_500_and_a_redirect_where_it_leads(ask, keys: KeyStandIn) -> None:
+    keys.behave("html")
+    assert any("JSONDecodeError" in impact for impact in ask().finding("AUT005").impacts)
+    keys.behave("redirect")
+    assert "/moved/jwks.json" in ask().finding("AUT005").evidence[0].text
+
+
+def test_json_under_a_wrong_content_type_is_no_fault(ask, keys: KeyStandIn) -> None:
+    keys.behave("wrong-content-type")
+    assert ask(keys.mint()).roots() == []
+
+
+def test_keys_out_of_reach_are_the_root_and_the_token_is_still_taken_apart(ask, keys: KeyStandIn) -> None:
+    url = "http://127.0.0.1:1/.well-known/jwks.json"
+    seen = ask(keys.mint(age=400), CLERK_PUBLISHABLE_KEY="", CLERK_ISSUER=keys.url, CLERK_JWKS_URL=url)
+    assert "AUT005" in seen.roots()
+    assert "nothing listens" in seen.finding("AUT005").symptom
+    assert seen.subjects() == ["expired"]
+    assert seen.result("AUT010").status is Status.SKIP
+    assert seen.result("AUT010").blocked_by == "AUT005"
+
+
+# 28: a publishable key that nobody decoded.
+
+
+@pytest.mark.parametrize("lose_capitals", [False, True])
+def test_a_host_that_is_an_undecoded_key_explains_why_nothing_is_found_there(
+    ask, keys: KeyStandIn, lose_capitals: bool
+) -> None:
+    label = keys.publishable_key.removeprefix("pk_test_")
+    label = label.lower() if lose_capitals else label
+    seen = ask(keys.mint(), CLERK_JWKS_URL=f"https://{label}.clerk.invalid/.well-known/jwks.json")
+    assert seen.roots() == ["AUT012"]
+    assert f"decoded it is {keys.host}" in seen.finding("AUT012").symptom
+    assert seen.effects() == {"AUT005"}
+
+
+def test_a_host_that_merely_does_not_exist_is_no_undecoded_key(ask) -> None:
+    url = "https://clerk.no-such-name.invalid/.well-known/jwks.json"
+    seen = ask(CLERK_PUBLISHABLE_KEY="", CLERK_ISSUER="https://clerk.no-such-name.invalid", CLERK_JWKS_URL=url)
+    assert seen.roots() == ["AUT005"]
+    assert "does not resolve" in seen.finding("AUT005").symptom
+    assert "publishable key used undecoded" in seen.ruled_out()
+
+
+# 29: one client only.
+
+
+@pytest.mark.parametrize(
+    ("claims", "settings", "subject"),
+    [
+        ({"azp": "https://other.example.com"}, {"CLERK_AUTHORIZED_PARTIES": "https://app.example.com"}, "party"),
+        ({"azp": None}, {"CLERK_AUTHORIZED_PARTIES": "https://app.example.com"}, "party"),
+        ({"aud": "convex"}, {}, "audience"),
+        ({"aud": ["one", "two"]}, {"CLERK_AUDIENCE": "three"}, "audience"),
+        ({}, {"CLERK_AUDIENCE": "three"}, "audience"),
+        ({"sub": None}, {}, "subject"),
+    ],
+)
+def test_an_origin_or_audience_that_is_not_expected_is_the_clients_own(
+    ask, keys: KeyStandIn, claims: dict[str, Any], settings: dict[str, str], subject: str
+) -> None:
+    seen = ask(keys.mint(claims=claims), **settings)
+    assert seen.subjects() == [subject]
+    assert seen.roots() == ["AUT011"]
+    assert seen.ruled_out() >= {PUBLISHED, SKEW, ISSUER, FORGED, UNKNOWN_KEY, EXPIRED}
+
+
+def test_an_audience_and_an_origin_that_are_expected_are_ruled_out(ask, keys: KeyStandIn) -> None:
+    seen = ask(
+        keys.mint(claims={"aud": ["api", "web"]}),
+        CLERK_AUDIENCE="api",
+        CLERK_AUTHORIZED_PARTIES="https://app.example.com, http://localhost:3000",
+    )
+    assert seen.roots() == []
+    assert seen.ruled_out() >= {"token for another audience", "token of an origin that is not allowed"}
+
+
+# What is no session token at all.
+
+
+@pytest.mark.parametrize("signer", ["nobody", "public-key-as-secret"])
+def test_a_token_that_no_public_key_checks_is_named_by_its_algorithm(ask, keys: KeyStandIn, signer: Any) -> None:
+    seen = ask(keys.mint(signer=signer))
+    assert seen.subjects() == ["algorithm"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Bearer {token}", "begins with `Bearer `"),
+        (SECRET_KEY, "it is a secret key"),
+        ("sess_2abc", "the id of a session"),
+        ("a.b.c.d.e", "it is encrypted"),
+        ("opaque", "has 1"),
+        ("!.b.c", "characters that base64 has not"),
+        ("YQ.YQ.YQ", "header is not base64 of JSON"),
+    ],
+)
+def test_what_is_no_token_is_called_what_it_is(ask, keys: KeyStandIn, text: str, words: str) -> None:
+    seen = ask(text.format(token=keys.mint()))
+    assert words in seen.finding("AUT011").symptom
+    assert seen.roots() == ["AUT011"]
