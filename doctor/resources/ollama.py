@@ -7,44 +7,29 @@ model that does not exist as JSON that names it.
 from __future__ import annotations
 
 import asyncio
-import ssl
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from doctor.late import httpx
 from doctor.model import Endpoint
 from doctor.redaction import redact
-from doctor.resources.address import in_url, is_loopback, resolve
+from doctor.resources.address import in_url
+from doctor.resources.model_answers import NO_MODEL, number, progress_line, refusal, section, text, vectors_of, words
+from doctor.resources.model_http import BODY_MAX, LIST_MAX, ModelHttp, json_object
 from doctor.resources.model_names import guessed_capabilities
 from doctor.resources.model_server import (
     Answer,
+    Generated,
     InstalledModel,
+    LoadedModel,
     ModelDescription,
     ModelError,
     ModelServerError,
-    ModelServerUnreachable,
     Vectors,
     WrongPath,
 )
-from doctor.resources.ollama_answers import (
-    NO_MODEL,
-    json_object,
-    number,
-    progress_line,
-    refusal,
-    section,
-    text,
-    why,
-    words,
-)
-from doctor.resources.unreachable import Reason, reason_of
 
 DEFAULT_PORT = 11434
-BODY_MAX = 64 * 1024 * 1024
-"""Bytes of an answer beyond which it is not read on."""
-
 IDLE_TIMEOUT = 120.0
 """Seconds without a line of progress after which a download is held to be dead."""
 
@@ -80,26 +65,25 @@ class OllamaServer:
     def __init__(
         self, url: str, *, origin: str, timeout: float = 2.0, headers: Mapping[str, str] | None = None
     ) -> None:
-        self._origin = origin
-        self._timeout = timeout
-        self._headers = dict(headers or {})
-        self._client: httpx.AsyncClient | None = None
-        self._invalid = ""
-        self._version: str | None = None
+        invalid = ""
         try:
             self.url = normalise_host(url)
         except ValueError as error:
-            self.url, self._invalid = "(invalid address)", str(error)
+            self.url, invalid = "(invalid address)", str(error)
+        self._http = ModelHttp(
+            self.url, kind=self.kind, origin=origin, timeout=timeout, headers=headers, invalid=invalid
+        )
+        self._version: str | None = None
 
     @property
     def endpoint(self) -> Endpoint:
         """The base URL and where it came from."""
-        return Endpoint(self.kind, redact(self.url), self._origin)
+        return self._http.endpoint
 
     @property
     def is_loopback(self) -> bool:
         """Whether the server is this machine."""
-        return not self._invalid and is_loopback(urlsplit(self.url).hostname or "")
+        return self._http.is_loopback
 
     @property
     def server_version(self) -> str | None:
@@ -108,13 +92,11 @@ class OllamaServer:
 
     async def close(self) -> None:
         """Close the connections."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        await self._http.close()
 
     async def version(self) -> str:
         """Return the server's version. Raises as the module ``model_server`` says."""
-        body, answer = await self._ask("GET", "/api/version", timeout=self._timeout)
+        body, answer = await self._ask("GET", "/api/version")
         if not isinstance(body.get("version"), str):
             raise WrongPath(answer)
         self._version = redact(body["version"])[:40]
@@ -126,7 +108,7 @@ class OllamaServer:
         Raises:
             ModelError: see the module ``model_server``.
         """
-        body, answer = await self._ask("GET", "/api/tags", timeout=self._timeout)
+        body, answer = await self._ask("GET", "/api/tags")
         if not isinstance(body.get("models"), list):
             raise WrongPath(answer)
         entries = [entry for entry in body["models"] if isinstance(entry, dict)]
@@ -157,7 +139,7 @@ class OllamaServer:
             ModelNotFound: the server does not have it.
             ModelError: see the module ``model_server``.
         """
-        body, _ = await self._ask("POST", "/api/show", {"model": model}, timeout=self._timeout, model=model)
+        body, _ = await self._ask("POST", "/api/show", {"model": model}, model=model)
         details, info = section(body, "details"), section(body, "model_info")
         family = text(details, "family")
         architecture = text(info, "general.architecture") or family
@@ -182,18 +164,10 @@ class OllamaServer:
         if not texts:
             return []
         request = {"model": model, "input": [*texts], "truncate": True}
-        body, answer = await self._ask("POST", "/api/embed", request, timeout=timeout, model=model)
-        vectors = body.get("embeddings")
-        if not isinstance(vectors, list):
-            raise WrongPath(answer)
-        if len(vectors) != len(texts):
-            raise ModelServerError(f"{len(texts)} texts were sent and {len(vectors)} vectors came back", answer)
-        try:
-            return [[float(item) for item in vector] for vector in vectors]
-        except (TypeError, ValueError):
-            raise ModelServerError("a vector holds something that is not a number", answer) from None
+        body, answer = await self._ask("POST", "/api/embed", request, timeout=timeout, model=model, limit=BODY_MAX)
+        return vectors_of(body.get("embeddings"), len(texts), answer)
 
-    async def generate(self, model: str, prompt: str, *, timeout: float = 120.0) -> str:
+    async def generate(self, model: str, prompt: str, *, timeout: float = 120.0) -> Generated:
         """Return a short answer to ``prompt``: proof that the model runs. May be empty when the model thinks first.
 
         Raises:
@@ -206,10 +180,35 @@ class OllamaServer:
             "stream": False,
             "options": {"num_predict": ANSWER_TOKENS, "temperature": 0},
         }
-        body, answer = await self._ask("POST", "/api/chat", request, timeout=timeout, model=model)
+        body, answer = await self._ask("POST", "/api/chat", request, timeout=timeout, model=model, limit=BODY_MAX)
         if not isinstance(body.get("message"), dict):
             raise WrongPath(answer)
-        return redact(text(body["message"], "content"))
+        loading = number(body.get("load_duration"))
+        return Generated(
+            text=redact(text(body["message"], "content")),
+            finish=text(body, "done_reason"),
+            load_seconds=None if loading is None else loading / 1e9,
+        )
+
+    async def loaded(self) -> tuple[LoadedModel, ...]:
+        """Return the models in memory; none means cold, not down.
+
+        Raises:
+            ModelError: see the module ``model_server``.
+        """
+        body, answer = await self._ask("GET", "/api/ps")
+        if not isinstance(body.get("models"), list):
+            raise WrongPath(answer)
+        return tuple(
+            LoadedModel(
+                name=text(entry, "name") or text(entry, "model"),
+                context_length=number(entry.get("context_length")),
+                size=number(entry.get("size")) or 0,
+                size_in_gpu=number(entry.get("size_vram")) or 0,
+            )
+            for entry in body["models"][:1000]
+            if isinstance(entry, dict)
+        )
 
     async def pull(self, model: str, progress: Callable[[str], None]) -> None:
         """Make the server download a model; ``progress`` gets one line whenever something changed.
@@ -220,18 +219,18 @@ class OllamaServer:
             ModelError: see the module ``model_server``.
         """
         last, status = "", ""
-        async with self._response("POST", "/api/pull", {"model": model, "stream": True}, IDLE_TIMEOUT) as response:
+        asked = {"model": model, "stream": True}
+        async with self._http.response("POST", "/api/pull", asked, IDLE_TIMEOUT) as response:
             if response.status_code >= 400:
-                raise refusal(await self._read(response), model)
+                refused, raw = await self._http.read(response)
+                raise refusal(refused, json_object(raw), model)
             async for line in response.aiter_lines():
                 answer = Answer.of(str(response.url), response.status_code, "application/x-ndjson", line.encode())
                 event = json_object(line.encode())
                 if event is None:
                     raise WrongPath(answer)
                 if error := text(event, "error"):
-                    raise (
-                        refusal((answer, event), model) if NO_MODEL.search(error) else ModelServerError(error, answer)
-                    )
+                    raise refusal(answer, event, model) if NO_MODEL.search(error) else ModelServerError(error, answer)
                 status = text(event, "status")
                 if (shown := progress_line(event)) != last:
                     progress(shown)
@@ -242,54 +241,20 @@ class OllamaServer:
             )
 
     async def _ask(
-        self, method: str, path: str, request: Mapping[str, Any] | None = None, *, timeout: float, model: str = ""
+        self,
+        method: str,
+        path: str,
+        request: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        model: str = "",
+        limit: int = LIST_MAX,
     ) -> tuple[dict[str, Any], Answer]:
-        """Ask one question with one JSON object as the answer."""
-        try:
-            async with asyncio.timeout(timeout), self._response(method, path, request, timeout) as response:
-                answer, body = await self._read(response)
-        except TimeoutError:
-            raise ModelServerUnreachable(Reason.TIMEOUT, self.endpoint.address, f"{path} in {timeout:g} s") from None
-        if answer.status >= 400:
-            raise refusal((answer, body), model)
-        if body is None:
-            raise WrongPath(answer)
-        return body, answer
-
-    @asynccontextmanager
-    async def _response(
-        self, method: str, path: str, request: Mapping[str, Any] | None, timeout: float
-    ) -> AsyncIterator[httpx.Response]:
-        client = await self._opened()
-        try:
-            async with client.stream(method, self.url + path, json=request, timeout=timeout) as response:
-                yield response
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise ModelServerUnreachable(why(error), self.endpoint.address, str(error)) from error
-
-    async def _opened(self) -> httpx.AsyncClient:
-        if self._invalid:
-            raise ModelServerUnreachable(Reason.INVALID_ADDRESS, self.endpoint.address, self._invalid)
-        if self._client is None:
-            parts = urlsplit(self.url)
-            try:
-                await resolve(parts.hostname or "", parts.port or DEFAULT_PORT, self._timeout)
-            except (OSError, TimeoutError) as error:
-                raise ModelServerUnreachable(reason_of(error), self.endpoint.address, str(error)) from error
-            # Loading the certificates takes longer than all questions to a local server together.
-            bare = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if parts.scheme == "http" else True
-            self._client = self._client or httpx.AsyncClient(
-                verify=bare, headers=self._headers, follow_redirects=True, trust_env=not self.is_loopback
-            )
-        return self._client
-
-    async def _read(self, response: httpx.Response) -> tuple[Answer, dict[str, Any] | None]:
-        body = bytearray()
-        async for chunk in response.aiter_bytes():
-            body += chunk
-            if len(body) > BODY_MAX:
-                break
-        content_type = response.headers.get("content-type", "")
-        retry_after = response.headers.get("retry-after", "")
-        answer = Answer.of(str(response.url), response.status_code, content_type, bytes(body), retry_after)
-        return answer, json_object(bytes(body))
+        return await self._http.ask(
+            method,
+            path,
+            request,
+            refusal=lambda answer, body: refusal(answer, body, model),
+            timeout=timeout,
+            limit=limit,
+        )

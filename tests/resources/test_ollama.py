@@ -117,7 +117,11 @@ async def test_texts_become_vectors_of_the_described_length(server: OllamaServer
 
 
 async def test_a_model_answers_with_text(server: OllamaServer):
-    assert isinstance(await server.generate("qwen2:7b-instruct-q4_K_M", "Say one word."), str)
+    answer = await server.generate("qwen2:7b-instruct-q4_K_M", "Say one word.")
+    assert isinstance(answer.text, str)
+    assert answer.finish == "stop"
+    loaded = {model.name: model.context_length for model in await server.loaded()}
+    assert loaded["qwen2:7b-instruct-q4_K_M"] == 4096
 
 
 async def test_a_model_that_is_not_there_is_named(server: OllamaServer):

@@ -1,24 +1,28 @@
-"""What an Ollama server answered: untrusted JSON as plain values, refusals as errors, failures as reasons."""
+"""What a model server answered: untrusted JSON as plain values, and Ollama's refusals as errors."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from doctor.late import httpx
 from doctor.redaction import redact
-from doctor.resources.model_server import Answer, ModelError, ModelNotFound, ModelServerError, WrongPath
-from doctor.resources.unreachable import Reason, reason_of
+from doctor.resources.model_server import (
+    Answer,
+    KeyRefused,
+    ModelError,
+    ModelNotFound,
+    ModelServerError,
+    Vectors,
+    WrongPath,
+)
 
 NO_MODEL = re.compile(r"model ['\"].+['\"] not found|file does not exist|manifest unknown", re.IGNORECASE)
 """How Ollama, and the registry that it pulls from, say that there is no such model."""
 
 
-def refusal(answered: tuple[Answer, dict[str, Any] | None], model: str) -> ModelError:
+def refusal(answer: Answer, body: dict[str, Any] | None, model: str) -> ModelError:
     """Tell a missing model (JSON that says so) from a path that does not exist (anything else with 404 or 405)."""
-    answer, body = answered
     error = (body or {}).get("error")
     said = error.get("message") if isinstance(error, dict) else error
     if isinstance(said, str) and NO_MODEL.search(said):
@@ -29,34 +33,15 @@ def refusal(answered: tuple[Answer, dict[str, Any] | None], model: str) -> Model
         return ModelServerError(
             f"{answer}; Ollama refuses host names that it does not know: set OLLAMA_HOST=0.0.0.0 on the server", answer
         )
+    if answer.status == 401:
+        return KeyRefused(answer)
     return ModelServerError(str(answer), answer)
-
-
-def why(error: Exception) -> Reason:
-    """Return why a request had no answer."""
-    if isinstance(error, httpx.TimeoutException):
-        return Reason.TIMEOUT
-    if isinstance(error, httpx.RemoteProtocolError):
-        return Reason.CLOSED if "disconnected" in str(error) else Reason.WRONG_PROTOCOL
-    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
-        return Reason.INVALID_ADDRESS
-    reason = reason_of(error)
-    return Reason.CLOSED if reason is Reason.OTHER and isinstance(error, httpx.ReadError | httpx.WriteError) else reason
 
 
 def progress_line(event: dict[str, Any]) -> str:
     """Return one event of a download as a line for people."""
     status, total, done = text(event, "status"), number(event.get("total")), number(event.get("completed"))
     return f"{status} {100 * (done or 0) // total} % of {total / 1e9:.1f} GB" if total else status
-
-
-def json_object(body: bytes) -> dict[str, Any] | None:
-    """Return the JSON object in ``body``, or None when there is none."""
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def section(body: Mapping[str, Any], key: str) -> dict[str, Any]:
@@ -81,3 +66,20 @@ def words(value: Any) -> frozenset[str]:
 def number(value: Any) -> int | None:
     """Return a number as an integer, or None."""
     return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def vectors_of(value: Any, count: int, answer: Answer) -> Vectors:
+    """Return ``count`` vectors.
+
+    Raises:
+        WrongPath: the answer holds no list.
+        ModelServerError: it holds another number of vectors, or something else in one of them.
+    """
+    if not isinstance(value, list):
+        raise WrongPath(answer)
+    if len(value) != count:
+        raise ModelServerError(f"{count} texts were sent and {len(value)} vectors came back", answer)
+    try:
+        return [[float(item) for item in vector] for vector in value]
+    except (TypeError, ValueError):
+        raise ModelServerError("a vector holds something that is not a number", answer) from None
