@@ -43,6 +43,9 @@ CONTROL_REPOSITORY = "openai-community/gpt2"
 POLICIES = ("fastest", "cheapest", "preferred")
 """Suffixes that name no provider but a way to choose one."""
 
+BAD_TOKEN = re.compile(r"invalid credentials in authorization header|invalid user token", re.IGNORECASE)
+"""What the Hub says of a token that is nobody's. ``Invalid username or password`` it says of what is missing, too."""
+
 _EXPANDED = "&".join(
     f"expand[]={name}" for name in ("inferenceProviderMapping", "inference", "gated", "private", "pipeline_tag")
 )
@@ -233,7 +236,7 @@ def refusal(answer: Answer, model: str) -> ModelError:
     """Make an error of a refusal, by the header in which the Hub says why, as its own client does."""
     if answer.code == "GatedRepo" or (answer.status == 403 and "disabled" in answer.said.lower()):
         return NotAllowed(answer)
-    if answer.status == 401 and "invalid" in f"{answer.said} {answer.body}".lower():
+    if answer.status == 401 and BAD_TOKEN.search(f"{answer.said} {answer.body}"):
         return KeyRefused(answer)
     if answer.code in ("RepoNotFound", "RepositoryNotFound") or (answer.status == 401 and model):
         return ModelNotFound(model, answer)

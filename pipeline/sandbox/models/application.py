@@ -9,8 +9,9 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
+from doctor.pipeline.sandbox.hugging_face.application import build_application as build_hugging_face
 from doctor.pipeline.sandbox.models.behaviour import CONTROL_PREFIX, Misbehave
 from doctor.pipeline.sandbox.models.catalog import DEFAULT_MODELS, Catalog
 from doctor.pipeline.sandbox.models.embedding_routes import EmbeddingRoutes
@@ -20,10 +21,18 @@ from doctor.pipeline.sandbox.models.inventory_routes import InventoryRoutes
 from doctor.pipeline.sandbox.models.openai_routes import PREFIX, OpenAIRoutes, openai_error
 from doctor.pipeline.sandbox.models.protocol import RefusalError
 from doctor.pipeline.sandbox.models.server import Server
+from doctor.pipeline.sandbox.openai_compatible.application import KEY
+from doctor.pipeline.sandbox.openai_compatible.application import build_application as build_openai
+
+HUGGING_FACE = "/hugging-face"
+"""Below this path one process stands in for the Hub (``HF_ENDPOINT``) and, under ``/v1``, for its router."""
+
+OPENAI, VLLM = "/openai", "/vllm"
+"""Below these for servers that speak OpenAI's protocol, with and without a key; their base URL ends in ``/v1``."""
 
 
 def build_application(model_names: Iterable[str] = DEFAULT_MODELS) -> Starlette:
-    """Build a stand-in that has these models.
+    """Build a stand-in that has these models. It stands in for servers of other kinds too, below paths of their own.
 
     Raises:
         UnknownModelError: the library has no model of such a name.
@@ -36,13 +45,21 @@ def build_application(model_names: Iterable[str] = DEFAULT_MODELS) -> Starlette:
     ]
     groups = (InventoryRoutes(server), GenerationRoutes(server), EmbeddingRoutes(server), OpenAIRoutes(server))
     application = Starlette(
-        routes=[*(route for group in groups for route in group.routes()), *control],
+        routes=[*(route for group in groups for route in group.routes()), *control, *_others()],
         middleware=[Middleware(HostGuard), Middleware(Misbehave, behaviour=behaviour)],
         exception_handlers={RefusalError: _refuse, HTTPException: _no_route},
     )
     # A slash too many is another path; what Gin would make of it is a redirect that no client relies on.
     application.router.redirect_slashes = False
     return application
+
+
+def _others() -> list[Mount]:
+    return [
+        Mount(HUGGING_FACE, build_hugging_face()),
+        Mount(OPENAI, build_openai("openai", key=KEY)),
+        Mount(VLLM, build_openai("vllm")),
+    ]
 
 
 async def _refuse(request: Request, error: Exception) -> Response:

@@ -16,11 +16,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from doctor.pipeline.sandbox.models.garbage import Garbage, answer
+
 CONTROL_PREFIX = "/_stand_in/"
 
-#: The body of each status that Ollama gives when it is in trouble; 403 comes from its host check and is empty.
+#: The body of each status that a server gives when it is in trouble: 403 comes from Ollama's host check and is empty,
+#: 410 is what the retired service of Hugging Face says, 429 what OpenAI says of an empty account.
 ERROR_BODIES = {
     403: b"",
+    410: b'{"error":"https://api-inference.huggingface.co is no longer supported. '
+    b'Please use https://router.huggingface.co instead."}',
+    429: b'{"error":{"message":"You exceeded your current quota, please check your plan and billing details.",'
+    b'"type":"insufficient_quota","param":null,"code":"insufficient_quota"}}',
     500: b'{"error":"model runner has unexpectedly stopped, this may be due to resource limitations"}',
     503: b'{"error":"server busy, please try again.  maximum pending requests exceeded"}',
 }
@@ -30,16 +37,17 @@ class Rule(BaseModel):
     """What happens to the requests that match; the first rule that matches counts.
 
     ``paths`` empty means all paths. ``delay_seconds`` comes before anything else. ``status`` answers in place of the
-    server. ``truncate`` cuts the HTTP body (``body``, invalid JSON for the client) or lets the generated text end early
-    (``content``: the body is whole, the JSON inside it is not). ``times`` is how often the rule is still applied;
-    nothing means for ever.
+    server. ``garbage`` answers with nonsense (see ``garbage.py``). ``truncate`` cuts the HTTP body (``body``, invalid
+    JSON for the client) or lets the generated text end early (``content``: the body is whole, the JSON inside it is
+    not). ``times`` is how often the rule is still applied; nothing means for ever.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     paths: list[str] = Field(default_factory=list)
     delay_seconds: float = Field(default=0.0, ge=0, le=3600)
-    status: Literal[403, 500, 503] | None = None
+    status: Literal[403, 410, 429, 500, 503] | None = None
+    garbage: Garbage | None = None
     truncate: Literal["body", "content"] | None = None
     times: int | None = Field(default=None, ge=1)
 
@@ -109,6 +117,9 @@ class Misbehave:
         if rule.status is not None:
             media_type = "application/json; charset=utf-8" if ERROR_BODIES[rule.status] else None
             await Response(ERROR_BODIES[rule.status], rule.status, media_type=media_type)(scope, receive, send)
+            return
+        if rule.garbage is not None:
+            await answer(rule.garbage, Request(scope, receive))(scope, receive, send)
             return
         scope.setdefault("state", {})["cut_content"] = rule.truncate == "content"
         await self._app(scope, receive, _cut(send) if rule.truncate == "body" else send)

@@ -99,7 +99,7 @@ class OpenAIRoutes:
         await self._server.load(model, None, None)
         prompt = "\n".join(message.text for message in body.messages)
         limit = body.max_completion_tokens or body.max_tokens
-        answer = generate(prompt, _schema_of(body.response_format), limit)
+        answer = generate(prompt, schema_of(body.response_format), limit)
         if request.scope.get("state", {}).get("cut_content"):
             answer = Answer(cut_json(answer.text), answer.done_reason, answer.prompt_tokens, answer.tokens)
         head = {"id": "chatcmpl-stand-in", "created": 0, "model": body.model, "system_fingerprint": "fp_stand_in"}
@@ -149,7 +149,7 @@ class OpenAIRoutes:
         }
 
 
-def _schema_of(response_format: dict[str, Any] | None) -> str | dict[str, Any] | None:
+def schema_of(response_format: dict[str, Any] | None) -> str | dict[str, Any] | None:
     """Return Ollama's ``format`` for OpenAI's ``response_format``."""
     kind = (response_format or {}).get("type")
     if kind == "json_object":

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 
 import httpx
 import ollama
+import pydantic
 import pytest
 
 from doctor.pipeline.app.knowledge import ANSWER_SCHEMA
+from doctor.pipeline.sandbox.ports import free_port
 
 
 @pytest.fixture
@@ -67,3 +69,24 @@ def test_a_base_url_that_ends_in_v1_gets_the_plain_404(stand_in_url: str, stand_
     with pytest.raises(ollama.ResponseError, match="404 page not found"):
         wrong.embed("nomic-embed-text", "x")
     wrong._client.close()
+
+
+def test_a_portal_in_between_is_no_json_and_an_openai_list_is_no_list_of_ollamas(stand_in_url: str, client, stand_in):
+    stand_in.put("/_stand_in/behaviour", json={"rules": [{"garbage": "html"}]}).raise_for_status()
+    with pytest.raises(json.JSONDecodeError):
+        client.list()
+    stand_in.delete("/_stand_in/behaviour")
+    with pytest.raises(pydantic.ValidationError, match="models"):
+        client._request(ollama.ListResponse, "GET", "/vllm/v1/models")
+
+
+def test_nobody_at_the_port_and_no_such_host_are_one_error_and_a_slow_answer_another(client, stand_in):
+    for host in (f"http://127.0.0.1:{free_port()}", "http://nosuch.invalid"):
+        elsewhere = ollama.Client(host, timeout=5, trust_env=False)
+        with pytest.raises(ConnectionError, match="Failed to connect to Ollama"):
+            elsewhere.list()
+        elsewhere._client.close()
+    stand_in.put("/_stand_in/behaviour", json={"rules": [{"delay_seconds": 5}]}).raise_for_status()
+    client._client.timeout = 0.2
+    with pytest.raises(httpx.ReadTimeout):
+        client.list()
