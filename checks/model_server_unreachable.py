@@ -1,39 +1,55 @@
 """A model server that the target uses cannot be reached.
 
 ## What it finds
-The server in `OLLAMA_HOST` (or `OLLAMA_BASE_URL`) does not answer, or answers as something other than Ollama.
+A server in `OLLAMA_HOST` (or `OLLAMA_BASE_URL`), or of a provider row, that does not answer, answers as something else
+(a page of a proxy, another kind of server, another program), or answers with an error of its own.
 
 ## Why it hurts
 Nothing is extracted and nothing is embedded; tasks fail, are retried, and end as dead letters.
 
 ## How it is told from its look-alikes
-Refused, unknown host, no answer in time, and "something else answers there" are different sentences. A server that
-answers but lacks a model is not this check's business (MOD001). A name such as `ollama` that exists only inside a
-compose network is said to be so.
+Refused, unknown host, no answer in time, TLS, and "something else answers there" are different sentences. Where a plain
+name gets port 80, Ollama's own port is tried; where Ollama answers 403 without a word, the same question with another
+host name. A server whose list of models comes is not down, also when no model is loaded (cold). A wrong path (MOD005),
+a refused key (MOD006) and a missing model (MOD001) are other checks' business. A name that only containers know, such
+as `ollama` from a laptop, is no outage: then nobody can tell from here, and the reason holds the command that can.
 
 ## How to fix
 Start the server, or correct the address where the finding says it came from.
 
 ## False positives
-A server that the application reaches and this machine does not.
+A provider row that nothing uses any more; set it inactive.
 """
 
 from collections.abc import AsyncIterator
 
 from doctor.api import (
+    TITLES,
+    Chain,
+    CouldNotTellError,
+    Database,
+    Elsewhere,
+    EndpointReport,
+    EndpointState,
+    Environment,
     Evidence,
     EvidenceKind,
     Finding,
     FixOption,
     Mechanism,
-    ModelError,
+    ModelExamination,
     Models,
-    ModelServerUnreachable,
     NotApplicableError,
     Observation,
+    OllamaServer,
     Resource,
+    Role,
     Severity,
+    address_problem,
     check,
+    elsewhere,
+    endpoint_problem,
+    examine_models,
     milliseconds,
 )
 
@@ -44,6 +60,7 @@ from doctor.api import (
     severity=Severity.CRITICAL,
     tags=["live"],
     guards="models",
+    timeout=8.0,
     mechanisms=[
         Mechanism("MOD002", "CHN002", "the task's model call fails", ("service",)),
         Mechanism("MOD002", "CHN004", "the task's model call fails", ("service",)),
@@ -51,38 +68,84 @@ from doctor.api import (
         Mechanism("MOD002", "EMB001", "no vector can be computed", ("service",)),
     ],
 )
-async def model_server_unreachable(models: Models) -> AsyncIterator[Finding | Observation]:
-    """Ask the server for its version."""
-    server = models.default
-    if server is None:
-        raise NotApplicableError("no OLLAMA_HOST in .env or the environment")
-    try:
-        took = await milliseconds(server.version())
-    except ModelError as error:
-        what, remedy = _what_and_remedy(error)
-        yield Finding(
-            code="MOD002",
-            resource=Resource("service", "models"),
-            symptom=f"the model server at {server.endpoint.address}: {what}",
-            cause="the model server does not answer as Ollama does",
-            severity=Severity.CRITICAL,
-            impacts=("nothing is extracted or embedded",),
-            evidence=(Evidence(EvidenceKind.HTTP, f"GET {server.endpoint.address}/api/version", _said(error)),),
-            rule="every model call goes there",
-            fixes=(FixOption.by_hand(remedy, f"the address comes from {server.endpoint.origin}"),),
-            validation="doctor check --select MOD002",
-        )
-        return
-    yield Observation(f"Ollama {server.server_version} answers in {took:.0f} ms", rules_out="model server down")
+async def model_server_unreachable(
+    models: Models, environment: Environment, database: Database | None = None, chain: Chain | None = None
+) -> AsyncIterator[Finding | Observation]:
+    """Look what is at the address of each server."""
+    examination = await examine_models(models, environment, database, chain)
+    if not examination.reports:
+        raise NotApplicableError("no OLLAMA_HOST in .env or the environment, and no row of a provider")
+    cannot_tell = []
+    for report in examination.reports:
+        if report.state is EndpointState.ANSWERS:
+            yield await _answers(report)
+        if (advice := address_problem(report)) is not None:
+            yield _advice(report, advice)
+        if report.state not in (EndpointState.UNREACHABLE, EndpointState.OTHER, EndpointState.TROUBLED):
+            continue
+        if (where := await elsewhere(models, environment, report)) is not None:
+            if where.at:
+                yield Observation(
+                    f"from here it answers at {where.at}", rules_out=f"{report.server.endpoint.address} down"
+                )
+            cannot_tell.append(f"cannot tell from here: {where.why}. This can: {where.command}")
+            continue
+        yield await _finding(report, examination)
+    if cannot_tell:
+        raise CouldNotTellError("; ".join(cannot_tell))
 
 
-def _said(error: ModelError) -> str:
-    if isinstance(error, ModelServerUnreachable):
-        return error.detail or error.reason.explanation
-    return str(error)
+def _from_elsewhere(where: Elsewhere, is_default: bool, environment: Environment) -> str:
+    """Say why it cannot be told from here, and with which command it can."""
+    variable = next((name for name in ("OLLAMA_HOST", "OLLAMA_BASE_URL") if environment.get(name)), None)
+    command = f"{variable}={where.at} doctor check" if where.at and is_default and variable else where.command
+    return f"cannot tell from here: {where.why}. This can: {command}"
 
 
-def _what_and_remedy(error: ModelError) -> tuple[str, str]:
-    if isinstance(error, ModelServerUnreachable):
-        return error.reason.explanation, error.reason.remedy
-    return "something answers, but not as Ollama does", "correct the base URL: it leads to another service or path"
+async def _answers(report: EndpointReport) -> Observation:
+    server = report.server
+    if not isinstance(server, OllamaServer):
+        title = TITLES[server.kind]
+        count = f"with {len(report.models)} models" if report.has_list else "without a list of models"
+        text = f"{title} at {server.endpoint.address} answers in {report.seconds * 1000:.0f} ms {count}"
+        return Observation(text, rules_out=f"{server.endpoint.address} down")
+    took = await milliseconds(server.version())
+    loaded = await server.loaded()
+    cold = "" if loaded else "; no model is loaded: cold, not down"
+    return Observation(f"Ollama {server.server_version} answers in {took:.0f} ms{cold}", rules_out="model server down")
+
+
+async def _finding(report: EndpointReport, examination: ModelExamination) -> Finding:
+    server, address = report.server, report.server.endpoint.address
+    origin = server.endpoint.origin or "the environment"
+    problem = await endpoint_problem(report)
+    is_used = bool(examination.uses_of(server)) or isinstance(server, OllamaServer)
+    return Finding(
+        code="MOD002",
+        resource=Resource("service", "models"),
+        symptom=f"the model server at {address}: {problem.what}",
+        cause=problem.cause,
+        severity=Severity.CRITICAL if is_used else Severity.WARNING,
+        subject="" if report is examination.reports[0] else address,
+        group=address,
+        impacts=("nothing is extracted or embedded",) if is_used else (),
+        evidence=(Evidence(EvidenceKind.HTTP, problem.asked, problem.said), *problem.evidence),
+        rule="every model call goes there",
+        fixes=(FixOption.by_hand(problem.remedy, f"the address comes from {origin}"),),
+        validation="doctor check --select MOD002",
+    )
+
+
+def _advice(report: EndpointReport, advice: str) -> Finding:
+    return Finding(
+        code="MOD002",
+        resource=Resource("url", report.server.endpoint.address),
+        symptom=f"{report.server.endpoint.origin or 'the environment'} gives clients an address to listen at",
+        cause=advice,
+        severity=Severity.INFO,
+        role=Role.ADVICE,
+        subject="bind address",
+        evidence=(Evidence(EvidenceKind.CONFIG, report.server.endpoint.origin, report.server.endpoint.address),),
+        fixes=(FixOption.by_hand("write 127.0.0.1, or the host's name, for clients", advice),),
+        validation="doctor check --select MOD002",
+    )

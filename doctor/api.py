@@ -38,6 +38,8 @@ from doctor.embeddings import (
     recent_rows,
 )
 from doctor.executions import LongestExecution, longest_execution
+from doctor.endpoint_probe import TITLES, EndpointReport, EndpointState
+from doctor.endpoint_problem import EndpointProblem, address_problem, elsewhere, endpoint_problem
 from doctor.fix import (
     Fix,
     FixContext,
@@ -85,6 +87,9 @@ from doctor.model import (
     Unexplained,
     Verification,
 )
+from doctor.model_examination import ModelExamination, examine, examine_models
+from doctor.model_uses import COMPLETION, EMBEDDING, ModelUse, ServerFinder
+from doctor.model_verdict import ModelState, ModelVerdict, judge
 from doctor.null_pattern import NullPattern, null_pattern
 from doctor.query_plans import (
     Planned,
@@ -120,14 +125,24 @@ from doctor.resources.jetstream import Consumer, StoredMessage, Stream
 from doctor.resources.json_web_token import NoTokenError, Token, take_apart
 from doctor.resources.key_set import KeyFault, KeySet, KeysUnreachable, KeysUnusable, PublicKeyText, SigningKey
 from doctor.resources.models import (
+    EndpointGone,
+    Generated,
+    HuggingFace,
     InstalledModel,
+    KeyRefused,
     ModelError,
+    ModelNotFound,
     Models,
+    ModelServer,
     ModelServerError,
     ModelServerUnreachable,
+    NotAllowed,
+    NotServed,
     OllamaServer,
+    WrongPath,
     nearest_capable,
     same_model,
+    without_provider,
 )
 from doctor.resources.nats import Nats, NatsUnreachable
 from doctor.resources.nats_monitoring import VARIABLES as MONITORING_VARIABLES
@@ -159,12 +174,17 @@ from doctor.task_graph import TaskGraph, task_graph
 from doctor.token_steps import RULES_OUT, Part, Step, StepOutcome, play_through
 from doctor.token_verdict import TokenSituation, TokenVerdict, token_verdicts
 from doctor.vector_sample import VectorSample, vector_lengths, vector_sample
+from doctor.text_embedding import Embedder, Refused
+from doctor.vantage import Elsewhere, loopback_of_a_container, seen_from_here
+from doctor.vector_sample import VectorSample, vector_sample
 from doctor.verdict import ExitCode, exit_code, fails_gate, status_sentence, status_word, taken_back
 from doctor.wording import counted
 from doctor.worker_command import worker_command
 
 __all__ = [
     "AGAIN",
+    "COMPLETION",
+    "EMBEDDING",
     "EMBEDDING_MODEL_VARIABLES",
     "JSON",
     "KEYS_PATH",
@@ -175,6 +195,7 @@ __all__ = [
     "REPEATED",
     "RULES_OUT",
     "TOLERANCE",
+    "TITLES",
     "WIDTH",
     "AgentRow",
     "AgentTables",
@@ -198,10 +219,16 @@ __all__ = [
     "DecoratedFunction",
     "DecoratorUse",
     "Diagnosis",
+    "Elsewhere",
+    "Embedder",
     "EmbeddingCounts",
     "EmbeddingText",
     "EmbeddingTexts",
     "Endpoint",
+    "EndpointGone",
+    "EndpointProblem",
+    "EndpointReport",
+    "EndpointState",
     "Enqueue",
     "Environment",
     "Evidence",
@@ -221,21 +248,33 @@ __all__ = [
     "KeySet",
     "KeysUnreachable",
     "KeysUnusable",
+    "Generated",
+    "HuggingFace",
+    "InstalledModel",
+    "KeyRefused",
     "LeftBehind",
     "Limits",
     "LongestExecution",
     "Mechanism",
     "Metadata",
     "ModelError",
+    "ModelExamination",
+    "ModelNotFound",
+    "ModelServer",
     "ModelServerError",
     "ModelServerUnreachable",
+    "ModelState",
+    "ModelUse",
+    "ModelVerdict",
     "Models",
     "MonitoringUnavailableError",
     "Nats",
     "NatsUnreachable",
     "NoTokenError",
     "NonTask",
+    "NotAllowed",
     "NotApplicableError",
+    "NotServed",
     "NothingToDoError",
     "NullPattern",
     "Observation",
@@ -267,6 +306,7 @@ __all__ = [
     "RuledOut",
     "Run",
     "SecretKey",
+    "ServerFinder",
     "Severity",
     "SigningKey",
     "Source",
@@ -301,6 +341,8 @@ __all__ = [
     "Wrapping",
     "Writers",
     "address_of_host",
+    "WrongPath",
+    "address_problem",
     "agent_tables",
     "are_plain",
     "as_it_was",
@@ -319,7 +361,12 @@ __all__ = [
     "counted",
     "dead_letters",
     "difference",
+    "elsewhere",
     "embedding_counts",
+    "embedding_text",
+    "endpoint_problem",
+    "examine",
+    "examine_models",
     "exit_code",
     "failed_for",
     "failing_tasks",
@@ -336,6 +383,7 @@ __all__ = [
     "judge",
     "left_behind",
     "longest_execution",
+    "loopback_of_a_container",
     "milliseconds",
     "missing_rows",
     "monitoring_url",
@@ -361,6 +409,7 @@ __all__ = [
     "recent_rows",
     "same_model",
     "search_settings",
+    "seen_from_here",
     "spread",
     "sql",
     "stalled_rows",
@@ -384,4 +433,5 @@ __all__ = [
     "waiting_messages",
     "with_keyword",
     "worker_command",
+    "without_provider",
 ]

@@ -6,13 +6,14 @@ old values back, unless somebody changed the row since.
 
 from doctor.api import (
     Database,
+    Environment,
     Fix,
     FixContext,
-    Models,
     NothingToDoError,
     Phase,
     Plan,
     RefusedError,
+    ServerFinder,
     Writers,
     identifier,
     readable,
@@ -63,11 +64,17 @@ async def _proof(context: FixContext) -> str:
     Raises:
         ModelError: when it does not answer.
     """
-    server, model = context.arguments.get("server"), context.arguments.get("model")
-    if not server or not model:
+    url, model = context.arguments.get("server"), context.arguments.get("model")
+    if not url or not model:
         return ""
-    models: Models = context.resources["models"]
-    await models.ollama(str(server)).generate(str(model), "Answer with one word: ready?")
+    environment: Environment = context.resources["environment"]
+    finder = ServerFinder(context.resources["models"], environment)
+    key_env = str(context.arguments.get("key_env") or "")
+    key = environment.secret(key_env) if key_env else None
+    server = finder.at(str(context.arguments.get("kind") or "ollama"), str(url), "", key)
+    if server is None:
+        raise RefusedError(f"{url} is of a kind that cannot be asked")
+    await server.generate(str(model), "Answer with one word: ready?")
     return f"\n-- one real generation by {model} was made to plan this"
 
 
@@ -88,7 +95,7 @@ UPDATE_ROW = Fix(
     name="update-row",
     title="change columns of one existing row",
     phase=Phase.CONFIGURATION,
-    needs=("database", "models"),
+    needs=("database", "models", "environment"),
     reverts=True,
     plan=plan,
     apply=apply,

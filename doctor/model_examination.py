@@ -1,0 +1,83 @@
+"""One look at every model server and every model that the target uses, shared by the checks that judge it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from doctor.chain import Chain
+from doctor.endpoint_probe import EndpointReport, EndpointState, probe_endpoint
+from doctor.model_uses import ModelUse, model_uses
+from doctor.model_verdict import ModelState, ModelVerdict, judge
+from doctor.resources.database import Database
+from doctor.resources.environment import Environment
+from doctor.resources.model_server import ModelServer, ModelServerUnreachable
+from doctor.resources.models import Models
+
+
+@dataclass(frozen=True, slots=True)
+class ModelExamination:
+    """What was seen of the servers, and what came of the uses."""
+
+    reports: tuple[EndpointReport, ...]
+    verdicts: tuple[ModelVerdict, ...]
+
+    def of(self, *states: ModelState) -> tuple[ModelVerdict, ...]:
+        """Return the verdicts with one of these states."""
+        return tuple(verdict for verdict in self.verdicts if verdict.state in states)
+
+    def at(self, *states: EndpointState) -> tuple[EndpointReport, ...]:
+        """Return the reports with one of these states."""
+        return tuple(report for report in self.reports if report.state in states)
+
+    def uses_of(self, server: ModelServer) -> tuple[ModelUse, ...]:
+        """Return who uses a server."""
+        return tuple(verdict.use for verdict in self.verdicts if verdict.use.server is server)
+
+    def has_working_link_beside(self, use: ModelUse) -> bool:
+        """Tell whether another link of the same chain of models can do the job: then nothing stops, and nobody sees."""
+        return any(
+            verdict.state is ModelState.USABLE
+            and verdict.use.link != use.link
+            and verdict.use.wanted_by == use.wanted_by
+            for verdict in self.verdicts
+        )
+
+    def require_answers(self) -> None:
+        """Make sure that at least one server answered.
+
+        Raises:
+            ModelServerUnreachable: none did; the error of the first.
+        """
+        if self.reports and not self.at(EndpointState.ANSWERS):
+            for report in self.reports:
+                if isinstance(report.error, ModelServerUnreachable):
+                    raise report.error
+
+
+async def examine_models(
+    models: Models, environment: Environment, database: Database | None, chain: Chain | None
+) -> ModelExamination:
+    """Look at everything that rows and variables name; checks that ask at the same time share one look.
+
+    Raises:
+        DatabaseError: the rows cannot be read.
+    """
+
+    async def look() -> ModelExamination:
+        found = await model_uses(models, environment, database, chain)
+        return await examine(models, found.uses, found.servers)
+
+    return await models.once(("examination", database is None, chain is None), look)
+
+
+async def examine(models: Models, uses: Iterable[ModelUse], servers: Iterable[ModelServer]) -> ModelExamination:
+    """Look at these servers, each once and all side by side, and judge these uses."""
+    wanted = tuple(uses)
+    asked = tuple(dict.fromkeys((*servers, *(use.server for use in wanted))))
+    names = {server: [use.model for use in wanted if use.server is server] for server in asked}
+    reports = await asyncio.gather(*(probe_endpoint(models, server, names[server]) for server in asked))
+    report_of = dict(zip(asked, reports, strict=True))
+    verdicts = await asyncio.gather(*(judge(use, report_of[use.server]) for use in wanted))
+    return ModelExamination(tuple(reports), tuple(verdicts))
