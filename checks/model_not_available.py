@@ -27,6 +27,7 @@ A model that is pulled on first use.
 from collections.abc import AsyncIterator
 
 from doctor.api import (
+    LISTS,
     Applicability,
     Chain,
     Database,
@@ -47,6 +48,7 @@ from doctor.api import (
     Severity,
     check,
     examine_models,
+    is_local,
     without_provider,
 )
 
@@ -94,6 +96,7 @@ def _finding(verdict: ModelVerdict, examination: ModelExamination) -> Finding:
     spared = examination.has_working_link_beside(use)
     incapable = state is ModelState.INCAPABLE
     stage = None if spared else use.stage
+    asked = f"GET {use.server.endpoint.address}{LISTS[use.server.kind]}"
     return Finding(
         code="MOD001",
         resource=use.resource,
@@ -107,8 +110,8 @@ def _finding(verdict: ModelVerdict, examination: ModelExamination) -> Finding:
         group=use.model,
         impacts=(f"`{stage}` fails for every row",) if stage else (),
         related=(use.wanted_by,),
-        evidence=(Evidence(EvidenceKind.HTTP, f"models of {use.server.endpoint.address}", verdict.said),),
-        rule="the server answers 404 for a model that it does not have" if not incapable else "",
+        evidence=(Evidence(EvidenceKind.HTTP, asked, verdict.said),),
+        rule="the server answers 404 for a model that it does not have",
         fixes=_fixes(verdict),
         validation="doctor check --select MOD001",
     )
@@ -123,7 +126,7 @@ def _seen(verdict: ModelVerdict) -> str:
         return f"`{name}` is not run by `{provider}`: {verdict.said}"
     if verdict.state is ModelState.MALFORMED:
         return f"`{use.model}` is no name of a model of Hugging Face"
-    drift = f", which {verdict.said}" if verdict.state is ModelState.OTHER_TAG else ""
+    drift = f", only with another tag: {', '.join(verdict.tags)}" if verdict.tags else ""
     return f"`{use.model}` is not on {address}{drift}"
 
 
@@ -161,7 +164,7 @@ def _repoint(use: ModelUse, model: str) -> FixOption:
     row, server = use.row, use.server
     assert row is not None
     column = "fallback_model" if use.link else "model_name"
-    here = isinstance(server, OllamaServer)
+    here = isinstance(server, OllamaServer) or is_local(server)
     return FixOption(
         fix="update-row",
         title=f"point `{row.name}` at `{model}`, which {server.endpoint.address} has",

@@ -85,10 +85,8 @@ async def model_server_unreachable(
             continue
         if (where := await elsewhere(models, environment, report)) is not None:
             if where.at:
-                yield Observation(
-                    f"from here it answers at {where.at}", rules_out=f"{report.server.endpoint.address} down"
-                )
-            cannot_tell.append(f"cannot tell from here: {where.why}. This can: {where.command}")
+                yield Observation(f"it answers at {where.at}", rules_out=f"{report.server.endpoint.address} down")
+            cannot_tell.append(_from_elsewhere(where, report.server is models.default, environment))
             continue
         yield await _finding(report, examination)
     if cannot_tell:

@@ -39,7 +39,7 @@ from doctor.embeddings import (
 )
 from doctor.executions import LongestExecution, longest_execution
 from doctor.endpoint_probe import TITLES, EndpointReport, EndpointState
-from doctor.endpoint_problem import EndpointProblem, address_problem, elsewhere, endpoint_problem
+from doctor.endpoint_problem import LISTS, EndpointProblem, address_problem, elsewhere, endpoint_problem
 from doctor.fix import (
     Fix,
     FixContext,
@@ -88,7 +88,7 @@ from doctor.model import (
     Verification,
 )
 from doctor.model_examination import ModelExamination, examine, examine_models
-from doctor.model_uses import COMPLETION, EMBEDDING, ModelUse, ServerFinder
+from doctor.model_uses import COMPLETION, EMBEDDING, ModelUse, ServerFinder, is_local
 from doctor.model_verdict import ModelState, ModelVerdict, judge
 from doctor.null_pattern import NullPattern, null_pattern
 from doctor.query_plans import (
@@ -190,6 +190,7 @@ __all__ = [
     "KEYS_PATH",
     "LINE",
     "MONITORING_VARIABLES",
+    "LISTS",
     "OPT_IN",
     "PLAIN",
     "REPEATED",
@@ -379,6 +380,7 @@ __all__ = [
     "imported",
     "is_core_nats",
     "is_not_understood",
+    "is_local",
     "is_scheduled",
     "judge",
     "left_behind",

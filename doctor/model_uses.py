@@ -13,6 +13,7 @@ from doctor.agents import AgentRow, AgentTables, ProviderRow, agent_tables
 from doctor.chain import Chain
 from doctor.embeddings import EMBEDDING_MODEL_VARIABLES
 from doctor.model import Resource, Secret
+from doctor.resources.address import is_loopback
 from doctor.resources.catalog import vector_columns
 from doctor.resources.database import Database
 from doctor.resources.environment import Environment, Variable
@@ -138,6 +139,11 @@ class ServerFinder:
         hub = self._first(HUB_URLS)
         here = _place(url)
         return here[0] in HUGGING_FACE_HOSTS or (hub is not None and bool(here[0]) and _is_below(url, hub.value))
+
+
+def is_local(server: ModelServer) -> bool:
+    """Tell whether a server is this machine, where a question costs no money."""
+    return is_loopback(urlsplit(server.url).hostname or "")
 
 
 def _is_below(url: str, hub: str) -> bool:

@@ -16,7 +16,6 @@ from doctor.resources.model_server import (
     ModelError,
     ModelNotFound,
     NotAllowed,
-    Served,
 )
 
 
@@ -48,8 +47,8 @@ class ModelState(StrEnum):
 class ModelVerdict:
     """One use and what came of it. ``said`` is what was answered; ``nearest`` a capable model that is there.
 
-    ``has`` are the models of the server, or the providers of the model, that may do instead; ``ruled_out`` are the
-    look-alikes that were refuted, each with the measurement.
+    ``found`` is the model in the server's list; ``ruled_out`` are the look-alikes that were refuted, each with the
+    measurement.
     """
 
     use: ModelUse
@@ -57,7 +56,9 @@ class ModelVerdict:
     said: str = ""
     nearest: InstalledModel | None = None
     found: InstalledModel | None = None
-    served: tuple[Served, ...] = ()
+    tags: tuple[str, ...] = ()
+    """The same model with other tags."""
+
     ruled_out: tuple[tuple[str, str], ...] = ()
 
 
@@ -86,8 +87,8 @@ def _listed(use: ModelUse, report: EndpointReport) -> ModelVerdict:
         tags = [one.name for one in models if normalise_model_name(one.name).partition(":")[0] == base]
         state = ModelState.OTHER_TAG if use.server.kind == "ollama" and tags else ModelState.MISSING
         nearest = nearest_capable(use.model, models, use.capability)
-        said = f"has {', '.join(tags)}: another tag" if tags else f"has {names}"
-        return ModelVerdict(use, state, said, nearest, ruled_out=(reached,))
+        said = f"the server has: {names}"
+        return ModelVerdict(use, state, said, nearest, tags=tuple(tags), ruled_out=(reached,))
     present = ("model missing", f"{address} lists {found.name}")
     if found.capabilities and use.capability not in found.capabilities and _knows_capabilities(use):
         nearest = nearest_capable(use.model, models, use.capability)
@@ -151,10 +152,10 @@ def _served(use: ModelUse, found: InstalledModel, provider: str) -> ModelVerdict
     live = [each.provider for each in found.providers if each.live]
     said = ", ".join(f"{each.provider} {'live' if each.live else 'not live'}" for each in found.providers) or "nobody"
     if not live:
-        return ModelVerdict(use, ModelState.NOT_SERVED, f"run by {said}", found=found, served=found.providers)
+        return ModelVerdict(use, ModelState.NOT_SERVED, f"run by {said}", found=found)
     if provider and provider not in POLICIES and provider not in live:
-        return ModelVerdict(use, ModelState.WRONG_PROVIDER, f"run by {said}", found=found, served=found.providers)
-    return ModelVerdict(use, ModelState.USABLE, f"{use.model} is run by {said}", found=found, served=found.providers)
+        return ModelVerdict(use, ModelState.WRONG_PROVIDER, f"run by {said}", found=found)
+    return ModelVerdict(use, ModelState.USABLE, f"{use.model} is run by {said}", found=found)
 
 
 async def _by_hub(
@@ -188,10 +189,10 @@ async def _by_hub(
 def _run_by_nobody(use: ModelUse, known: HubModel) -> ModelVerdict:
     live = [each.provider for each in known.served if each.live]
     if use.capability == EMBEDDING and "hf-inference" in live:
-        return ModelVerdict(use, ModelState.USABLE, f"{use.model} is run by hf-inference", served=known.served)
+        return ModelVerdict(use, ModelState.USABLE, f"{use.model} is run by hf-inference")
     if live:
         said = f"the Hub says that {', '.join(live)} run it, and the router does not offer it"
     else:
         others = ", ".join(each.provider for each in known.served)
         said = f"the Hub's mapping has no live provider{f', only {others} not live' if others else ''}"
-    return ModelVerdict(use, ModelState.NOT_SERVED, said, served=known.served)
+    return ModelVerdict(use, ModelState.NOT_SERVED, said)

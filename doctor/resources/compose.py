@@ -30,7 +30,10 @@ MAX_BYTES = 300_000
 MAX_SERVICES = 200
 
 _VARIABLE = re.compile(r"\$(?:\{(?P<name>\w+)(?::?-(?P<default>[^}]*))?[^}]*\}|(?P<bare>\w+))")
-_PORT = re.compile(r"(?:(?P<ip>[\d.]+|\[[0-9a-f:]+\]):)?(?:(?P<published>\d+):)?(?P<target>\d+)(?:/(?P<protocol>\w+))?")
+_PORT = re.compile(
+    r"(?:(?:\d+\.[\d.]+|\[[0-9a-f:]+\]):)?(?:(?P<published>\d+):)?(?P<target>\d+)(?:/(?P<protocol>\w+))?"
+)
+"""One entry in the short form: address of this machine, its port, the service's port, the protocol."""
 
 Lookup = Callable[[str], str | None]
 
