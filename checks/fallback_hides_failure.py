@@ -33,7 +33,6 @@ from doctor.api import (
     Models,
     ModelState,
     ModelVerdict,
-    NotApplicableError,
     Observation,
     Resource,
     Role,
@@ -54,7 +53,7 @@ async def fallback_hides_failure(
         chains[verdict.use.wanted_by].append(verdict)
     links = {owner: verdicts for owner, verdicts in chains.items() if len(verdicts) > 1}
     if not links:
-        raise NotApplicableError("no agent has a fallback model")
+        yield Observation("no agent has a fallback model")
     for owner, verdicts in links.items():
         states = ", ".join(f"`{verdict.use.model}` {verdict.state}" for verdict in verdicts)
         usable = [verdict for verdict in verdicts if verdict.state is ModelState.USABLE]

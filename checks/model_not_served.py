@@ -34,7 +34,6 @@ from doctor.api import (
     Models,
     ModelState,
     ModelVerdict,
-    NotApplicableError,
     Observation,
     Severity,
     check,
@@ -62,7 +61,7 @@ async def model_not_served(
     examination = await examine_models(models, environment, database, chain)
     routed = [verdict for verdict in examination.verdicts if isinstance(verdict.use.server, HuggingFace)]
     if not routed:
-        raise NotApplicableError("no model is asked for at Hugging Face")
+        yield Observation("no model is asked for at Hugging Face")
     for verdict in examination.of(ModelState.NOT_SERVED):
         yield _finding(verdict)
         for hypothesis, measured in verdict.ruled_out:

@@ -51,7 +51,7 @@ from doctor.api import (
     Standstill,
     batch_size,
     check,
-    judge,
+    judge_queue,
     queue_state,
     queue_subject,
 )
@@ -101,7 +101,7 @@ async def worker_not_consuming(
         raise NotApplicableError(f"no stream carries `{subject}`")
     processes, batch = environment.processes(), batch_size(source, subject)
     for _ in range(LONGER if _just_started(environment) else SAMPLES):
-        verdict = judge(first, state, processes, batch=batch, all_seen=nats.is_loopback, now=datetime.now(UTC))
+        verdict = judge_queue(first, state, processes, batch=batch, all_seen=nats.is_loopback, now=datetime.now(UTC))
         if verdict.standstill is None:
             yield Observation(verdict.evidence, rules_out="worker down")
             return

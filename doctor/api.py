@@ -37,9 +37,9 @@ from doctor.embeddings import (
     embedding_counts,
     recent_rows,
 )
-from doctor.executions import LongestExecution, longest_execution
 from doctor.endpoint_probe import TITLES, EndpointReport, EndpointState
 from doctor.endpoint_problem import LISTS, EndpointProblem, address_problem, elsewhere, endpoint_problem
+from doctor.executions import LongestExecution, longest_execution
 from doctor.fix import (
     Fix,
     FixContext,
@@ -106,7 +106,7 @@ from doctor.queue_state import (
     Standstill,
     batch_size,
     carries,
-    judge,
+    judge_queue,
     queue_state,
     queue_subject,
     task_name,
@@ -114,10 +114,9 @@ from doctor.queue_state import (
 )
 from doctor.redaction import printable
 from doctor.report import Presentation, Report
-from doctor.resources.catalog import VectorColumn, VectorIndex, identifier, parts_of, readable, vector_columns
 from doctor.resources.auth import TOLERANCE, Auth, ClockDifference, Metadata
 from doctor.resources.auth_settings import KEYS_PATH, AuthSettings, address_of_host, host_of
-from doctor.resources.catalog import VectorColumn, VectorIndex, identifier, readable, vector_columns
+from doctor.resources.catalog import VectorColumn, VectorIndex, identifier, parts_of, readable, vector_columns
 from doctor.resources.clerk_keys import PublishableKey, SecretKey
 from doctor.resources.database import Database, DatabaseError, DatabaseUnreachable, QueryTimedOut
 from doctor.resources.environment import Environment, Variable
@@ -171,12 +170,11 @@ from doctor.source.settings_files import search_settings
 from doctor.suppression import comment_problem
 from doctor.task_chain import UnreachedEmbedding, chain_ends, is_scheduled, never_enqueued, unreached_embeddings
 from doctor.task_graph import TaskGraph, task_graph
+from doctor.text_embedding import Embedder
 from doctor.token_steps import RULES_OUT, Part, Step, StepOutcome, play_through
 from doctor.token_verdict import TokenSituation, TokenVerdict, token_verdicts
-from doctor.vector_sample import VectorSample, vector_lengths, vector_sample
-from doctor.text_embedding import Embedder, Refused
 from doctor.vantage import Elsewhere, loopback_of_a_container, seen_from_here
-from doctor.vector_sample import VectorSample, vector_sample
+from doctor.vector_sample import VectorSample, vector_lengths, vector_sample
 from doctor.verdict import ExitCode, exit_code, fails_gate, status_sentence, status_word, taken_back
 from doctor.wording import counted
 from doctor.worker_command import worker_command
@@ -189,14 +187,14 @@ __all__ = [
     "JSON",
     "KEYS_PATH",
     "LINE",
-    "MONITORING_VARIABLES",
     "LISTS",
+    "MONITORING_VARIABLES",
     "OPT_IN",
     "PLAIN",
     "REPEATED",
     "RULES_OUT",
-    "TOLERANCE",
     "TITLES",
+    "TOLERANCE",
     "WIDTH",
     "AgentRow",
     "AgentTables",
@@ -243,16 +241,15 @@ __all__ = [
     "FixContext",
     "FixError",
     "FixOption",
+    "Generated",
+    "HuggingFace",
     "IndexParameters",
     "InstalledModel",
     "KeyFault",
+    "KeyRefused",
     "KeySet",
     "KeysUnreachable",
     "KeysUnusable",
-    "Generated",
-    "HuggingFace",
-    "InstalledModel",
-    "KeyRefused",
     "LeftBehind",
     "Limits",
     "LongestExecution",
@@ -341,8 +338,8 @@ __all__ = [
     "Workers",
     "Wrapping",
     "Writers",
-    "address_of_host",
     "WrongPath",
+    "address_of_host",
     "address_problem",
     "agent_tables",
     "are_plain",
@@ -364,7 +361,6 @@ __all__ = [
     "difference",
     "elsewhere",
     "embedding_counts",
-    "embedding_text",
     "endpoint_problem",
     "examine",
     "examine_models",
@@ -379,10 +375,11 @@ __all__ = [
     "identifier",
     "imported",
     "is_core_nats",
-    "is_not_understood",
     "is_local",
+    "is_not_understood",
     "is_scheduled",
     "judge",
+    "judge_queue",
     "left_behind",
     "longest_execution",
     "loopback_of_a_container",
@@ -434,6 +431,6 @@ __all__ = [
     "vector_sample",
     "waiting_messages",
     "with_keyword",
-    "worker_command",
     "without_provider",
+    "worker_command",
 ]

@@ -137,7 +137,7 @@ def batch_size(source: Source | None, subject: str) -> int:
     return max(waiting, default=1)
 
 
-def judge(
+def judge_queue(
     before: QueueState,
     after: QueueState,
     processes: Sequence[Process],

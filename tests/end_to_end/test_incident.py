@@ -193,7 +193,7 @@ def needing(resource: str) -> set[str]:
     [
         ("postgres", "PGS001", needing("database")),
         ("nats", "NAT001", {*needing("nats"), "CHN001"}),
-        ("models", "MOD002", {"MOD001"}),
+        ("models", "MOD002", {"MOD001", "MOD005", "MOD006"}),
         ("worker", "WRK001", set()),
     ],
 )
