@@ -42,7 +42,9 @@ async def scored(message_id: int) -> float:
     return (await task.wait_result(timeout=5)).return_value
 """
 _SENDS = "from .tasks import score\n\n\nasync def send() -> None:\n    await score.kiq(1)\n"
-_BACKEND = '.with_result_backend(NATSObjectStoreResultBackend("nats://localhost:4222"))'
+_BACKEND = """.with_result_backend(
+    NATSObjectStoreResultBackend("nats://localhost:4222")
+)"""
 
 
 def _files(backend: str, api: str = _WAITS) -> dict[str, str]:

@@ -15,6 +15,7 @@ COMMANDS = {
     "fix": "Repair what is safe to repair; `doctor undo` takes it back.",
     "undo": "Take a run's repairs back.",
     "verify": "Send canary messages through the chain and prove every stage.",
+    "probe": "One question, one line, one exit code: for HEALTHCHECK and liveness probes.",
     "report": "Write the RCA report of the last or a given run.",
     "graph": "Draw which route enqueues which task, and which task writes which table.",
     "explain": "Show the page of a check.",

@@ -1,0 +1,132 @@
+"""Tiny answers for container health checks: one question, one line, within a deadline.
+
+A probe looks at what is configured and nothing else: it reads no source, runs no check, and writes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from doctor.queue_state import QueueState, judge, queue_state, queue_subject
+from doctor.resources.database import DatabaseError
+from doctor.resources.model_server import ModelError
+from doctor.resources.nats import Nats, NatsError
+from doctor.resources.unreachable import ResourceUnreachable
+from doctor.target import NotConfiguredError, Target
+
+TIMEOUT = 2.0
+"""Seconds for the whole of a probe; Docker's own default for a health check is 30."""
+
+LOOKS = 4
+PAUSE = 0.05
+"""Seconds between two looks at a consumer: a pull request that has just ended is renewed within milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one probe says. ``healthy`` None: the target has no such system."""
+
+    name: str
+    healthy: bool | None
+    words: str
+
+    @property
+    def line(self) -> str:
+        """The line for a health check's log."""
+        return f"{ {True: 'ok', False: 'FAIL', None: 'not configured'}[self.healthy] } {self.name}: {self.words}"
+
+
+Probe = Callable[[Target], Awaitable[Answer]]
+
+
+async def probe(target: Target, name: str, *, timeout: float = TIMEOUT) -> Answer:
+    """Ask one probe of :data:`PROBES`; whatever happens to the target is an answer."""
+    try:
+        async with asyncio.timeout(timeout):
+            return await PROBES[name](target)
+    except NotConfiguredError as error:
+        return Answer(name, None, str(error))
+    except TimeoutError:
+        return Answer(name, False, f"no answer within {timeout:g} s")
+    except ResourceUnreachable as error:
+        return Answer(name, False, f"{error.reason.explanation} ({error.address})")
+    except (NatsError, DatabaseError, ModelError) as error:
+        return Answer(name, False, " ".join(str(error).split()))
+
+
+async def _database(target: Target) -> Answer:
+    database = await target.provide("database")
+    started = time.perf_counter()
+    await database.fetch("SELECT 1 AS one")
+    return Answer("db", True, f"answers in {_milliseconds(started)}")
+
+
+async def _nats(target: Target) -> Answer:
+    nats: Nats = await target.provide("nats")
+    round_trip = await nats.round_trip()
+    if not nats.server.jetstream:
+        return Answer("nats", False, f"NATS {nats.server.version} runs without JetStream")
+    return Answer("nats", True, f"NATS {nats.server.version} with JetStream, {round_trip * 1000:.1f} ms")
+
+
+async def _model(target: Target) -> Answer:
+    server = (await target.provide("models")).default
+    if server is None:
+        raise NotConfiguredError(f"no {target.configuration.target.ollama_env[0]} in .env or the environment")
+    wanted = target.variable(target.configuration.target.embedding_model_env)
+    started = time.perf_counter()
+    if wanted is None:
+        return Answer("model", True, f"version {await server.version()} answers in {_milliseconds(started)}")
+    await server.describe(wanted.value)
+    return Answer("model", True, f"{wanted.value} is there, answers in {_milliseconds(started)}")
+
+
+async def _worker(target: Target) -> Answer:
+    nats: Nats = await target.provide("nats")
+    subject = queue_subject(target.chain_or_none(), None)
+    first = state = await queue_state(nats, subject)
+    if not state.streams:
+        return Answer("worker", False, f"no stream carries `{subject}`")
+    for look in range(LOOKS):
+        processes = target.environment.processes() if look == LOOKS - 1 else ()
+        verdict = judge(first, state, processes, batch=1, all_seen=nats.is_loopback, now=datetime.now(UTC))
+        if verdict.standstill is None:
+            return Answer("worker", True, f"{verdict.evidence.removeprefix('worker ')}; {_backlog(state)}")
+        await asyncio.sleep(PAUSE)
+        state = await queue_state(nats, subject)
+    return Answer("worker", False, f"{verdict.standstill}; {_backlog(state)}")
+
+
+async def _pipeline(target: Target) -> Answer:
+    """Ask all others at once; what is not configured is left out."""
+    names = [name for name in PROBES if name != "pipeline"]
+    answers = await asyncio.gather(*(probe(target, name, timeout=TIMEOUT) for name in names))
+    failed = [answer for answer in answers if answer.healthy is False]
+    asked = [answer for answer in answers if answer.healthy is not None]
+    if not asked:
+        raise NotConfiguredError("; ".join(answer.words for answer in answers))
+    shown = failed or asked
+    return Answer("pipeline", not failed, " · ".join(f"{answer.name} {answer.words}" for answer in shown))
+
+
+def _backlog(state: QueueState) -> str:
+    waiting = state.pending if state.consumers else sum(stream.messages for stream in state.streams)
+    return f"{waiting} waiting, {state.unacknowledged} at work"
+
+
+def _milliseconds(started: float) -> str:
+    return f"{(time.perf_counter() - started) * 1000:.1f} ms"
+
+
+PROBES: dict[str, Probe] = {
+    "worker": _worker,
+    "db": _database,
+    "nats": _nats,
+    "model": _model,
+    "pipeline": _pipeline,
+}
+"""Name → question."""
