@@ -27,7 +27,7 @@ from doctor.source.collectors.task_results import COLLECTOR, TaskResult
 _BROKER = """\
 from taskiq_nats import NATSObjectStoreResultBackend, PullBasedJetStreamBroker
 
-broker = PullBasedJetStreamBroker("nats://localhost:4222", pull_consume_timeout=1){backend}
+broker = PullBasedJetStreamBroker("nats://nats:4222"){backend}
 
 
 @broker.task
@@ -42,9 +42,7 @@ async def scored(message_id: int) -> float:
     return (await task.wait_result(timeout=5)).return_value
 """
 _SENDS = "from .tasks import score\n\n\nasync def send() -> None:\n    await score.kiq(1)\n"
-_BACKEND = """.with_result_backend(
-    NATSObjectStoreResultBackend("nats://localhost:4222")
-)"""
+_BACKEND = '\nbroker = broker.with_result_backend(NATSObjectStoreResultBackend("nats://nats:4222"))'
 
 
 def _files(backend: str, api: str = _WAITS) -> dict[str, str]:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from doctor.queue_state import QueueState, judge, queue_state, queue_subject
+from doctor.queue_state import QueueState, judge_queue, queue_state, queue_subject
 from doctor.resources.database import DatabaseError
 from doctor.resources.model_server import ModelError
 from doctor.resources.nats import Nats, NatsError
@@ -93,7 +93,7 @@ async def _worker(target: Target) -> Answer:
         return Answer("worker", False, f"no stream carries `{subject}`")
     for look in range(LOOKS):
         processes = target.environment.processes() if look == LOOKS - 1 else ()
-        verdict = judge(first, state, processes, batch=1, all_seen=nats.is_loopback, now=datetime.now(UTC))
+        verdict = judge_queue(first, state, processes, batch=1, all_seen=nats.is_loopback, now=datetime.now(UTC))
         if verdict.standstill is None:
             return Answer("worker", True, f"{verdict.evidence.removeprefix('worker ')}; {_backlog(state)}")
         await asyncio.sleep(PAUSE)
