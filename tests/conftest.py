@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from tests.key_stand_in import KeyStandIn
 
 # A gate says the same of the same commit; at the desk every run looks elsewhere.
@@ -44,3 +49,20 @@ def keys(_key_stand_in: KeyStandIn) -> KeyStandIn:
     """The identity provider's stand-in: it behaves well when a test begins, and nobody has asked it yet."""
     _key_stand_in.restore()
     return _key_stand_in
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_timeout_set_timer() -> Generator[None, bool, bool]:
+    """Have a test that hangs show where its coroutines wait: the stack of its thread ends in the event loop."""
+    is_set = yield
+    fail = signal.getsignal(signal.SIGALRM)
+
+    def show_tasks_and_fail(number: int, frame: FrameType | None) -> None:
+        for thing in gc.get_objects():
+            if issubclass(type(thing), asyncio.Task) and not thing.done():
+                thing.print_stack(file=sys.stdout)
+        assert callable(fail)
+        fail(number, frame)
+
+    signal.signal(signal.SIGALRM, show_tasks_and_fail)
+    return is_set
