@@ -35,12 +35,15 @@ def by_area(results: Iterable[CheckResult]) -> dict[str, list[CheckResult]]:
     return dict(sorted(found.items(), key=lambda item: ORDER.index(item[0]) if item[0] in ORDER else len(ORDER)))
 
 
-def state_of(results: Sequence[CheckResult], place: Callable[[Finding], int]) -> AreaState:
-    """Sum up the results of one area; of findings equally bad the one with the lowest ``place`` speaks."""
+def state_of(results: Sequence[CheckResult], place: Callable[[Finding], int], *, shown: int | None = None) -> AreaState:
+    """Sum up the results of one area; of findings equally bad the one with the lowest ``place`` speaks.
+
+    At most ``shown`` observations are named, and the others counted; all where it is None.
+    """
     findings = sorted((finding for result in results for finding in result.findings), key=place)
     if findings:
         worst = max(findings, key=lambda finding: finding.severity.rank)
-        seen = _seen(results) if worst.severity is Severity.INFO else ""
+        seen = _seen(results, shown) if worst.severity is Severity.INFO else ""
         more = f"  (+{len(findings) - 1} more)" if len(findings) > 1 else ""
         words = (seen or f"{worst.symptom}{more}", _why_skipped(results))
         return AreaState(Status.FAIL, worst.severity, _REST.join(filter(None, words)))
@@ -48,8 +51,8 @@ def state_of(results: Sequence[CheckResult], place: Callable[[Finding], int]) ->
         if result.status is Status.UNKNOWN:
             return AreaState(Status.UNKNOWN, None, result.reason)
     if why := _why_skipped(results):
-        return AreaState(Status.SKIP, None, _REST.join(filter(None, (_seen(results), why))))
-    return AreaState(Status.PASS, None, _seen(results) or "nothing found")
+        return AreaState(Status.SKIP, None, _REST.join(filter(None, (_seen(results, shown), why))))
+    return AreaState(Status.PASS, None, _seen(results, shown) or "nothing found")
 
 
 def _why_skipped(results: Iterable[CheckResult]) -> str:
@@ -60,6 +63,9 @@ def _why_skipped(results: Iterable[CheckResult]) -> str:
     return f"blocked by {skipped.blocked_by}" if skipped.blocked_by else skipped.reason or "not asked"
 
 
-def _seen(results: Iterable[CheckResult]) -> str:
+def _seen(results: Iterable[CheckResult], shown: int | None) -> str:
     """Return what the checks saw, each observation once."""
-    return " · ".join(dict.fromkeys(observation.text for result in results for observation in result.observations))
+    seen = list(dict.fromkeys(observation.text for result in results for observation in result.observations))
+    if shown is None or len(seen) <= shown:
+        return " · ".join(seen)
+    return " · ".join([*seen[:shown], f"{len(seen) - shown} more"])

@@ -53,6 +53,7 @@ _REPAIR_MARKS = {
     RepairStatus.UNDONE: ("↩", "yellow"),
 }
 _EVIDENCE_SHOWN = 3
+_OBSERVATIONS_SHOWN = 3
 
 
 def render(run: Run, presentation: Presentation) -> str:
@@ -132,7 +133,7 @@ class _Screen:
         if areas:
             self._line()
         for area, results in areas.items():
-            state = state_of(results, self._place)
+            state = state_of(results, self._place, shown=None if self.presentation.verbose else _OBSERVATIONS_SHOWN)
             mark, color = _area_mark(state)
             self._line(Text.assemble(f"{area:<11} ", (f"{mark}  ", color), state.words), indent=4, hang=15)
 
@@ -211,7 +212,13 @@ class _Screen:
                     self._line(Text(f"repair  {option.title} ({option.applicability})", "dim"), indent=16, hang=2)
                 label = ""
         self._unknown()
-        if diagnosis.ruled_out and not self.presentation.quiet:
+        self._ruled_out()
+
+    def _ruled_out(self) -> None:
+        """Show what it is not, where somebody asks what it is."""
+        diagnosis = self.run.diagnosis
+        asked = bool(diagnosis.roots or diagnosis.unexplained or self.presentation.verbose)
+        if diagnosis.ruled_out and asked and not self.presentation.quiet:
             ruled_out = " · ".join(f"{item.hypothesis} ({item.evidence})" for item in diagnosis.ruled_out)
             self._heading("RULED OUT", ruled_out)
 

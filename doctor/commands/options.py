@@ -75,7 +75,7 @@ def presentation_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     choice = click.Choice(["auto", "always", "never"])
     for option in (
-        click.option("-v", "--verbose", is_flag=True, help="Show the rule behind each verdict."),
+        click.option("-v", "--verbose", is_flag=True, help="Show the rule behind each verdict, and all that was seen."),
         click.option("-q", "--quiet", is_flag=True, help="Show only what is wrong."),
         click.option("--color", type=choice, default="auto", help="Colour on terminals (auto)."),
     ):
