@@ -87,6 +87,7 @@ from doctor.model import (
     Unexplained,
     Verification,
 )
+from doctor.model_calls import client_servers, model_calls
 from doctor.model_examination import ModelExamination, examine, examine_models
 from doctor.model_uses import COMPLETION, EMBEDDING, ModelUse, ServerFinder, is_local
 from doctor.model_verdict import ModelState, ModelVerdict, judge
@@ -353,6 +354,7 @@ __all__ = [
     "chain_progress",
     "check",
     "checks_in",
+    "client_servers",
     "column_types",
     "comment_problem",
     "consumer_name",
@@ -385,6 +387,7 @@ __all__ = [
     "loopback_of_a_container",
     "milliseconds",
     "missing_rows",
+    "model_calls",
     "monitoring_url",
     "names_no_table",
     "nearest_capable",

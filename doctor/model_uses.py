@@ -131,6 +131,10 @@ class ServerFinder:
             )
         return None
 
+    def has_key(self, kind: str) -> bool:
+        """Tell whether the environment has a key for the servers of a kind."""
+        return self._first(OPENAI_KEYS if kind == "openai" else HUB_TOKENS) is not None
+
     def _first(self, names: tuple[str, ...]) -> Variable | None:
         return next((found for name in names if (found := self._environment.get(name)) and found.value), None)
 

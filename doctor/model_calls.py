@@ -1,0 +1,75 @@
+"""Which models the code asks for, and of which server: clients with their address, and the names beside them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from doctor.model import Resource
+from doctor.model_uses import EMBEDDING, ModelUse, ServerFinder
+from doctor.resources.environment import Environment
+from doctor.resources.model_server import ModelServer
+from doctor.source.collectors.model_clients import COLLECTOR, ModelClient, ModelName
+from doctor.source.index import Source
+
+
+def model_calls(source: Source, environment: Environment, finder: ServerFinder) -> tuple[ModelUse, ...]:
+    """Return the models that the code names where only one server can be meant in that file.
+
+    A client without an address and without a key that is set is an option that nobody has taken: it is left out.
+    """
+    by_file: dict[str, list[ModelClient | ModelName]] = defaultdict(list)
+    for fact in source.collected(COLLECTOR):
+        by_file[fact.path].append(fact)
+    found: list[ModelUse] = []
+    for facts in by_file.values():
+        clients = [fact for fact in facts if isinstance(fact, ModelClient)]
+        names = [fact for fact in facts if isinstance(fact, ModelName)]
+        servers = {_server(client, environment, finder): client for client in clients}
+        servers.pop(None, None)
+        if len(servers) == 1 and names:
+            ((server, client),) = servers.items()
+            assert server is not None
+            found += _uses(server, client, names)
+    return tuple(found)
+
+
+def _uses(server: ModelServer, client: ModelClient, names: Iterable[ModelName]) -> list[ModelUse]:
+    first: dict[tuple[str, str], ModelName] = {}
+    for name in sorted(names, key=lambda name: (name.line, name.link)):
+        first.setdefault((name.model, name.capability), name)
+    return [
+        ModelUse(
+            name.model,
+            EMBEDDING if client.embeds else name.capability,
+            server,
+            Resource("code", f"{name.path}:{name.model}", name.path, name.line),
+            f"{name.path}:{name.line}",
+            link=name.link,
+        )
+        for name in first.values()
+    ]
+
+
+def client_servers(
+    source: Source, environment: Environment, finder: ServerFinder
+) -> dict[ModelServer, tuple[ModelClient, ...]]:
+    """Return every server that the code makes a client for, with the places."""
+    found: dict[ModelServer, list[ModelClient]] = defaultdict(list)
+    for fact in source.collected(COLLECTOR):
+        server = _server(fact, environment, finder) if isinstance(fact, ModelClient) else None
+        if server is not None:
+            found[server].append(fact)
+    return {server: tuple(clients) for server, clients in found.items()}
+
+
+def _server(client: ModelClient, environment: Environment, finder: ServerFinder) -> ModelServer | None:
+    variable = environment.get(client.variable) if client.variable else None
+    url = variable.value if variable is not None and variable.value else client.address
+    origin = f"{client.path}:{client.line}" if url == client.address or variable is None else variable.origin
+    key = environment.secret(client.key_variable) if client.key_variable else None
+    if url:
+        return finder.at(client.kind, url, origin, key)
+    if client.kind == "ollama" or key is not None or finder.has_key(client.kind):
+        return finder.of_kind(client.kind)
+    return None
