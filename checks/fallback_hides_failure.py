@@ -52,15 +52,13 @@ async def fallback_hides_failure(
     for verdict in examination.verdicts:
         chains[verdict.use.wanted_by].append(verdict)
     links = {owner: verdicts for owner, verdicts in chains.items() if len(verdicts) > 1}
-    if not links:
-        yield Observation("no agent has a fallback model")
     for owner, verdicts in links.items():
         states = ", ".join(f"`{verdict.use.model}` {verdict.state}" for verdict in verdicts)
         usable = [verdict for verdict in verdicts if verdict.state is ModelState.USABLE]
         unclear = any(verdict.state is ModelState.UNCLEAR for verdict in verdicts)
         if usable and len(usable) < len(verdicts) and not unclear:
             yield _finding(owner, verdicts, usable[0], states)
-        yield Observation(f"{owner.id}: {states}")
+        yield Observation(f"{len(usable)} of {len(verdicts)} models of {owner.id} usable")
 
 
 def _finding(owner: Resource, verdicts: list[ModelVerdict], usable: ModelVerdict, states: str) -> Finding:

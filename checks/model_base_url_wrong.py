@@ -78,8 +78,6 @@ async def model_base_url_wrong(
             yield Observation(f"{said}: {report.controls[0]}", rules_out=f"model missing at {address}")
         if (answer := report.answer) is not None and answer.status not in (401, 403):
             yield Observation(f"the answer is {answer.status}, not 401 or 403", rules_out=f"key refused by {address}")
-    if right := examination.at(EndpointState.ANSWERS):
-        yield Observation(f"{', '.join(report.server.endpoint.address for report in right)} serves what is asked")
 
 
 def _finding(report: EndpointReport, examination: ModelExamination) -> Finding:

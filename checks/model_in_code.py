@@ -58,7 +58,6 @@ async def model_in_code_not_usable(
     finder = ServerFinder(models, environment)
     servers, uses = client_servers(source, environment, finder), model_calls(source, environment, finder)
     if not servers:
-        yield Observation("the code makes no client of a model server whose address it names")
         return
     examination = await examine(models, uses, servers)
     for report in examination.reports:

@@ -60,8 +60,6 @@ async def model_not_served(
     """Report the models that nobody runs."""
     examination = await examine_models(models, environment, database, chain)
     routed = [verdict for verdict in examination.verdicts if isinstance(verdict.use.server, HuggingFace)]
-    if not routed:
-        yield Observation("no model is asked for at Hugging Face")
     for verdict in examination.of(ModelState.NOT_SERVED):
         yield _finding(verdict)
         for hypothesis, measured in verdict.ruled_out:

@@ -21,7 +21,8 @@ class Expectation:
     """The codes that a diagnosis must show, by the part that they play in it.
 
     ``effects`` show only once messages have been sent, ``contributing`` is what makes things worse or silent,
-    ``left_over`` is damage that stays when its cause is gone, ``advice`` what may go wrong one day.
+    ``left_over`` is damage that stays when its cause is gone, ``advice`` what may go wrong one day, ``unknown`` are
+    checks that can only say that nobody can tell.
     """
 
     roots: tuple[str, ...] = ()
@@ -29,6 +30,7 @@ class Expectation:
     contributing: tuple[str, ...] = ()
     left_over: tuple[str, ...] = ()
     advice: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,11 @@ class Layout:
         return self.directory / ".env"
 
     @property
+    def compose_file(self) -> Path:
+        """How the application is deployed, where a fault says that it is."""
+        return self.directory / "docker-compose.yml"
+
+    @property
     def doctor_toml(self) -> Path:
         """The description of the chain."""
         return self.directory / "doctor.toml"

@@ -108,6 +108,18 @@ def test_it_tells_the_whole_story_and_leaves_nothing_running(told: Told) -> None
     assert record["verification"]["passed"] is True
 
 
+def test_the_act_of_the_models_tells_where_one_looks_from_and_which_404_it_is(told: Told) -> None:
+    process = told.begin("--act", "models")
+    output, _ = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 0, output
+    assert "cannot tell from here: `ollama` is a service of docker-compose.yml" in output
+    assert "✓ no outage is claimed" in output
+    report = (told.folder / "RCA.md").read_text()
+    assert re.findall(r"^### \d+\. (\w+ [\w-]+)$", report, re.MULTILINE)[:1] == ["MOD005 model-base-url-wrong"]
+    assert "UPDATE public.llm_providers SET base_url = " in report
+    assert list(told.temporary.iterdir()) == []
+
+
 def test_interrupted_it_takes_everything_down(told: Told) -> None:
     process = told.begin()
     state = told.ready_state()

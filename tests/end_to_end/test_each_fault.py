@@ -7,7 +7,7 @@ from collections import Counter
 import httpx
 import pytest
 
-from doctor.model import Applicability, Run
+from doctor.model import Applicability, Run, Status
 from doctor.pipeline.sandbox.fault import all_faults
 from doctor.pipeline.sandbox.sandbox import Sandbox
 from doctor.verdict import ExitCode, exit_code
@@ -29,8 +29,9 @@ BY_HAND = (
     "two-models",
     "zero-vectors",
     "threshold-passes-nan",
+    "wrong-vantage",
 )
-ALSO_SEEN = {"decorator-order": {"CHN002"}, "model-not-available": {"CHN002"}}
+ALSO_SEEN = {"decorator-order": {"CHN002"}, "model-not-available": {"CHN002"}, "base-url-stale": {"CHN002"}}
 """What fails loudly leaves dead letters beside the waiting messages."""
 
 ASSIGNED = (
@@ -59,6 +60,7 @@ def assert_named(run: Run, name: str) -> None:
     assert effects(run) == {*expected.effects, *ALSO_SEEN.get(name, ())}
     assert codes(run, run.diagnosis.contributing) == set(expected.contributing)
     assert codes(run, run.diagnosis.left_over) == set(expected.left_over)
+    assert {result.code for result in run.current if result.status is Status.UNKNOWN} == set(expected.unknown)
     assert run.diagnosis.unexplained == ()
     assert codes(run, run.diagnosis.advice) - {"VEC001"} == set(expected.advice)
 

@@ -21,7 +21,7 @@ from doctor.pipeline.sandbox.models.inventory_routes import InventoryRoutes
 from doctor.pipeline.sandbox.models.openai_routes import PREFIX, OpenAIRoutes, openai_error
 from doctor.pipeline.sandbox.models.protocol import RefusalError
 from doctor.pipeline.sandbox.models.server import Server
-from doctor.pipeline.sandbox.openai_compatible.application import KEY
+from doctor.pipeline.sandbox.openai_compatible.application import KEY, Offered
 from doctor.pipeline.sandbox.openai_compatible.application import build_application as build_openai
 
 HUGGING_FACE = "/hugging-face"
@@ -29,6 +29,11 @@ HUGGING_FACE = "/hugging-face"
 
 OPENAI, VLLM = "/openai", "/vllm"
 """Below these for servers that speak OpenAI's protocol, with and without a key; their base URL ends in ``/v1``."""
+
+GATEWAY = "/gateway"
+"""Below this for a gateway without a key, which has models of several vendors."""
+
+GATEWAY_MODELS = (Offered("openai/gpt-oss-120b", 131_072), Offered("Qwen/Qwen2.5-7B-Instruct", 32_768))
 
 
 def build_application(model_names: Iterable[str] = DEFAULT_MODELS) -> Starlette:
@@ -59,6 +64,7 @@ def _others() -> list[Mount]:
         Mount(HUGGING_FACE, build_hugging_face()),
         Mount(OPENAI, build_openai("openai", key=KEY)),
         Mount(VLLM, build_openai("vllm")),
+        Mount(GATEWAY, build_openai("vllm", GATEWAY_MODELS)),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,7 +27,9 @@ NAMES = (
     "dimensions-differ",
     "padded-vectors",
     "two-models",
+    "wrong-vantage",
     "zero-vectors",
+    "base-url-stale",
     "initialisation-race",
     "blocking-download",
     "model-default-drift",
@@ -40,6 +43,7 @@ NAMES = (
 EXTRACTIONS = "SELECT id::text, agent_config_id::text FROM extractions ORDER BY id"
 ROWS = (
     "SELECT to_jsonb(a) - 'updated_at' FROM agent_configs AS a ORDER BY name",
+    "SELECT to_jsonb(p) - 'updated_at' FROM llm_providers AS p ORDER BY name",
     EXTRACTIONS,
     "SELECT external_id, content, embedding IS NULL FROM messages WHERE external_id LIKE 'history:%' ORDER BY 1",
     "SELECT title, content, embedding IS NULL FROM atoms WHERE extraction_id IS NULL ORDER BY 1",
@@ -51,7 +55,8 @@ ROWS = (
 def snapshot(sandbox: Sandbox) -> dict[str, object]:
     """Return all of a sandbox that a fault could change."""
     files: dict[str, object] = {
-        str(path.relative_to(sandbox.directory)): path.read_bytes() for path in sandbox.layout.app.rglob("*.py")
+        str(path.relative_to(sandbox.directory)): path.read_bytes()
+        for path in (*sandbox.layout.app.rglob("*.py"), sandbox.layout.env_file)
     }
     with sandbox.connect() as connection:
         return {**files, **{query: connection.execute(query).fetchall() for query in ROWS}}  # type: ignore[call-overload]
@@ -79,7 +84,7 @@ def test_every_fault_is_found_and_described() -> None:
         assert fault.title
         assert len(fault.description) > 80
         expected = fault.expected
-        codes = (*expected.roots, *expected.effects, *expected.contributing, *expected.left_over, *expected.advice)
+        codes = [code for part in dataclasses.astuple(expected) for code in part]
         assert codes
         assert all(re.fullmatch(r"[A-Z]{3}\d{3}", code) for code in codes)
 
