@@ -48,6 +48,7 @@ async def fallback_hides_failure(
 ) -> AsyncIterator[Finding | Observation]:
     """Judge the chains of models link by link."""
     examination = await examine_models(models, environment, database, chain)
+    examination.require_models()
     chains: dict[Resource, list[ModelVerdict]] = defaultdict(list)
     for verdict in examination.verdicts:
         chains[verdict.use.wanted_by].append(verdict)

@@ -42,7 +42,6 @@ from doctor.api import (
     ModelState,
     ModelUse,
     ModelVerdict,
-    NotApplicableError,
     Observation,
     OllamaServer,
     Severity,
@@ -79,8 +78,7 @@ async def model_not_available(
 ) -> AsyncIterator[Finding | Observation]:
     """Compare every model in use with its server's own list."""
     examination = await examine_models(models, environment, database, chain)
-    if not examination.verdicts:
-        raise NotApplicableError("neither a row nor a variable names a model")
+    examination.require_models()
     examination.require_answers()
     for verdict in examination.of(*STATES):
         yield _finding(verdict, examination)

@@ -59,6 +59,7 @@ async def model_not_served(
 ) -> AsyncIterator[Finding | Observation]:
     """Report the models that nobody runs."""
     examination = await examine_models(models, environment, database, chain)
+    examination.require_models()
     routed = [verdict for verdict in examination.verdicts if isinstance(verdict.use.server, HuggingFace)]
     for verdict in examination.of(ModelState.NOT_SERVED):
         yield _finding(verdict)
