@@ -31,6 +31,7 @@ from .routes import (
     embeddings,
     health,
     knowledge,
+    me,
     messages,
     providers,
     semantic_index,
@@ -43,6 +44,7 @@ from .routes.access import token_holders_only
 from .routes.problems import problems
 from .search import NoVectorError, UnknownRowError
 from .settings import get_settings
+from .signing_keys import KeysUnavailableError
 from .vectors import VectorError, ZeroVectorError
 
 
@@ -107,6 +109,11 @@ async def _service_away(request: Request, error: Exception) -> JSONResponse:
     return _answer(status.HTTP_503_SERVICE_UNAVAILABLE, f"{what} cannot be reached; try again later")
 
 
+async def _keys_away(request: Request, error: Exception) -> JSONResponse:
+    logger.error("{} {}: signing keys: {}", request.method, request.url.path, describe(error))
+    return _answer(status.HTTP_503_SERVICE_UNAVAILABLE, "no token can be verified at the moment; try again later")
+
+
 async def _schema_behind(request: Request, error: Exception) -> JSONResponse:
     logger.error("{} {}: {}", request.method, request.url.path, describe(error))
     detail = "the database has not the tables of this version: apply the schema (python -m app.schema)"
@@ -137,6 +144,7 @@ def create_app() -> FastAPI:
     application.add_exception_handler(status.HTTP_405_METHOD_NOT_ALLOWED, _wrong_method)
     application.add_exception_handler(OperationalError, _service_away)
     application.add_exception_handler(SendTaskError, _service_away)
+    application.add_exception_handler(KeysUnavailableError, _keys_away)
     application.add_exception_handler(ModelError, _model_failed)
     application.add_exception_handler(VectorError, _model_failed)
     application.add_exception_handler(ZeroVectorError, _no_direction)
@@ -150,6 +158,7 @@ def create_app() -> FastAPI:
     application.include_router(health.router)
     protected = APIRouter(dependencies=[Depends(token_holders_only)], responses=problems(400, 401, 422, 503))
     for module in (
+        me,
         messages,
         topics,
         atoms,

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from functools import lru_cache
 from typing import Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from .publishable_key import is_this_machine, issuer_of
 
 
 class SettingsError(SystemExit):
@@ -47,6 +50,14 @@ class Settings(BaseSettings):
     webhook_max_bytes: int = Field(default=1_048_576, ge=1)
     api_token: SecretStr | None = None
 
+    # Session tokens of Clerk are asked for when the publishable key, or the issuer, is set.
+    clerk_publishable_key: str | None = None
+    clerk_issuer: str | None = None
+    clerk_jwks_url: str | None = None
+    clerk_authorized_parties: str = ""
+    clerk_audience: str | None = None
+    clerk_leeway_seconds: float = Field(default=5.0, ge=0, le=60)
+
     ai_knowledge_extraction_message_threshold: int = Field(default=10, ge=1)
     ai_knowledge_extraction_lookback_hours: float = Field(default=24.0, gt=0)
     ai_knowledge_extraction_batch_size: int = Field(default=50, ge=1, le=1_000)
@@ -64,6 +75,23 @@ class Settings(BaseSettings):
         """Accept the SQLAlchemy form ``postgresql+driver://``: libpq knows only ``postgresql://``."""
         scheme, separator, rest = url.get_secret_value().partition("://")
         return SecretStr(scheme.partition("+")[0] + separator + rest)
+
+    @field_validator("clerk_publishable_key")
+    @classmethod
+    def _is_decodable(cls, key: str | None) -> str | None:
+        if key is not None:
+            issuer_of(key)
+        return key
+
+    @field_validator("clerk_issuer", "clerk_jwks_url")
+    @classmethod
+    def _is_safe_address(cls, url: str | None) -> str | None:
+        """Refuse what anybody on the way could answer: keys that come without TLS are anybody's keys."""
+        parts = urlsplit(url or "")
+        is_safe = parts.scheme == "https" or (parts.scheme == "http" and is_this_machine(parts.netloc))
+        if url is not None and not is_safe:
+            raise ValueError("must be an https:// address (http:// only for this machine)")
+        return url
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
@@ -83,6 +111,23 @@ class Settings(BaseSettings):
                 f"AI_KNOWLEDGE_EXTRACTION_MESSAGE_THRESHOLD ({threshold}): no extraction could hold what starts it"
             )
         return self
+
+    @property
+    def clerk_instance(self) -> str | None:
+        """The issuer whose tokens are taken; None: no session token is asked for."""
+        if self.clerk_issuer is not None or self.clerk_publishable_key is None:
+            return self.clerk_issuer
+        return issuer_of(self.clerk_publishable_key)
+
+    @property
+    def clerk_keys_url(self) -> str:
+        """The one address from which signing keys are taken."""
+        return self.clerk_jwks_url or f"{(self.clerk_instance or '').rstrip('/')}/.well-known/jwks.json"
+
+    @property
+    def authorized_parties(self) -> frozenset[str]:
+        """The origins whose tokens are taken; none: those of every origin."""
+        return frozenset(self.clerk_authorized_parties.replace(",", " ").split())
 
     @property
     def claim_lease_seconds(self) -> float:
