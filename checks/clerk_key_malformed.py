@@ -28,7 +28,6 @@ from doctor.api import (
     Finding,
     FixOption,
     Mechanism,
-    NotApplicableError,
     Observation,
     Resource,
     Severity,
@@ -50,8 +49,6 @@ from doctor.api import (
 def clerk_key_malformed(auth: Auth) -> Iterator[Finding | Observation]:
     """Decode each key."""
     settings = auth.settings
-    if not settings.publishable and settings.secret is None:
-        raise NotApplicableError("no key of Clerk in .env or the environment")
     for key in settings.publishable:
         if key.is_secret_key:
             yield _public_secret(key.variable)

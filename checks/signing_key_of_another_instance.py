@@ -36,7 +36,6 @@ from doctor.api import (
     KeysUnreachable,
     KeysUnusable,
     Mechanism,
-    NotApplicableError,
     Observation,
     PublicKeyText,
     Resource,
@@ -59,8 +58,6 @@ async def signing_key_of_another_instance(auth: Auth) -> AsyncIterator[Finding |
     """Compare the static key and the secret key's keys with the published ones."""
     settings = auth.settings
     secret = settings.secret if settings.secret and not settings.secret.problem and settings.keys_url else None
-    if settings.public_key is None and secret is None:
-        raise NotApplicableError("no static key, and no secret key beside an address of the keys")
     if settings.public_key is not None:
         text = PublicKeyText.read(settings.public_key.value)
         if text.problem:
