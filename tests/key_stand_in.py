@@ -13,7 +13,8 @@ import uvicorn
 
 from doctor.pipeline.sandbox.keys.application import KeyServer, build_application
 from doctor.pipeline.sandbox.keys.behaviour import Behaviour, Mode
-from doctor.pipeline.sandbox.keys.instance import Instance, SigningKey, new_key, publishable_key
+from doctor.pipeline.sandbox.keys.identity import publishable_key
+from doctor.pipeline.sandbox.keys.instance import Instance, SigningKey, new_key
 from doctor.pipeline.sandbox.ports import free_port
 
 SECRET_KEY = "sk_test_" + "Kq7vR2mX9tLw4bNz" * 2

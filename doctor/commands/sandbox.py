@@ -99,7 +99,8 @@ def sandbox_command() -> None:
 @sandbox_command.command()
 @name_argument
 @root_option
-def up(name: str, root: Path) -> int:
+@click.option("--auth", is_flag=True, help="Have an identity provider (a stand-in) too; the API asks for tokens.")
+def up(name: str, root: Path, auth: bool) -> int:
     """Start everything and wait until it is ready."""
     output = Output()
     with sandbox_errors():
@@ -109,7 +110,7 @@ def up(name: str, root: Path) -> int:
         try:
             sandbox = _at(root, name)
         except NotASandboxError:
-            sandbox = Sandbox.create(root / name, name=name)
+            sandbox = Sandbox.create(root / name, name=name, auth=auth)
         sandbox.up(deadline=UP_DEADLINE, progress=output.tell)
     output.write(f"sandbox {name} is up; next: doctor check {shlex.quote(os.path.relpath(sandbox.directory))}\n")
     return int(ExitCode.OK)

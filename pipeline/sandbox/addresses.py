@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from doctor.pipeline.sandbox.keys.identity import ORIGIN, publishable_key
 from doctor.pipeline.sandbox.plan import EMBEDDING_DIMENSIONS, EMBEDDING_MODEL, Plan
 
 #: The role that owns a sandbox's own PostgreSQL.
@@ -52,6 +53,11 @@ class Addresses:
         return self.plan.ollama_host or f"http://127.0.0.1:{self.ports['models']}"
 
     @property
+    def keys_url(self) -> str:
+        """The identity provider; empty when the sandbox has none."""
+        return f"http://127.0.0.1:{self.ports['keys']}" if self.plan.secret_key else ""
+
+    @property
     def api_url(self) -> str:
         """The application."""
         return f"http://127.0.0.1:{self.ports['api']}"
@@ -70,12 +76,23 @@ class Addresses:
             "AI_KNOWLEDGE_EXTRACTION_LOOKBACK_HOURS": "24",
             # What a killed worker had in hand is delivered again while somebody still looks.
             "TASK_ACK_WAIT_SECONDS": "3",
+            **(self._authentication() if self.plan.secret_key else {}),
+        }
+
+    def _authentication(self) -> dict[str, str]:
+        return {
+            "CLERK_PUBLISHABLE_KEY": publishable_key(self.keys_url.removeprefix("http://")),
+            "CLERK_SECRET_KEY": self.plan.secret_key,
+            "CLERK_API_URL": self.keys_url,
+            "CLERK_AUTHORIZED_PARTIES": ORIGIN,
+            "API_TOKEN": self.plan.api_token,
         }
 
     def without_secrets(self) -> dict[str, str]:
         """Return the addresses for people and for ``sandbox.json``."""
         urls = {"postgres": self.database_url, "nats": self.nats_url, "models": self.ollama_host, "api": self.api_url}
-        return {name: without_password(url) for name, url in urls.items()}
+        urls["keys"] = self.keys_url
+        return {name: without_password(url) for name, url in urls.items() if url}
 
     def environment(self, run_variable: tuple[str, str], caller: Mapping[str, str] | None = None) -> dict[str, str]:
         """Return the environment of a process of the sandbox."""

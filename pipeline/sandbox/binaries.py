@@ -11,7 +11,9 @@ from pathlib import Path
 from doctor.pipeline.sandbox.errors import BinaryMissingError
 
 PACKAGES = (
+    "cryptography",
     "fastapi",
+    "jwt",
     "loguru",
     "ollama",
     "psycopg_pool",

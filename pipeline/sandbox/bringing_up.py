@@ -32,7 +32,7 @@ def choose_ports(plan: Plan, earlier: SandboxState | None) -> dict[str, int]:
         OSError: there are no free ports.
     """
     ports: dict[str, int] = {}
-    for name in SERVICES_WITH_PORTS:
+    for name in (*SERVICES_WITH_PORTS, *(("keys",) if plan.secret_key else ())):
         if name in plan.given:
             continue
         service = earlier.services.get(name) if earlier is not None else None
@@ -65,6 +65,7 @@ async def bring_up(
         _database(layout, addresses, children, environment),
         _queue(layout, addresses, children),
         _models(addresses, children),
+        *(_start(children[name], addresses) for name in ("keys",) if name in children),
     )
     replace_text(layout.env_file, as_dotenv(addresses.variables()), mode=0o600)
     before_code()

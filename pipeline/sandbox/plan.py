@@ -32,6 +32,10 @@ class Plan:
     database_url: str = ""
     nats_url: str = ""
     ollama_host: str = ""
+    secret_key: str = ""
+    """Of the identity provider's stand-in; empty: the sandbox has none, and asks nobody for a token."""
+    api_token: str = ""
+    """With which programs get in where people need a session token."""
 
     @property
     def given(self) -> tuple[str, ...]:
@@ -40,8 +44,8 @@ class Plan:
         return tuple(service for service, url in urls.items() if url)
 
 
-def make_plan(name: str, environment: Mapping[str, str]) -> Plan:
-    """Make the plan of a new sandbox.
+def make_plan(name: str, environment: Mapping[str, str], *, auth: bool = False) -> Plan:
+    """Make the plan of a new sandbox; with ``auth`` it asks for session tokens.
 
     ``DATABASE_URL``, ``NATS_URL`` and ``OLLAMA_HOST`` in the environment name servers that run already.
     """
@@ -56,6 +60,8 @@ def make_plan(name: str, environment: Mapping[str, str]) -> Plan:
         database_url=environment.get("DATABASE_URL", ""),
         nats_url=environment.get("NATS_URL", ""),
         ollama_host=_with_scheme(environment.get("OLLAMA_HOST", "")),
+        secret_key=f"sk_test_{secrets.token_hex(20)}" if auth else "",
+        api_token=secrets.token_urlsafe(24) if auth else "",
     )
 
 

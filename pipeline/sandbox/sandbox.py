@@ -25,7 +25,7 @@ from doctor.pipeline.sandbox.errors import (
 )
 from doctor.pipeline.sandbox.fault import Fault, find_fault
 from doctor.pipeline.sandbox.history import HistoryAdded
-from doctor.pipeline.sandbox.layout import CODE_SERVICES, SERVICES, Layout
+from doctor.pipeline.sandbox.layout import CODE_SERVICES, Layout
 from doctor.pipeline.sandbox.locking import alone
 from doctor.pipeline.sandbox.plan import make_plan, read_plan, write_plan
 from doctor.pipeline.sandbox.removal import remove
@@ -47,7 +47,9 @@ class Sandbox:
         self.name = name
 
     @classmethod
-    def create(cls, directory: Path, *, name: str, environment: Mapping[str, str] | None = None) -> Sandbox:
+    def create(
+        cls, directory: Path, *, name: str, environment: Mapping[str, str] | None = None, auth: bool = False
+    ) -> Sandbox:
         """Make a sandbox in a folder that is empty or does not exist; nothing is started yet.
 
         Args:
@@ -55,6 +57,7 @@ class Sandbox:
             name: for people; the database is named after it.
             environment: where ``DATABASE_URL``, ``NATS_URL`` and ``OLLAMA_HOST`` are looked up (default: our own);
                 what they name is used in place of a server of the sandbox's own.
+            auth: have an identity provider too, and let the API ask for session tokens.
 
         Raises:
             NotASandboxError: the folder has something in it.
@@ -74,7 +77,8 @@ class Sandbox:
                 raise NotASandboxError(f"{layout.directory} is being made by another command: wait for it")
             copy_application(layout)
             # Last, for it makes the folder a sandbox.
-            write_plan(layout.plan_file, make_plan(name, os.environ if environment is None else environment))
+            surroundings = os.environ if environment is None else environment
+            write_plan(layout.plan_file, make_plan(name, surroundings, auth=auth))
         return cls(layout, name)
 
     @classmethod
@@ -154,7 +158,8 @@ class Sandbox:
         process = launching.launch(self.layout)
         try:
             launching.await_ready(self.layout, process, deadline, progress)
-            seed(self.environment()["API_URL"])
+            environment = self.environment()
+            seed(environment["API_URL"], environment.get("API_TOKEN", ""))
         except BaseException:
             # Ctrl-C included: whoever could not have it whole must not find half of it running.
             launching.stop(self.layout)
@@ -273,7 +278,7 @@ class Sandbox:
         if state.status in {Status.DOWN, Status.DEAD, Status.FAILED}:
             raise NotRunningError(f"{self.directory} is {state.status}: start it with `doctor sandbox up`")
         if service not in state.services:
-            known = ", ".join(name for name in SERVICES if name in state.services)
+            known = ", ".join(state.services)
             raise UnknownNameError(f"the sandbox has no service {service!r} of its own; it has {known}")
         return state.services[service]
 

@@ -21,14 +21,18 @@ Answer with JSON only, in the form that you are given. Use only ids that occur i
 """
 
 
-def seed(api_url: str, model: str = CHAT_MODEL) -> None:
+def seed(api_url: str, token: str = "", model: str = CHAT_MODEL) -> None:
     """Create the provider and the active agent configuration, unless rows of these names exist; existing rows stay.
+
+    ``token`` is that of programs, where the API asks for one.
 
     Raises:
         StartError: the API refuses or does not answer.
     """
     try:
-        with httpx.Client(base_url=f"{api_url}/api/v1", timeout=TIMEOUT_SECONDS, trust_env=False) as client:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        base = f"{api_url}/api/v1"
+        with httpx.Client(base_url=base, headers=headers, timeout=TIMEOUT_SECONDS, trust_env=False) as client:
             provider = _find(client, "/providers", PROVIDER)
             if provider is None:
                 # Without an address of its own it is OLLAMA_HOST, whose port may change from one start to the next.

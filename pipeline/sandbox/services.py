@@ -41,6 +41,7 @@ class Service:
 def build_services(layout: Layout, addresses: Addresses) -> dict[str, Service]:
     """Return every service that the sandbox runs itself, by name."""
     own = (
+        *((_keys(layout, addresses),) if addresses.plan.secret_key else ()),
         _postgres(layout, addresses),
         _nats(layout, addresses),
         _models(addresses),
@@ -99,6 +100,19 @@ def _models(addresses: Addresses) -> Service:
         command=lambda port: [sys.executable, "-P", "-m", module, "--port", str(port)],
         is_ready=is_ready,
         drain=5.0,
+    )
+
+
+def _keys(layout: Layout, addresses: Addresses) -> Service:
+    async def is_ready() -> bool:
+        return await http_status(f"{addresses.keys_url}/.well-known/openid-configuration") == HTTP_OK
+
+    options = ["--key-file", str(layout.data / "signing_key.json")]
+    module = "doctor.pipeline.sandbox.keys"
+    return Service(
+        "keys",
+        command=lambda port: [sys.executable, "-P", "-m", module, "--port", str(port), *options],
+        is_ready=is_ready,
     )
 
 

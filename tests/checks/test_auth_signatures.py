@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from doctor.model import Severity, Status
-from doctor.pipeline.sandbox.keys.instance import publishable_key
+from doctor.pipeline.sandbox.keys.identity import publishable_key
 from tests.checks.auth_target import HOST_SETTINGS, Examined, examined
 from tests.key_stand_in import SECRET_KEY, KeyStandIn
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from doctor.configuration import AuthConfiguration
-from doctor.pipeline.sandbox.keys.instance import publishable_key
+from doctor.pipeline.sandbox.keys.identity import publishable_key
 from doctor.resources.auth import Auth
 from doctor.resources.auth_settings import AuthSettings, read_auth_settings
 from doctor.resources.environment import Environment

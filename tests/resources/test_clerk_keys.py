@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doctor.pipeline.sandbox.keys.instance import publishable_key
+from doctor.pipeline.sandbox.keys.identity import publishable_key
 from doctor.resources.clerk_keys import read_publishable_key, read_secret_key
 from doctor.resources.environment import Variable
 

@@ -14,7 +14,7 @@ from doctor.pipeline.sandbox.keys.application import KeyServer, build_applicatio
 from doctor.pipeline.sandbox.keys.instance import Instance
 from doctor.pipeline.sandbox.keys.key_file import kept_key
 
-SECRET_KEY_VARIABLE = "STAND_IN_SECRET_KEY"  # noqa: S105 - the name of a variable
+SECRET_KEY_VARIABLE = "CLERK_SECRET_KEY"  # noqa: S105 - the name of a variable
 """Holds the secret key that opens ``/v1/jwks``: an argument would be seen by everybody on the machine."""
 
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
-from doctor.pipeline.sandbox.keys.identity import SUBJECT
+from doctor.pipeline.sandbox.keys.identity import ORIGIN, SUBJECT
 
 Signer = Literal["current", "previous", "stranger", "public-key-as-secret", "nobody"]
 """Whose key signs a token: ours, ours before the rotation, somebody else's; or what an attacker would try."""
@@ -53,11 +53,6 @@ def new_key(kid: str | None = None) -> SigningKey:
     return SigningKey(kid or f"ins_{secrets.token_hex(10)}", rsa.generate_private_key(65537, 2048))
 
 
-def publishable_key(host: str, mode: Literal["test", "live"] = "test") -> str:
-    """Return the publishable key of the instance at ``host``: unpadded base64 of the host and a dollar sign."""
-    return f"pk_{mode}_" + base64.b64encode(f"{host}$".encode()).decode().rstrip("=")
-
-
 class Instance:
     """The keys in force and those before; ``secret_key`` opens ``/v1/jwks``."""
 
@@ -84,7 +79,7 @@ class Instance:
         """Return a session token as Clerk makes them (version 2); ``claims`` and ``headers`` replace, None removes."""
         issued = int(now)
         payload = {
-            "azp": "http://localhost:3000",
+            "azp": ORIGIN,
             "exp": issued + LIFETIME_SECONDS,
             "fva": [0, -1],
             "iat": issued,

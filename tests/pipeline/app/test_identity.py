@@ -22,7 +22,7 @@ from doctor.pipeline.app.signing_keys import (
     SigningKeys,
     UnknownKeyError,
 )
-from doctor.pipeline.sandbox.keys.instance import publishable_key
+from doctor.pipeline.sandbox.keys.identity import publishable_key
 from tests.key_stand_in import KeyStandIn
 
 ME = "/api/v1/me"

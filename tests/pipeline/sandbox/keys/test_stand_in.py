@@ -13,7 +13,7 @@ import jwt
 import pytest
 from jwt import PyJWKClient
 
-from doctor.pipeline.sandbox.keys.instance import publishable_key
+from doctor.pipeline.sandbox.keys.identity import publishable_key
 from doctor.pipeline.sandbox.keys.key_file import kept_key
 from doctor.pipeline.sandbox.ports import free_port
 from tests.key_stand_in import SECRET_KEY, KeyStandIn
