@@ -30,6 +30,8 @@ BY_HAND = (
     "zero-vectors",
     "threshold-passes-nan",
     "wrong-vantage",
+    "publishable-key-undecoded",
+    "auth-fails-open",
 )
 ALSO_SEEN = {"decorator-order": {"CHN002"}, "model-not-available": {"CHN002"}, "base-url-stale": {"CHN002"}}
 """What fails loudly leaves dead letters beside the waiting messages."""
