@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from doctor.commands.auth_act import AuthAct
 from doctor.commands.incident_act import IncidentAct
 from doctor.commands.models_act import ModelsAct
 from doctor.commands.options import presentation_options
@@ -17,7 +18,7 @@ from doctor.commands.sandbox import sandbox_errors
 from doctor.commands.story import StepFailedError, Story
 from doctor.verdict import ExitCode
 
-ACTS: dict[str, type[Story]] = {"incident": IncidentAct, "models": ModelsAct}
+ACTS: dict[str, type[Story]] = {"incident": IncidentAct, "models": ModelsAct, "auth": AuthAct}
 """What can be told, the story of the incident first."""
 
 
@@ -29,14 +30,14 @@ ACTS: dict[str, type[Story]] = {"incident": IncidentAct, "models": ModelsAct}
     "report",
     type=click.Path(dir_okay=False, path_type=Path),
     default=Path("RCA.md"),
-    help="Where the root-cause report goes (RCA.md); the run record goes beside it.",
+    help="Where the root-cause report goes (RCA.md), and the run record beside it; the act `auth` has none.",
 )
 @click.option(
     "--act",
     type=click.Choice(list(ACTS)),
     default="incident",
     show_default=True,
-    help="What is told: the incident, or models that seem to be away.",
+    help="What is told: the incident, models that seem to be away, or tokens that are all refused.",
 )
 @presentation_options
 def demo_command(keep: bool, report: Path, act: str, output: Output) -> int:

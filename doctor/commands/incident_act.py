@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from doctor.commands.examination import Selection, examine
-from doctor.commands.story import CHAT, MESSAGES, Story
+from doctor.commands.story import CHAT, MESSAGES, ReportedStory
 from doctor.model import Run
 from doctor.target import Target
 
@@ -26,7 +26,7 @@ LEFT_OVER = {"EMB001"}
 CONTRIBUTING = {"TSK002"}
 
 
-class IncidentAct(Story):
+class IncidentAct(ReportedStory):
     """Casebook C1 to C7."""
 
     def play(self, sandbox: Sandbox) -> Run:

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from doctor.commands.examination import Selection, examine
-from doctor.commands.story import CHAT, MESSAGES, SAVED_DEADLINE, Story
+from doctor.commands.story import CHAT, MESSAGES, SAVED_DEADLINE, ReportedStory
 from doctor.model import CheckResult, Run, Status
 from doctor.target import Target
 
@@ -19,7 +19,7 @@ RULED_OUT = ("down", "model missing", "key refused")
 """Look-alikes that the check must refute before it blames the base URL."""
 
 
-class ModelsAct(Story):
+class ModelsAct(ReportedStory):
     """From where one looks, and which 404 it is."""
 
     def play(self, sandbox: Sandbox) -> Run:

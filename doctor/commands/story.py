@@ -8,6 +8,8 @@ import sys
 import tempfile
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,12 +39,65 @@ class StepFailedError(Exception):
 
 
 class Story(ABC):
-    """One act, from the first process to the report."""
+    """One act, told to ``output``; with ``keep`` its sandbox stays."""
 
     def __init__(self, output: Output, *, keep: bool) -> None:
         self.output = output
         self.keep = keep
         self.started = time.monotonic()
+
+    @abstractmethod
+    def tell(self, report: Path) -> None:
+        """Tell it from the first process to the last; ``report`` is where a report would go.
+
+        Raises:
+            StepFailedError: when a step did not hold.
+        """
+
+    @contextmanager
+    def sandbox(self, name: str, *, auth: bool = False) -> Iterator[Sandbox]:
+        """Bring a sandbox up for the length of a block, and longer when it is to be kept."""
+        from doctor.pipeline.sandbox.binaries import require_packages
+        from doctor.pipeline.sandbox.sandbox import Sandbox
+
+        require_packages()
+        folder = Path(".doctor/sandboxes") if self.keep else Path(tempfile.mkdtemp(prefix="doctor-demo-"))
+        sandbox = Sandbox.create(folder / f"{name}-{int(time.time())}", name=name, auth=auth)
+        try:
+            sandbox.up(with_parent=not self.keep, deadline=UP_DEADLINE, progress=self.say)
+            yield sandbox
+        finally:
+            if not self.keep:
+                sandbox.down(keep_data=False)
+                shutil.rmtree(folder)
+
+    def step(self, title: str) -> None:
+        """Open a step."""
+        self.output.write(f"\n━━ {title}\n\n")
+
+    def say(self, text: str) -> None:
+        """Add a line to the step."""
+        self.output.write(f"  {text}\n")
+
+    def show(self, run: Run) -> None:
+        """Show a run as the terminal would."""
+        self.output.write(registry().reports["text"].render(run, self.output.presentation()))
+        self.output.write("\n")
+
+    def expect(self, holds: bool, text: str) -> None:
+        """Go on when a step held.
+
+        Raises:
+            StepFailedError: when it did not.
+        """
+        if not holds:
+            raise StepFailedError(text)
+        self.say(f"✓ {text}")
+        sys.stdout.flush()
+
+
+class ReportedStory(Story):
+    """An act whose end is a report."""
 
     @abstractmethod
     def play(self, sandbox: Sandbox) -> Run:
@@ -58,21 +113,9 @@ class Story(ABC):
         Raises:
             StepFailedError: when a step did not hold.
         """
-        from doctor.pipeline.sandbox.binaries import require_packages
-        from doctor.pipeline.sandbox.sandbox import Sandbox
-
-        require_packages()
         self.step("A real pipeline on this machine: PostgreSQL, NATS, an API, a worker; the model server is a stand-in")
-        folder = Path(".doctor/sandboxes") if self.keep else Path(tempfile.mkdtemp(prefix="doctor-demo-"))
-        sandbox = Sandbox.create(folder / f"demo-{int(time.time())}", name="demo")
-        try:
-            sandbox.up(with_parent=not self.keep, deadline=UP_DEADLINE, progress=self.say)
-            run = self.play(sandbox)
-            self.write_reports(run, report)
-        finally:
-            if not self.keep:
-                sandbox.down(keep_data=False)
-                shutil.rmtree(folder)
+        with self.sandbox("demo") as sandbox:
+            self.write_reports(self.play(sandbox), report)
         self.end(sandbox, report)
 
     def recovery(self, sandbox: Sandbox) -> Run:
@@ -128,27 +171,3 @@ class Story(ABC):
             self.say(f"the sandbox still runs: doctor check {sandbox.directory}")
             self.say(f"take the repairs back:  doctor undo --path {sandbox.directory}")
             self.say(f"stop it:                doctor sandbox down {sandbox.directory.name}")
-
-    def step(self, title: str) -> None:
-        """Open a step."""
-        self.output.write(f"\n━━ {title}\n\n")
-
-    def say(self, text: str) -> None:
-        """Add a line to the step."""
-        self.output.write(f"  {text}\n")
-
-    def show(self, run: Run) -> None:
-        """Show a run as the terminal would."""
-        self.output.write(registry().reports["text"].render(run, self.output.presentation()))
-        self.output.write("\n")
-
-    def expect(self, holds: bool, text: str) -> None:
-        """Go on when a step held.
-
-        Raises:
-            StepFailedError: when it did not.
-        """
-        if not holds:
-            raise StepFailedError(text)
-        self.say(f"✓ {text}")
-        sys.stdout.flush()
