@@ -149,9 +149,11 @@ from doctor.resources.nats_monitoring import VARIABLES as MONITORING_VARIABLES
 from doctor.resources.nats_monitoring import MonitoringUnavailableError, monitoring_url
 from doctor.resources.nats_monitoring import listeners as subject_listeners
 from doctor.resources.processes import Process
+from doctor.resources.tracked_secrets import TrackedSecret, tracked_secrets
 from doctor.resources.unreachable import Reason
 from doctor.similarity_statements import Statement, names_no_table, statement_of
 from doctor.source.collectors.broker_settings import BrokerCall
+from doctor.source.collectors.environment_reads import EnvironmentRead
 from doctor.source.facts import (
     DecoratedFunction,
     DecoratorUse,
@@ -175,6 +177,11 @@ from doctor.text_embedding import Embedder
 from doctor.token_steps import RULES_OUT, Part, Step, StepOutcome, play_through
 from doctor.token_verdict import TokenSituation, TokenVerdict, token_verdicts
 from doctor.vantage import Elsewhere, loopback_of_a_container, seen_from_here
+from doctor.variables import CONNECTION as CONNECTION_VARIABLE
+from doctor.variables import Setting as VariableSetting
+from doctor.variables import Variables, variables
+from doctor.variables import agree as settings_agree
+from doctor.variables import shown as shown_setting
 from doctor.vector_sample import VectorSample, vector_lengths, vector_sample
 from doctor.verdict import ExitCode, exit_code, fails_gate, status_sentence, status_word, taken_back
 from doctor.wording import counted
@@ -183,6 +190,7 @@ from doctor.worker_command import worker_command
 __all__ = [
     "AGAIN",
     "COMPLETION",
+    "CONNECTION_VARIABLE",
     "EMBEDDING",
     "EMBEDDING_MODEL_VARIABLES",
     "JSON",
@@ -231,6 +239,7 @@ __all__ = [
     "EndpointState",
     "Enqueue",
     "Environment",
+    "EnvironmentRead",
     "Evidence",
     "EvidenceKind",
     "Example",
@@ -324,6 +333,7 @@ __all__ = [
     "Token",
     "TokenSituation",
     "TokenVerdict",
+    "TrackedSecret",
     "Unexplained",
     "UnknownTextError",
     "Unparsable",
@@ -331,6 +341,8 @@ __all__ = [
     "UnreachedEmbedding",
     "UnregisteredName",
     "Variable",
+    "VariableSetting",
+    "Variables",
     "VectorColumn",
     "VectorIndex",
     "VectorSample",
@@ -412,6 +424,8 @@ __all__ = [
     "same_model",
     "search_settings",
     "seen_from_here",
+    "settings_agree",
+    "shown_setting",
     "spread",
     "sql",
     "stalled_rows",
@@ -426,9 +440,11 @@ __all__ = [
     "task_graph",
     "task_name",
     "token_verdicts",
+    "tracked_secrets",
     "transformed",
     "unreached_embeddings",
     "usable_indexes",
+    "variables",
     "vector_columns",
     "vector_lengths",
     "vector_sample",

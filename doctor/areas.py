@@ -7,7 +7,19 @@ from dataclasses import dataclass
 
 from doctor.model import CheckResult, Finding, Severity, Status
 
-ORDER = ("source", "database", "nats", "worker", "agents", "models", "embeddings", "chain", "auth", "logs")
+ORDER = (
+    "source",
+    "database",
+    "nats",
+    "worker",
+    "agents",
+    "models",
+    "embeddings",
+    "chain",
+    "auth",
+    "environment",
+    "logs",
+)
 """What a message meets first stands first; areas that are not named here follow."""
 
 

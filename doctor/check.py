@@ -50,6 +50,7 @@ AREAS = {
     "INI": "source",
     "CHN": "chain",
     "LOG": "logs",
+    "ENV": "environment",
     "DOC": "doctor",
 }
 """The area under which each family of codes is shown."""

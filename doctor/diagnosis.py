@@ -30,7 +30,7 @@ from doctor.model import (
     Unexplained,
 )
 
-SUBSYSTEM_ORDER = ("PGS", "NAT", "WRK", "INI", "TSK", "AUT", "AGT", "MOD", "EMB", "VEC", "LOG", "CHN", "DOC")
+SUBSYSTEM_ORDER = ("PGS", "NAT", "WRK", "ENV", "INI", "TSK", "AUT", "AGT", "MOD", "EMB", "VEC", "LOG", "CHN", "DOC")
 """Within one stage, what must work first: storage, queue, worker, code, keys, agent row, model, vectors."""
 
 RULE_LOW = "only a claim or a log line speaks for it"

@@ -68,6 +68,8 @@ class Environment:
         """What in the files sets no variable, as ``file:line: what``; a folder of the name is no such file."""
         self.unread: tuple[str, ...] = ()
         """Files that could not be read at all, as ``file: why``: what they set is not known."""
+        self.assignments: tuple[Variable, ...] = ()
+        """Every line of the files that sets a variable, in order, those that are overwritten too."""
         self._variables: dict[str, Variable] = {}
         for file in self.files:
             self._read(file)
@@ -127,8 +129,12 @@ class Environment:
                 continue
             readable.append(binding.original.string)
             if binding.key is not None:
+                # The value as it stands there; what it refers to is put in below, for the one that counts.
                 leading = len(binding.original.string) - len(binding.original.string.lstrip())
                 lines[binding.key] = binding.original.line + binding.original.string[:leading].count("\n")
+                if binding.value is not None:
+                    origin = f"{shown}:{lines[binding.key]}"
+                    self.assignments += (Variable(binding.key, binding.value, origin),)
         # Only what parses is handed on: dotenv would log the rest, and there is no log that anybody reads.
         for name, value in dotenv_values(stream=StringIO("".join(readable))).items():
             if value is not None:

@@ -47,7 +47,7 @@ def test_a_summary_is_one_sentence_that_states_the_problem(each: Check):
 
 
 def test_a_page_names_only_codes_that_exist(each: Check):
-    named = set(re.findall(r"\b(?:TSK|AGT|MOD|EMB|VEC|PGS|NAT|WRK|AUT|INI|CHN|LOG|DOC)\d{3}\b", each.page))
+    named = set(re.findall(r"\b(?:TSK|AGT|MOD|EMB|VEC|PGS|NAT|WRK|AUT|INI|ENV|CHN|LOG|DOC)\d{3}\b", each.page))
     assert named <= KNOWN_CODES
 
 
