@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import nats
+from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.api import ConsumerInfo
 
@@ -102,3 +106,54 @@ async def delete_stream(url: str) -> None:
 
 async def _ignore(_: Exception) -> None:
     """Keep quiet about errors that the caller sees as an answer."""
+
+
+PAUSE = "$JS.API.CONSUMER.PAUSE.{stream}.{consumer}"
+"""JetStream's request to pause a consumer until a time, or to resume it (nats-server 2.11, "CONSUMER.PAUSE")."""
+
+FOR_EVER = "2100-01-01T00:00:00Z"
+
+
+async def pause_consumers(url: str, until: str | None) -> None:
+    """Have the server give out no more tasks until then; None: have it go on.
+
+    Raises:
+        NatsError, OSError: the server cannot be asked.
+    """
+    async with _connected(url) as client:
+        for consumer in await client.jetstream().consumers_info(STREAM):
+            subject = PAUSE.format(stream=STREAM, consumer=consumer.name)
+            request = json.dumps({} if until is None else {"pause_until": until}).encode()
+            await client.request(subject, request, timeout=PROBE_SECONDS)
+
+
+async def queue_settings(url: str) -> dict[str, object]:
+    """Return what of the application's stream and its consumers can be changed while it runs.
+
+    Raises:
+        NatsError, OSError: the server cannot be asked.
+    """
+    async with _connected(url) as client:
+        config = (await client.jetstream().stream_info(STREAM)).config
+        paused = {one.name: bool(one.paused) for one in await client.jetstream().consumers_info(STREAM)}
+    return {"discard": str(config.discard), "max_bytes": config.max_bytes, "paused": paused}
+
+
+async def change_stream(url: str, **settings: Any) -> None:
+    """Change settings of the application's stream in place; its tasks stay.
+
+    Raises:
+        NatsError, OSError: the server cannot be asked, or refuses.
+    """
+    async with _connected(url) as client:
+        config = (await client.jetstream().stream_info(STREAM)).config
+        await client.jetstream().update_stream(config.evolve(**settings))
+
+
+@contextlib.asynccontextmanager
+async def _connected(url: str) -> AsyncIterator[Client]:
+    client = await nats.connect(url, max_reconnect_attempts=1, connect_timeout=2, error_cb=_ignore)
+    try:
+        yield client
+    finally:
+        await client.close()

@@ -32,6 +32,9 @@ BY_HAND = (
     "wrong-vantage",
     "publishable-key-undecoded",
     "auth-fails-open",
+    "consumer-paused",
+    "stream-settings-drift",
+    "unknown-task-dropped",
 )
 ALSO_SEEN = {"decorator-order": {"CHN002"}, "model-not-available": {"CHN002"}, "base-url-stale": {"CHN002"}}
 """What fails loudly leaves dead letters beside the waiting messages."""

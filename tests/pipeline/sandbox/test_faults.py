@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import re
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ import httpx
 import pytest
 
 from doctor.pipeline.sandbox.fault import all_faults
+from doctor.pipeline.sandbox.nats import queue_settings
 from doctor.pipeline.sandbox.sandbox import Sandbox
 
 NAMES = (
@@ -40,6 +42,9 @@ NAMES = (
     "conflict-markers",
     "printf-log-arguments",
     "double-initialisation",
+    "consumer-paused",
+    "stream-settings-drift",
+    "unknown-task-dropped",
 )
 # Everything that a fault may touch. The history's numbers and times are new each time, its texts are not.
 EXTRACTIONS = "SELECT id::text, agent_config_id::text FROM extractions ORDER BY id"
@@ -61,7 +66,8 @@ def snapshot(sandbox: Sandbox) -> dict[str, object]:
         for path in (*sandbox.layout.app.rglob("*.py"), sandbox.layout.env_file)
     }
     with sandbox.connect() as connection:
-        return {**files, **{query: connection.execute(query).fetchall() for query in ROWS}}  # type: ignore[call-overload]
+        rows = {query: connection.execute(query).fetchall() for query in ROWS}  # type: ignore[call-overload]
+    return {**files, **rows, "queue": asyncio.run(queue_settings(sandbox.environment()["NATS_URL"]))}
 
 
 @pytest.fixture
