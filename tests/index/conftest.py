@@ -138,6 +138,8 @@ class Line:
     def __init__(self, port: int) -> None:
         self.port = 0
         self.pooler = False
+        self.refused = 0
+        """How many of the next clients are hung up on."""
         self._server_port = port
         self._writers: list[asyncio.StreamWriter] = []
         """The client's and the server's side of each connection, in turns."""
@@ -145,6 +147,10 @@ class Line:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Connect a client with the server."""
+        if self.refused:
+            self.refused -= 1
+            writer.transport.abort()
+            return
         there, back = await asyncio.open_connection("127.0.0.1", self._server_port)
         self._writers += [writer, back]
         await asyncio.gather(self._pass(reader, back), self._pass(there, writer))

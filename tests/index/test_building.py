@@ -117,6 +117,60 @@ async def test_a_build_that_goes_on_after_its_connection_broke_is_ended(
     assert notes.indexes() == {}
 
 
+async def test_a_server_that_is_away_for_a_moment_is_waited_for(
+    notes: Notes, repair_by_line: Repair, line: Line, hold: Hold, impatient: None
+):
+    notes.make(50)
+    hold(SNAPSHOT, "REPEATABLE READ")
+    work = building(repair_by_line)
+    await notes.builder("waiting for old snapshots")
+    line.refused = 2
+    line.cut()
+    with pytest.raises(DatabaseUnreachable):
+        await work
+    assert line.refused == 0
+    assert notes.indexes() == {}
+
+
+async def test_undo_ends_the_build_that_a_killed_doctor_has_left_running(
+    notes: Notes, repair: Repair, repair_by_line: Repair, line: Line, hold: Hold, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(index_building, "clear_up", killed)
+    notes.make(50)
+    hold(SNAPSHOT, "REPEATABLE READ")
+    work = building(repair_by_line)
+    await notes.builder("waiting for old snapshots")
+    line.cut()
+    with pytest.raises(KilledError):
+        await work
+    assert notes.indexes() == {INDEX: False}
+    assert await repair.undo() == [f"index public.{INDEX} dropped"]
+    assert notes.indexes() == {}
+
+
+class KilledError(Exception):
+    """Stands for the death of the process: nothing is cleaned up by who is dead."""
+
+
+async def killed(*_: object) -> bool:
+    raise KilledError
+
+
+async def test_workers_that_find_too_little_shared_memory_are_done_without(notes: Notes, repair: Repair, hold: Hold):
+    notes.make(300, dimensions=2_000)
+    notes.execute("ALTER TABLE notes SET (parallel_workers = 2)")
+    holder = hold(WRITE)
+    told: list[str] = []
+    repair.progress = told.append
+    work = building(repair)
+    backend = await notes.builder("waiting for writers")
+    resource.prlimit(backend, resource.RLIMIT_FSIZE, (17 << 20, 17 << 20))
+    holder.rollback()
+    await work
+    assert any("too little shared memory for several workers" in line for line in told)
+    assert notes.indexes() == {INDEX: True}
+
+
 async def test_a_pooler_in_between_is_recognised_before_anything_is_built(
     notes: Notes, repair_by_line: Repair, line: Line
 ):
