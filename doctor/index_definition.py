@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from hashlib import sha256
 
 from doctor.index_parameters import Hnsw
@@ -54,21 +55,18 @@ def own_statement(index: VectorIndex) -> str:
     return _CREATE.sub(lambda match: f"CREATE {match[1] or ''}INDEX CONCURRENTLY ", index.definition, count=1)
 
 
-def new_migration(column: VectorColumn, operator: str, parameters: Hnsw) -> str:
-    """Return the lines of an Alembic migration that make the index known to the schema's history."""
+def new_migration(column: VectorColumn, operator: str, parameters: Hnsw, instead_of: Sequence[VectorIndex] = ()) -> str:
+    """Return the lines of an Alembic migration that does the same: the index is built, and others are dropped."""
     with_ = {"m": parameters.m, "ef_construction": parameters.ef_construction}
-    return _migration(
+    create = (
         f"op.create_index({index_name(column, operator)!r}, {column.table!r}, [{column.column!r}], "
         f"schema={column.schema!r}, postgresql_using='hnsw', postgresql_with={with_!r}, "
         f"postgresql_ops={{{column.column!r}: {operator_class(column.type, operator)!r}}}, "
         "postgresql_concurrently=True, if_not_exists=True)"
     )
-
-
-def own_migration(*statements: str) -> str:
-    """Return the lines of an Alembic migration that runs statements as they are."""
-    return _migration(*(f"op.execute({statement!r})" for statement in statements))
-
-
-def _migration(*lines: str) -> str:
-    return "\n".join(("with op.get_context().autocommit_block():", *(f"    {line}" for line in lines)))
+    drops = (
+        f"op.drop_index({index.name!r}, {column.table!r}, schema={index.schema!r}, "
+        "postgresql_concurrently=True, if_exists=True)"
+        for index in instead_of
+    )
+    return "\n".join(("with op.get_context().autocommit_block():", *(f"    {line}" for line in (create, *drops))))

@@ -6,10 +6,11 @@ Errors:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from doctor.fix import IndexBuild, RefusedError
-from doctor.index_definition import index_name, new_migration, new_statement, own_migration, own_statement
+from doctor.index_definition import index_name, new_migration, new_statement, own_statement
 from doctor.index_parameters import IndexParameters, disk_needed, memory_needed
 from doctor.index_preflight import Ground, ground
 from doctor.late import sql
@@ -62,9 +63,16 @@ async def find_column(database: Database, table: object, name: object) -> Vector
 
 
 async def plan_new(
-    database: Database, parameters: IndexParameters, column: VectorColumn, operator: str
+    database: Database,
+    parameters: IndexParameters,
+    column: VectorColumn,
+    operator: str,
+    instead_of: Sequence[VectorIndex] = (),
 ) -> PlannedBuild:
-    """Plan a new HNSW index for a distance (an operator such as ``<=>``), with parameters for the number of rows."""
+    """Plan a new HNSW index for a distance (an operator such as ``<=>``), with parameters for the number of rows.
+
+    ``instead_of`` are valid indexes that somebody drops when it stands.
+    """
     _require_indexable(column, operator)
     rows = await _rows(database, column)
     hnsw = parameters.of(rows)
@@ -74,8 +82,10 @@ async def plan_new(
         statement=new_statement(column, operator, hnsw),
         memory=0,
     )
-    migration = new_migration(column, operator, hnsw)
-    return await _planned(database, parameters, column, build, _Size(rows, hnsw.m, migration))
+    after = [f"DROP INDEX CONCURRENTLY {readable(f'{index.schema}.{index.name}')};" for index in instead_of]
+    migration = new_migration(column, operator, hnsw, instead_of).splitlines()
+    after += [f"-- {line}" for line in ("The same as a migration of Alembic:", *migration)]
+    return await _planned(database, parameters, column, build, _Size(rows, hnsw.m, tuple(after)))
 
 
 async def plan_again(
@@ -84,7 +94,8 @@ async def plan_again(
     """Plan to build an index anew that is invalid, with its own definition."""
     name, statement = f"{index.schema}.{index.name}", own_statement(index)
     build = IndexBuild(column.table_name, name, statement, 0, tablespace=index.tablespace, replaces=name)
-    size = _Size(await _rows(database, column), _m_of(index), own_migration(f"DROP INDEX {readable(name)}", statement))
+    after = ("-- Its definition stays, so there is nothing for a migration to change.",)
+    size = _Size(await _rows(database, column), _m_of(index), after)
     return await _planned(database, parameters, column, build, size)
 
 
@@ -96,9 +107,11 @@ def as_it_was(column: VectorColumn, index: VectorIndex, memory: int) -> IndexBui
 
 @dataclass(frozen=True, slots=True)
 class _Size:
+    """How much is indexed, with how many links; ``after`` are the lines of the preview that follow the build."""
+
     rows: int
     m: int
-    migration: str
+    after: tuple[str, ...]
 
 
 async def _planned(
@@ -113,12 +126,10 @@ async def _planned(
     needed = memory_needed(size.rows, column.type, column.dimensions or 1, size.m)
     memory = max(found.memory, min(needed, found.allowed_memory(parameters.memory)))
     build = replace(build, memory=memory, workers=None if found.may_be_parallel(memory) else 0)
-    return PlannedBuild(
-        build, _preview(build, size.migration), size.rows, disk, _remarks(column, found, needed, memory)
-    )
+    return PlannedBuild(build, _preview(build, size.after), size.rows, disk, _remarks(column, found, needed, memory))
 
 
-def _preview(build: IndexBuild, migration: str) -> str:
+def _preview(build: IndexBuild, after: tuple[str, ...]) -> str:
     lines = [f"SET maintenance_work_mem = '{build.memory >> 20}MB';"]
     if build.workers is not None:
         lines.append(f"SET max_parallel_maintenance_workers = {build.workers};")
@@ -126,8 +137,7 @@ def _preview(build: IndexBuild, migration: str) -> str:
         lines.append(f"SET default_tablespace = {readable(build.tablespace)};")
     if build.replaces:
         lines.append(f"DROP INDEX CONCURRENTLY {readable(build.replaces)};")
-    lines += [f"{build.statement};", "-- The same as a migration of Alembic:"]
-    return "\n".join((*lines, *(f"-- {line}" for line in migration.splitlines())))
+    return "\n".join((*lines, f"{build.statement};", *after))
 
 
 def _remarks(column: VectorColumn, found: Ground, needed: int, memory: int) -> tuple[str, ...]:
@@ -139,6 +149,10 @@ def _remarks(column: VectorColumn, found: Ground, needed: int, memory: int) -> t
         )
     if (column.null_fraction or 0) > MANY_NULLS:
         remarks.append(f"{column.null_fraction:.0%} of the vectors are NULL: fill them first, which is faster without")
+    if not found.sees_all:
+        remarks.append(
+            f"open transactions of other roles could not be looked for: GRANT pg_read_all_stats TO {found.role}"
+        )
     if found.free_disk is None:
         remarks.append("how much disk is free cannot be known from here")
     return tuple(remarks)

@@ -29,6 +29,7 @@ SELECT
     pg_has_role(c.relowner, 'USAGE') AS owns,
     has_schema_privilege(c.relnamespace, 'CREATE') AS may_create,
     pg_is_in_recovery() AS standby,
+    pg_has_role('pg_read_all_stats', 'USAGE') AS sees_all,
     pg_size_bytes(current_setting('maintenance_work_mem')) AS memory,
     pg_size_bytes(current_setting('shared_buffers')) AS shared_buffers,
     (SELECT setting FROM pg_settings WHERE name = 'data_directory') AS data_directory,
@@ -84,8 +85,9 @@ class Blocker:
 class Ground:
     """What is known of the server before a build. Sizes are in bytes; None is what cannot be known from here.
 
-    ``free_disk``, ``machine_memory`` and ``shared_memory`` are known where the server's files are on this machine.
-    ``builder`` is the process that builds an index on the table right now.
+    ``sees_all``: the role may see the transactions of others. ``free_disk``, ``machine_memory`` and ``shared_memory``
+    are known where the server's files are on this machine. ``builder`` is the process that builds an index on the table
+    right now.
     """
 
     role: str
@@ -93,6 +95,7 @@ class Ground:
     owns: bool
     may_create: bool
     standby: bool
+    sees_all: bool
     memory: int
     shared_buffers: int
     version: str

@@ -18,7 +18,6 @@ from doctor.api import (
     counted,
     find_column,
     plan_new,
-    readable,
 )
 
 
@@ -29,14 +28,14 @@ async def plan(context: FixContext) -> Plan:
     column = await find_column(database, context.arguments["table"], context.arguments["column"])
     if any(index.is_usable and operator in index.operators for index in column.vector_indexes):
         raise NothingToDoError(f"{column.name} has a usable index for `{operator}`")
-    planned = await plan_new(database, context.resources["index_parameters"], column, operator)
-    old = [as_it_was(column, index, planned.build.memory) for index in _named(column, context.arguments["instead_of"])]
+    useless = _named(column, context.arguments["instead_of"])
+    planned = await plan_new(database, context.resources["index_parameters"], column, operator, useless)
+    old = [as_it_was(column, index, planned.build.memory) for index in useless]
     names = ", ".join(again.name for again in old)
-    drops = "\n".join(f"DROP INDEX CONCURRENTLY {readable(again.name)};" for again in old)
     return Plan(
         summary=f"build {planned.build.name} over {counted(planned.rows, 'row')}"
         + (f" and drop {names}, which serves no search of the code" if old else ""),
-        preview=f"{planned.preview}\n{drops}".rstrip(),
+        preview=planned.preview,
         touches=(f"index {planned.build.name}", *(f"index {again.name}" for again in old)),
         locks="none that reads or writes feel",
         estimate=planned.estimate,
