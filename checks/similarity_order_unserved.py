@@ -23,18 +23,17 @@ A table below the number of rows from which the planner uses an index at all (ab
 from collections.abc import Iterator
 
 from doctor.api import (
-    Evidence,
-    EvidenceKind,
     Example,
     Finding,
     FixOption,
-    Resource,
     Role,
     Severity,
-    Source,
+    SimilarityQueries,
+    SimilarityQuery,
     check,
+    evidence_of,
+    resource_of,
 )
-from doctor.source.collectors.similarity_queries import COLLECTOR, SimilarityQuery
 
 _SEARCH = '''\
 SEARCH = """
@@ -74,28 +73,28 @@ def _search(order: str) -> dict[str, str]:
         Example("the nearest are ordered again", {"app/search.py": _RERANKED}),
     ],
 )
-def similarity_order_unserved(source: Source) -> Iterator[Finding]:
-    """Take over what the collector found, one finding a query."""
-    for query in source.collected(COLLECTOR):
+def similarity_order_unserved(queries: SimilarityQueries) -> Iterator[Finding]:
+    """Take over what is known of each query."""
+    for query in queries.queries:
         if query.order:
             yield _finding(query)
 
 
 def _finding(query: SimilarityQuery) -> Finding:
-    place = f"{query.path}:{query.line}"
     return Finding(
         code="VEC007",
-        resource=Resource("line", place, query.path, query.line),
-        symptom=f"no vector index can serve `ORDER BY {query.order}` in the query at {place}",
+        resource=resource_of(query),
+        symptom=f"no vector index can serve `ORDER BY {query.order}` in the query at {query.place}",
         cause="it orders by a similarity, and indexes give rows by distance",
         severity=Severity.WARNING,
         role=Role.ADVICE,
         impacts=("each search reads every row, whatever indexes there are",),
-        evidence=(Evidence(EvidenceKind.CODE, place, query.text),),
+        evidence=(evidence_of(query),),
         rule="pgvector: an index serves ORDER BY distance LIMIT, ascending, and nothing else",
         fixes=(
             FixOption.by_hand(
-                f"order by the bare distance, ascending, in {place}", "only you know what else the text is made of"
+                f"order by the bare distance, ascending, in {query.place}",
+                "only you know what else the text is made of",
             ),
         ),
         validation="doctor check --select VEC007",

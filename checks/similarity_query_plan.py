@@ -50,24 +50,24 @@ from doctor.api import (
     Resource,
     Role,
     Severity,
-    Source,
+    SimilarityQueries,
+    SimilarityQuery,
     Statement,
     VectorColumn,
     Verdict,
     check,
     counted,
+    evidence_of,
     identifier,
     is_not_understood,
     missing_rows,
     names_no_table,
     planned,
+    resource_of,
     statement_of,
     usable_indexes,
     vector_columns,
 )
-from doctor.source.collectors.index_settings import COLLECTOR as SETTINGS
-from doctor.source.collectors.similarity_queries import COLLECTOR as QUERIES
-from doctor.source.collectors.similarity_queries import SimilarityQuery
 
 OLDEST = 16
 """The first PostgreSQL that plans a query without its values (GENERIC_PLAN)."""
@@ -94,19 +94,19 @@ class _Asked:
 
     @property
     def place(self) -> str:
-        return f"{self.query.path}:{self.query.line}"
+        return self.query.place
 
 
 @check("VEC008", "similarity-query-plan", severity=Severity.WARNING, tags=["live"], timeout=20.0)
-async def similarity_query_plan(source: Source, database: Database) -> AsyncIterator[Finding | Observation]:
+async def similarity_query_plan(queries: SimilarityQueries, database: Database) -> AsyncIterator[Finding | Observation]:
     """Have every similarity query of the source planned, and those that an index serves counted."""
     if int((database.server_version or "0").partition(".")[0]) < OLDEST:
         raise NotApplicableError(f"PostgreSQL {OLDEST} or newer plans a query without its values")
     columns = await vector_columns(database)
-    is_set = bool(source.collected(SETTINGS))
+    is_set = bool(queries.settings)
     seen: list[Verdict] = []
     problems, not_understood = [], 0
-    for asked in _asked(source, columns)[:MOST]:
+    for asked in _asked(queries, columns)[:MOST]:
         try:
             found = await planned(database, asked.statement, columns)
             if found is None:
@@ -125,17 +125,17 @@ async def similarity_query_plan(source: Source, database: Database) -> AsyncIter
         raise CouldNotTellError(f"{counted(len(problems), 'query', 'queries')} not planned: {'; '.join(problems)}")
 
 
-def _asked(source: Source, columns: tuple[VectorColumn, ...]) -> list[_Asked]:
+def _asked(queries: SimilarityQueries, columns: tuple[VectorColumn, ...]) -> list[_Asked]:
     """Return the queries that can be planned; one that leaves the table open, for each table that it may mean."""
     indexed = [column for column in columns if usable_indexes(column)]
     found: list[_Asked] = []
-    for query in source.collected(QUERIES):
+    for query in queries.queries:
         if query.order or not indexed:  # VEC007 says why, without a server
             continue
         fitting = indexed if names_no_table(query.statement) else indexed[:1]
         for column in fitting:
             table = identifier(column.table_name).as_string(None)
-            statement = statement_of(query.statement, table)
+            statement = statement_of(query.statement, table, dict(query.values))
             if statement is not None and (len(fitting) == 1 or column.column in query.statement):
                 found.append(_Asked(query, statement))
     return found
@@ -164,7 +164,7 @@ def _finding(asked: _Asked, found: Planned, symptom: str, cause: str, key: str, 
     )
     return Finding(
         code="VEC008",
-        resource=Resource("line", asked.place, asked.query.path, asked.query.line),
+        resource=resource_of(asked.query),
         symptom=symptom,
         cause=cause,
         severity=severity,
@@ -174,7 +174,7 @@ def _finding(asked: _Asked, found: Planned, symptom: str, cause: str, key: str, 
         impacts=("search leaves out rows that match",) if missing else ("each search reads every row",),
         related=(Resource("column", found.column.name),),
         evidence=(
-            Evidence(EvidenceKind.CODE, asked.place, asked.query.text),
+            evidence_of(asked.query),
             Evidence(
                 EvidenceKind.SQL,
                 "counted with and without the index, from a stored vector" if missing else "EXPLAIN, scan and sort off",

@@ -22,18 +22,17 @@ A table that no zero vector can get into, because a constraint or its only write
 from collections.abc import Iterator
 
 from doctor.api import (
-    Evidence,
-    EvidenceKind,
     Example,
     Finding,
     FixOption,
-    Resource,
     Role,
     Severity,
-    Source,
+    SimilarityQueries,
+    SimilarityQuery,
     check,
+    evidence_of,
+    resource_of,
 )
-from doctor.source.collectors.similarity_queries import COLLECTOR, SimilarityQuery
 
 _SEARCH = '''\
 SEARCH = """
@@ -65,28 +64,27 @@ SEARCH = """
     ],
     good=[Example("the distance is at most something", {"app/search.py": _BY_DISTANCE})],
 )
-def similarity_threshold_passes_nan(source: Source) -> Iterator[Finding]:
-    """Take over what the collector found, one finding a query."""
-    for query in source.collected(COLLECTOR):
+def similarity_threshold_passes_nan(queries: SimilarityQueries) -> Iterator[Finding]:
+    """Take over what is known of each query."""
+    for query in queries.queries:
         if query.lets_nan_pass:
             yield _finding(query)
 
 
 def _finding(query: SimilarityQuery) -> Finding:
-    place = f"{query.path}:{query.line}"
     return Finding(
         code="VEC006",
-        resource=Resource("line", place, query.path, query.line),
-        symptom=f"the query at {place} lets rows with a zero vector pass every threshold",
+        resource=resource_of(query),
+        symptom=f"the query at {query.place} lets rows with a zero vector pass every threshold",
         cause="it asks for a similarity of at least something, and NaN is that",
         severity=Severity.WARNING,
         role=Role.ADVICE,
         impacts=("search returns rows that have nothing to do with the question",),
-        evidence=(Evidence(EvidenceKind.CODE, place, query.text),),
+        evidence=(evidence_of(query),),
         rule="PostgreSQL: NaN is greater than every number; pgvector: the cosine distance to a zero vector is NaN",
         fixes=(
             FixOption.by_hand(
-                f"compare the distance in {place}: d <= 1 - t in place of 1 - d >= t",
+                f"compare the distance in {query.place}: d <= 1 - t in place of 1 - d >= t",
                 "only you know what else the text is made of",
             ),
         ),

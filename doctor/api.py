@@ -151,6 +151,7 @@ from doctor.resources.nats_monitoring import listeners as subject_listeners
 from doctor.resources.processes import Process
 from doctor.resources.tracked_secrets import TrackedSecret, tracked_secrets
 from doctor.resources.unreachable import Reason
+from doctor.similarity_queries import SimilarityQueries, evidence_of, resource_of
 from doctor.similarity_statements import Statement, names_no_table, statement_of
 from doctor.source.collectors.broker_settings import BrokerCall
 from doctor.source.collectors.environment_reads import EnvironmentRead
@@ -170,6 +171,7 @@ from doctor.source.import_lines import imported
 from doctor.source.index import Source
 from doctor.source.printf import PLAIN, are_plain
 from doctor.source.settings_files import search_settings
+from doctor.source.similarity_sql import SimilarityQuery
 from doctor.suppression import comment_problem
 from doctor.task_chain import UnreachedEmbedding, chain_ends, is_scheduled, never_enqueued, unreached_embeddings
 from doctor.task_graph import TaskGraph, task_graph
@@ -317,6 +319,8 @@ __all__ = [
     "ServerFinder",
     "Severity",
     "SigningKey",
+    "SimilarityQueries",
+    "SimilarityQuery",
     "Source",
     "Stage",
     "StageResult",
@@ -376,6 +380,7 @@ __all__ = [
     "elsewhere",
     "embedding_counts",
     "endpoint_problem",
+    "evidence_of",
     "examine",
     "examine_models",
     "exit_code",
@@ -421,6 +426,7 @@ __all__ = [
     "read_source",
     "readable",
     "recent_rows",
+    "resource_of",
     "same_model",
     "search_settings",
     "seen_from_here",

@@ -19,7 +19,9 @@ from doctor.model import Finding, Mechanism, Observation, Severity
 Yielded: TypeAlias = Finding | Observation
 Detection: TypeAlias = Callable[..., Iterator[Yielded] | AsyncIterator[Yielded]]
 
-RESOURCE_NAMES = frozenset({"source", "database", "nats", "models", "auth", "token", "environment", "chain", "texts"})
+RESOURCE_NAMES = frozenset(
+    {"source", "database", "nats", "models", "auth", "token", "environment", "chain", "texts", "queries"}
+)
 """The parameters that a check may ask for; the runner opens what is asked for and nothing else.
 
 A parameter with a default (``nats: Nats | None = None``) is optional: the check runs without it where it is missing.

@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from doctor.chain import AgentTemplate, Chain, Stage
 from doctor.embedding_texts import EmbeddingTexts
+from doctor.given_queries import GivenQuery, require_similarity_query, require_values
 from doctor.index_parameters import DEFAULT, Hnsw, IndexParameters
 
 if TYPE_CHECKING:
-    from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
+    from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError
 
 _CODE_PREFIX = r"^(ALL|[A-Z]{1,3}\d{0,3})$"
 
@@ -159,6 +160,26 @@ class AuthConfiguration(_Strict):
 
 
 @dataclass(frozen=True)
+class QueryConfiguration(_Strict):
+    """One ``[[queries]]``: a similarity query that the source does not show as a text, with a name to speak of it by.
+
+    ``sql`` has placeholders in the form of any driver; ``values`` are those of its filters, by the placeholder's name,
+    so that the query can be run. Its vector and its LIMIT are filled in.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,100}$")]
+    sql: Annotated[str, Field(max_length=20_000), AfterValidator(require_similarity_query)]
+    values: Annotated[dict[str, Any], AfterValidator(require_values)] = field(default_factory=dict)
+
+
+def _distinct(queries: tuple[QueryConfiguration, ...]) -> tuple[QueryConfiguration, ...]:
+    names = [query.name for query in queries]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ValueError(f"two have the name {twice!r}; give each its own")
+    return queries
+
+
+@dataclass(frozen=True)
 class TargetConfiguration(_Strict):
     """``[target]``: the name that a write beyond this machine must repeat, and where the target keeps its addresses."""
 
@@ -186,6 +207,7 @@ class Configuration(_Strict):
     agents: dict[str, AgentConfiguration] = field(default_factory=dict)
     embeddings: tuple[EmbeddingConfiguration, ...] = ()
     vector_index: VectorIndexConfiguration = field(default_factory=VectorIndexConfiguration)
+    queries: Annotated[tuple[QueryConfiguration, ...], AfterValidator(_distinct)] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,8 +256,8 @@ def _load(path: Path) -> LoadedConfiguration:
         raise ConfigurationError(f"{path}: is not valid TOML: {error}") from error
     if path.name == "pyproject.toml":
         data = data.get("tool", {}).get("doctor", {})
-    # The annotations of the sections name the first two, and this is where they are looked up.
-    from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError  # noqa: F401
+    # The annotations of the sections name the first three, and this is where they are looked up.
+    from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError  # noqa: F401
 
     try:
         return LoadedConfiguration(TypeAdapter(Configuration).validate_python(data), path, text)
@@ -290,6 +312,7 @@ def _known_keys(parents: list[int | str]) -> list[str]:
         ("embeddings",): EmbeddingConfiguration,
         ("vector_index",): VectorIndexConfiguration,
         ("vector_index", "hnsw"): HnswConfiguration,
+        ("queries",): QueryConfiguration,
         ("chain", "lookback_hours"): FromEnvironment,
         ("chain", "message_threshold"): FromEnvironment,
     }
@@ -313,7 +336,7 @@ def _line_of(text: str, location: list[int | str]) -> int | None:
             names
             and current == section
             and line.partition("=")[0].strip(" \t\"'") == names[-1]
-            and (f"[[{section}]]" not in text or seen[section] == wanted)
+            and (f"{section}]]" not in text or seen[section] == wanted)
         ):
             return number
     return headers[min(wanted, len(headers) - 1)] if headers else None
@@ -357,6 +380,21 @@ def resolve_index_parameters(configuration: Configuration) -> IndexParameters:
     by_rows = tuple(sorted((Hnsw(**asdict(one)) for one in given.hnsw), key=lambda one: (one.rows is None, one.rows)))
     memory = None if given.memory is None else int(given.memory[:-2]) << (30 if given.memory.endswith("GB") else 20)
     return IndexParameters(by_rows or DEFAULT, memory)
+
+
+def resolve_queries(loaded: LoadedConfiguration) -> tuple[GivenQuery, ...]:
+    """Return the queries that the configuration gives, each with the line of its text."""
+    name = "" if loaded.path is None else loaded.path.name
+    return tuple(
+        GivenQuery(
+            each.name,
+            each.sql,
+            name,
+            _line_of(loaded.text, ["queries", number, "sql"]) or 1,
+            tuple(each.values.items()),
+        )
+        for number, each in enumerate(loaded.configuration.queries)
+    )
 
 
 def _number(value: float | FromEnvironment, get: Callable[[str], str | None]) -> float:

@@ -6,8 +6,11 @@ Text only; nothing is asked here. What is no single query, or has holes that nob
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+from doctor.given_queries import Value
+from doctor.late import sql
 
 USUAL_LIMIT = 10
 """Stands for a LIMIT that the program fills in."""
@@ -21,7 +24,7 @@ _TOKEN = re.compile(
     r"|(?P<literal>'(?:[^']|'')*'|\"[^\"]*\")"
     r"|(?P<cast>::)"
     r"|(?P<percent>%%)"
-    r"|(?P<placeholder>%\(\w+\)s|%s|\$\d+|:[A-Za-z_]\w*)"
+    r"|(?P<placeholder>%\((?P<python>\w+)\)s|%s|\$(?P<number>\d+)|:(?P<colon>[A-Za-z_]\w*))"
 )
 _BEFORE_VECTOR = re.compile(rf"{_OPERATOR}\s*(?:CAST\s*)?\(?\s*$", re.IGNORECASE)
 _AFTER_VECTOR = re.compile(rf"(?:\s*\)?\s*{_OPERATOR}|\s*(?:::|AS\s)\s*(?:vector|halfvec|sparsevec)\b)", re.IGNORECASE)
@@ -63,15 +66,17 @@ class Statement:
         return _TOKEN.sub(lambda token: vector if token["placeholder"] in self.vectors else token[0], self.text)
 
 
-def statement_of(text: str, table: str) -> Statement | None:
+def statement_of(text: str, table: str, values: Mapping[str, Value] | None = None) -> Statement | None:
     """Return a query with its placeholders numbered; ``table`` (quoted) stands where the program names one.
+
+    Placeholders whose names are in ``values`` are filled with those.
 
     None for what is no single query, or has a hole that is neither table, columns, vector nor limit.
     """
     text = text.strip().removesuffix(";").rstrip()
     if not _IS_QUERY.match(text) or ";" in text:
         return None
-    numbering = _Numbering(text, table)
+    numbering = _Numbering(text, table, values or {})
     numbered = _TOKEN.sub(numbering.of, text)
     return None if numbering.unknown else Statement(numbered, frozenset(numbering.vectors), frozenset(numbering.bound))
 
@@ -82,12 +87,18 @@ def names_no_table(text: str) -> bool:
     return any(_BEFORE_TABLE.search(text[max(0, start - NEAR) : start]) for start in holes)
 
 
+def _name_of(token: re.Match[str]) -> str:
+    """Return what the program calls a placeholder: ``topic`` of ``%(topic)s``, ``:topic`` and ``{topic}``."""
+    return token["name"] or token["python"] or token["number"] or token["colon"] or ""
+
+
 class _Numbering:
     """Numbers the placeholders of one text from ``$1`` on; the same name gets the same number."""
 
-    def __init__(self, text: str, table: str) -> None:
+    def __init__(self, text: str, table: str, values: Mapping[str, Value]) -> None:
         self.text = text
         self.table = table
+        self.values = values
         self.numbers: dict[str, str] = {}
         self.vectors: set[str] = set()
         self.bound: set[str] = set()
@@ -98,6 +109,8 @@ class _Numbering:
             return "%"
         if not token["hole"] and not token["placeholder"]:
             return token[0]
+        if (value := self.values.get(_name_of(token))) is not None:
+            return sql.Literal(value).as_string(None)
         before = self.text[max(0, token.start() - NEAR) : token.start()]
         after = self.text[token.end() : token.end() + NEAR]
         if _BEFORE_LIMIT.search(before):

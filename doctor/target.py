@@ -19,6 +19,7 @@ from doctor.configuration import (
     load_configuration,
     resolve_chain,
     resolve_index_parameters,
+    resolve_queries,
     resolve_texts,
 )
 from doctor.file_names import visible
@@ -33,6 +34,7 @@ from doctor.resources.environment import Environment, Variable
 from doctor.resources.models import Models
 from doctor.resources.nats import Nats
 from doctor.root import root_of
+from doctor.similarity_queries import SimilarityQueries
 from doctor.source.index import Source, SourceReader
 
 SOURCE_TIMEOUT = 20.0
@@ -139,6 +141,8 @@ class Target:
             return resolve_index_parameters(self.configuration)
         if name == "token":
             return self._token()
+        if name == "queries":
+            return await self._queries()
         if name == "source":
             return await self._once("source", self._open_source)
         instance = self._instance(name)
@@ -175,6 +179,16 @@ class Target:
         if not source.files:
             raise NotConfiguredError("no Python files here")
         return source
+
+    async def _queries(self) -> SimilarityQueries:
+        given = resolve_queries(self.loaded)
+        try:
+            source = await self._once("source", self._open_source)
+        except NotConfiguredError:
+            if not given:
+                raise
+            source = None
+        return SimilarityQueries.of(source, given)
 
     def _required(self, names: tuple[str, ...]) -> Variable:
         found = self.variable(names)

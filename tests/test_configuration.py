@@ -18,8 +18,10 @@ from doctor.configuration import (
     load_configuration,
     resolve_chain,
     resolve_index_parameters,
+    resolve_queries,
     resolve_texts,
 )
+from doctor.given_queries import GivenQuery
 from doctor.index_parameters import Hnsw, IndexParameters
 
 EXAMPLE = Path(__file__).parents[1] / "pipeline" / "doctor.toml"
@@ -37,6 +39,9 @@ column = "id"
 name = "scored"
 column = "importance_score"
 """
+
+
+QUERY = '[[queries]]\nname = "a"\nsql = "SELECT a <=> b"\n'
 
 
 def load(folder: Path, text: str, name: str = "doctor.toml") -> LoadedConfiguration:
@@ -160,6 +165,14 @@ def test_the_text_of_an_embedding_is_one_column_or_several(tmp_path: Path):
     assert texts.configured == {("a", "embedding"): ("b",), ("s.c", "v"): ("d", "e")}
 
 
+def test_a_query_is_given_with_its_name_its_values_and_the_line_of_its_text(tmp_path: Path):
+    text = f"{QUERY}values = {{ topic = 7 }}\n\n[[queries]]\nname = 'b'\nsql = '''\nSELECT a <-> b\n'''\n"
+    assert resolve_queries(load(tmp_path, text)) == (
+        GivenQuery("a", "SELECT a <=> b", "doctor.toml", 3, (("topic", 7),)),
+        GivenQuery("b", "SELECT a <-> b\n", "doctor.toml", 8),
+    )
+
+
 # Mistakes.
 
 
@@ -223,6 +236,31 @@ MISTAKES = {
     "an embedding without its text": (
         '[[embeddings]]\ntable = "a"\n',
         "doctor.toml:1: embeddings.0.text: Field required",
+    ),
+    "an unknown key of a query": (
+        f"{QUERY}value = {{ a = 1 }}\n",
+        "doctor.toml:4: queries.0.value: unknown key; did you mean 'values'?",
+    ),
+    "a query without its text": ('[[queries]]\nname = "a"\n', "doctor.toml:1: queries.0.sql: Field required"),
+    "a query of two statements": (
+        f'{QUERY}\n[[queries]]\nname = "b"\nsql = "SELECT 1; SELECT a <=> b"\n',
+        "doctor.toml:7: queries.1.sql: Value error, is no single SELECT; give one query, without a `;` in it",
+    ),
+    "a query that writes": (
+        '[[queries]]\nname = "b"\nsql = "DELETE FROM a WHERE b <=> c < 1"\n',
+        "doctor.toml:3: queries.0.sql: Value error, is no single SELECT",
+    ),
+    "a query without vectors": (
+        '[[queries]]\nname = "b"\nsql = "SELECT 1"\n',
+        "doctor.toml:3: queries.0.sql: Value error, compares no vectors",
+    ),
+    "two queries of one name": (
+        f"{QUERY}\n{QUERY}",
+        "doctor.toml:1: queries: Value error, two have the name 'a'; give each its own",
+    ),
+    "a value that is a list": (
+        f"{QUERY}values = {{ topic = [1] }}\n",
+        "doctor.toml:4: queries.0.values: Value error, 'topic' is no text, number or truth value",
     ),
     "an unknown key of the chain": (
         CHAIN.replace("[[chain.stage]]", 'isolate_by = "chat_id"\n\n[[chain.stage]]', 1),

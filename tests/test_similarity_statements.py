@@ -56,6 +56,16 @@ def test_what_must_be_guessed_or_may_do_more_is_not_run(part):
     assert statement.with_vector("x") is None
 
 
+def test_values_that_are_given_stand_for_placeholders_of_their_names():
+    text = "SELECT a FROM t WHERE b = %(b)s AND c = :c AND d = $2 AND f = {f} ORDER BY e <=> %(v)s"
+    statement = statement_of(text, "docs", {"b": 7, "c": "o'clock", "2": 1.5, "f": False})
+    assert statement is not None
+    assert (
+        statement.text == "SELECT a FROM t WHERE b = 7 AND c = 'o''clock' AND d = 1.5 AND f = false ORDER BY e <=> $1"
+    )
+    assert statement.with_vector("x") is not None
+
+
 def test_the_table_is_open_only_where_the_program_names_it():
     assert names_no_table("SELECT a FROM {table} ORDER BY e <=> %s")
     assert not names_no_table("SELECT {columns} FROM t ORDER BY e <=> '{v}'")

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 import doctor.checks
-from doctor.api import Check, Environment, Example, Finding, Source, checks_in
+from doctor.api import Check, Environment, Example, Finding, SimilarityQueries, Source, checks_in
 
 MODULES = [
     importlib.import_module(f"doctor.checks.{module.name}") for module in pkgutil.iter_modules(doctor.checks.__path__)
 ]
-FROM_SOURCE = [check for check in checks_in(MODULES) if {"source"} <= set(check.needs) <= {"source", "environment"}]
+GIVEN = {"source", "environment", "queries"}
+FROM_SOURCE = [check for check in checks_in(MODULES) if {"environment"} != set(check.needs) <= GIVEN]
 
 
 def cases(kind: str) -> list[object]:
@@ -29,7 +30,12 @@ async def findings(check: Check, example: Example, root: Path) -> list[Finding]:
     for path, text in example.files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text, encoding="utf-8")
-    resources = {"source": Source.read(root), "environment": Environment(root, process_environment={})}
+    source = Source.read(root)
+    resources = {
+        "source": source,
+        "environment": Environment(root, process_environment={}),
+        "queries": SimilarityQueries.of(source),
+    }
     yielded = check.detect(**{name: resources[name] for name in check.needs})
     found = [item async for item in yielded] if hasattr(yielded, "__aiter__") else list(yielded)
     return [item for item in found if isinstance(item, Finding)]

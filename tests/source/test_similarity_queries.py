@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from doctor.source.collectors.similarity_queries import COLLECTOR, SimilarityQuery
+from doctor.source.collectors.similarity_queries import COLLECTOR
 from doctor.source.index import Source
+from doctor.source.similarity_sql import SimilarityQuery
 
 
 def read(tmp_path: Path, query: str) -> list[SimilarityQuery]:

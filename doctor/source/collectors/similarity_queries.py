@@ -5,74 +5,17 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from doctor.source.collector import Collector, Module
 from doctor.source.expressions import text_of
-
-_DISTANCE = r"(?:<=>|<#>|<->)"
-_WITHIN = r"(?:(?!\b(?:AS|FROM|WHERE|AND|OR|ORDER|LIMIT)\b)[^<>=,;]){0,300}?"
-"""A part of one expression: no comparison, no keyword, not the next column; bounded, for a text may be hostile."""
-
-_ONE_MINUS = rf"\b1(?:\.0*)?\s*-{_WITHIN}"
-_NEGATED = rf"-\s*(?:1\s*\*\s*)?\({_WITHIN}<#>{_WITHIN}\)|\({_WITHIN}<#>{_WITHIN}\)\s*\*\s*\(?-\s*1"
-_SIMILARITY = rf"(?:{_ONE_MINUS}{_DISTANCE}{_WITHIN}|{_NEGATED})"
-"""What grows as two vectors come nearer: ``1 - (a <=> b)``, ``1 - (a <=> b) / 2``, ``(a <#> b) * -1``."""
-
-_AT_LEAST = re.compile(rf"{_ONE_MINUS}<=>{_WITHIN}>(?!>)", re.IGNORECASE)
-_NAMED = re.compile(rf"(?P<what>{_SIMILARITY})\s*\)*\s+AS\s+\"?(?P<name>\w+)", re.IGNORECASE)
-_NAMED_DISTANCE = re.compile(r"<=>[^,]{0,300}?\s+AS\s+\"?(?P<name>\w+)", re.IGNORECASE)
-_MADE = re.compile(rf"(?P<what>{_ONE_MINUS})(?:>(?!>)|\)*\s+AS\s+\"?(?P<name>\w+))", re.IGNORECASE)
-_COMPARED = re.compile(r"\b(?P<name>\w+)\"?\s*>(?!>)")
-"""A similarity made of a distance that has a name, compared or named itself; and whatever is compared by its name."""
-
-_WORD = re.compile(r"\w+")
-_ORDER = re.compile(
-    r"\bORDER\s+BY\s+(?P<key>.*?)\s*(?=\bLIMIT\b|\bOFFSET\b|\bFETCH\b|\)\s*(?:AS\b|SELECT\b|,|$)|;|$)", re.IGNORECASE
-)
-_LIMIT = re.compile(r"\bLIMIT\b|\bFETCH\s+(?:FIRST|NEXT)\b", re.IGNORECASE)
-_QUERY = re.compile(r"\b(?:SELECT|WHERE|ORDER\s+BY)\b", re.IGNORECASE)
-_OF_VECTORS = re.compile(r"<=>|<#>|::\s*(?:half|sparse)?vec|embedding|vector", re.IGNORECASE)
-LONGEST = 20_000
-SHOWN = 200
-"""Characters of a text that are read, and that are kept of it."""
-
-_COMMENT = re.compile(r"--[^\n]*")
-_DESCENDING = re.compile(r"\bDESC\b", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class SimilarityQuery:
-    """One text. ``lets_nan_pass``: it asks whether a similarity is at least something, which NaN is.
-
-    ``order`` is the key by which it takes the nearest rows where no index can give them in that order, else empty.
-    ``statement`` is the text in full, on one line and without comments; ``{name}`` stands for what is filled in.
-    """
-
-    path: str
-    line: int
-    function: str
-    text: str
-    lets_nan_pass: bool
-    order: str
-    statement: str
+from doctor.source.similarity_sql import DISTANCE, SimilarityQuery, asks_for_vectors, plain, similarity_query
 
 
 def _collect(module: Module) -> Iterator[SimilarityQuery]:
     for node, text in _texts(module):
-        query = " ".join(_COMMENT.sub(" ", text[:LONGEST]).split())
-        if not _QUERY.search(query) or not _OF_VECTORS.search(query):
-            continue
-        similarities = {match["name"]: match["what"] for match in _NAMED.finditer(query)}
-        yield SimilarityQuery(
-            path=module.path,
-            line=node.lineno,
-            function=module.enclosing(node.lineno),
-            text=query[:SHOWN],
-            lets_nan_pass=_lets_nan_pass(query, similarities),
-            order=_unserved_order(query, similarities),
-            statement=query,
-        )
+        query = plain(text)
+        if asks_for_vectors(query):
+            yield similarity_query(query, module.path, node.lineno, module.enclosing(node.lineno))
 
 
 def _texts(module: Module) -> Iterator[tuple[ast.expr, str]]:
@@ -88,40 +31,8 @@ def _texts(module: Module) -> Iterator[tuple[ast.expr, str]]:
     for node in module.nodes:
         if isinstance(node, (ast.Constant, ast.JoinedStr)) and id(node) not in parts:
             text = text_of(node)
-            if text is not None and re.search(_DISTANCE, text):
+            if text is not None and re.search(DISTANCE, text):
                 yield node, text
-
-
-def _lets_nan_pass(query: str, similarities: dict[str, str]) -> bool:
-    if _AT_LEAST.search(query):
-        return True
-    distances = {match["name"] for match in _NAMED_DISTANCE.finditer(query)}
-    made = [match for match in _MADE.finditer(query) if distances.intersection(_WORD.findall(match["what"]))]
-    if any(match["name"] is None for match in made):
-        return True
-    cosine = {name for name, what in similarities.items() if "<=>" in what} | {match["name"] for match in made}
-    return not cosine.isdisjoint(match["name"] for match in _COMPARED.finditer(query))
-
-
-def _unserved_order(query: str, similarities: dict[str, str]) -> str:
-    """Return the first key of the order when it is a similarity, or a distance from the farthest on."""
-    if not _LIMIT.search(query):
-        return ""
-    keys = [match["key"] for match in _ORDER.finditer(query)]
-    if any(re.search(_DISTANCE, key) and _is_served(key) for key in keys):
-        return ""  # the nearest are taken by distance; whoever orders them again has few rows
-    return next((key for key in keys if not _is_served(key) and _speaks_of(key, similarities)), "")
-
-
-def _is_served(key: str) -> bool:
-    """Whether an index can give rows in this order: a bare distance, the smallest first."""
-    return re.search(_SIMILARITY, key) is None and _DESCENDING.search(key.partition(",")[0]) is None
-
-
-def _speaks_of(key: str, similarities: dict[str, str]) -> bool:
-    first = key.partition(",")[0]
-    named = re.match(r"\"?(\w+)", first)
-    return re.search(_DISTANCE, first) is not None or (named is not None and named[1] in similarities)
 
 
 _IN_BYTES = re.compile(
@@ -131,7 +42,7 @@ _IN_BYTES = re.compile(
 
 COLLECTOR = Collector(
     "similarity-queries",
-    3,
+    4,
     (b"<=>", b"<#>", b"<->"),
     _collect,
     looks=lambda content: _IN_BYTES.search(content) is not None,

@@ -1,0 +1,57 @@
+"""Similarity queries of the source and of the configuration are judged alike, and say where they come from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from doctor.given_queries import GivenQuery
+from doctor.model import EvidenceKind, Resource
+from doctor.similarity_queries import SimilarityQueries, evidence_of, resource_of
+from doctor.source.index import Source
+from tests.command_line import run
+
+GIVEN = GivenQuery("by topic", "SELECT a -- nearest\nFROM t\nORDER BY 1 - (e <=> :v) DESC LIMIT 5", "doctor.toml", 3)
+TOML = """
+[[queries]]
+name = "by topic"
+sql = "SELECT a FROM t WHERE 1 - (e <=> :v) > 0.7 ORDER BY 1 - (e <=> :v) DESC LIMIT 5"
+"""
+
+
+def test_what_is_given_follows_what_the_source_holds(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text(
+        'Q = "SELECT a FROM docs ORDER BY embedding <=> %s LIMIT 5"\nS = "SET hnsw.ef_search = 9"\n'
+    )
+    both = SimilarityQueries.of(Source.read(tmp_path), [GIVEN])
+    assert [query.place for query in both.queries] == ["a.py:1", 'doctor.toml:3 "by topic"']
+    assert [setting.name for setting in both.settings] == ["hnsw.ef_search"]
+
+
+def test_a_given_query_is_read_like_any_other() -> None:
+    (query,) = SimilarityQueries.of(None, [GIVEN]).queries
+    assert query.statement == "SELECT a FROM t ORDER BY 1 - (e <=> :v) DESC LIMIT 5"
+    assert query.order == "1 - (e <=> :v) DESC"
+    assert resource_of(query) == Resource("query", "by topic")
+    assert evidence_of(query).kind is EvidenceKind.CONFIG
+
+
+def test_a_secret_in_a_given_query_is_not_shown() -> None:
+    secret = GivenQuery("a", "SELECT 'postgresql://u:hunter2pw@h/db', e <=> :v FROM t LIMIT 5", "doctor.toml", 3)
+    (query,) = SimilarityQueries.of(None, [secret]).queries
+    assert "hunter2pw" not in evidence_of(query).text
+
+
+@pytest.mark.parametrize("code", ["VEC006", "VEC007"])
+def test_a_project_without_python_may_give_its_queries(tmp_path: Path, code: str) -> None:
+    (tmp_path / "doctor.toml").write_text(TOML)
+    document = json.loads(run("check", "--select", code, "--format", "json", cwd=tmp_path).stdout)
+    (finding,) = document["findings"]
+    assert 'doctor.toml:4 "by topic"' in finding["symptom"]
+
+
+def test_a_project_without_python_and_queries_is_not_asked(tmp_path: Path) -> None:
+    document = json.loads(run("check", "--select", "VEC006", "--format", "json", cwd=tmp_path).stdout)
+    assert document["checks"]["VEC006"]["status"] == "skip"
