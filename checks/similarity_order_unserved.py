@@ -2,7 +2,8 @@
 
 ## What it finds
 SQL in the source with a LIMIT that orders by a similarity (`ORDER BY 1 - (embedding <=> …) DESC`, also through a name:
-`… AS similarity … ORDER BY similarity DESC`), or by a distance from the farthest on.
+`… AS similarity … ORDER BY similarity DESC`), or by a distance from the farthest on. The same built with SQLAlchemy,
+SQLModel or Django, where the model with its table is in the source too, and in the `[[queries]]` of `doctor.toml`.
 
 ## Why it hurts
 HNSW and IVFFlat give rows by the bare distance, the smallest first. The same rows in the same order, asked for as a
@@ -43,6 +44,27 @@ SEARCH = """
     LIMIT 10
 """
 '''
+_BUILT = """\
+from pgvector.sqlalchemy import Vector
+from sqlalchemy import Text, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Message(Base):
+    __tablename__ = "messages"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    content: Mapped[str] = mapped_column(Text)
+    embedding: Mapped[list[float]] = mapped_column(Vector(768))
+
+
+def nearest(vector):
+    distance = Message.embedding.cosine_distance(vector)
+    return select(Message).order_by({order}).limit(10)
+"""
 _RERANKED = '''\
 SEARCH = """
     WITH nearest AS (
@@ -66,11 +88,13 @@ def _search(order: str) -> dict[str, str]:
         Example("by the name of the similarity", _search("similarity DESC")),
         Example("by the similarity itself", _search("1 - (embedding <=> %(vector)s) DESC")),
         Example("by the distance, the wrong way round", _search("embedding <=> %(vector)s DESC")),
+        Example("built with SQLAlchemy", {"app/search.py": _BUILT.replace("{order}", "(1 - distance).desc()")}),
     ],
     good=[
         Example("by the distance", _search("embedding <=> %(vector)s")),
         Example("by something else", _search("created_at DESC")),
         Example("the nearest are ordered again", {"app/search.py": _RERANKED}),
+        Example("built with SQLAlchemy", {"app/search.py": _BUILT.replace("{order}", "distance")}),
     ],
 )
 def similarity_order_unserved(queries: SimilarityQueries) -> Iterator[Finding]:

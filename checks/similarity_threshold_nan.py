@@ -2,7 +2,8 @@
 
 ## What it finds
 SQL in the source that asks for `1 - (embedding <=> …) >= threshold`, also through a name
-(`… AS similarity … WHERE similarity > 0.7`).
+(`… AS similarity … WHERE similarity > 0.7`). The same built with SQLAlchemy, SQLModel or Django, where the source has
+the model with its table, and in the `[[queries]]` of `doctor.toml`.
 
 ## Why it hurts
 The cosine distance to a zero vector is NaN, and PostgreSQL sorts NaN above every number: `NaN >= 0.7` is true. A row
@@ -51,6 +52,20 @@ SEARCH = """
     WHERE similarity > 0.7
 """
 '''
+_BUILT = """\
+from django.db import models
+from pgvector.django import CosineDistance, VectorField
+
+
+class Message(models.Model):
+    embedding = VectorField(dimensions=768)
+
+
+def nearest(vector):
+    distance = CosineDistance("embedding", vector)
+    near = Message.objects.annotate(distance=distance, similarity=1 - distance)
+    return near.filter({condition}).order_by("distance")[:10]
+"""
 
 
 @check(
@@ -61,8 +76,12 @@ SEARCH = """
     bad=[
         Example("the similarity is at least the threshold", {"app/search.py": _INLINE}),
         Example("the similarity has a name", {"app/search.py": _NAMED}),
+        Example("built with Django", {"app/models.py": _BUILT.format(condition="similarity__gte=0.7")}),
     ],
-    good=[Example("the distance is at most something", {"app/search.py": _BY_DISTANCE})],
+    good=[
+        Example("the distance is at most something", {"app/search.py": _BY_DISTANCE}),
+        Example("built with Django", {"app/models.py": _BUILT.format(condition="distance__lte=0.3")}),
+    ],
 )
 def similarity_threshold_passes_nan(queries: SimilarityQueries) -> Iterator[Finding]:
     """Take over what is known of each query."""

@@ -10,17 +10,24 @@ from doctor.model import Evidence, EvidenceKind, Resource
 from doctor.redaction import redact
 from doctor.source.collectors.index_settings import COLLECTOR as SETTINGS
 from doctor.source.collectors.index_settings import IndexSetting
+from doctor.source.collectors.orm_queries import COLLECTOR as BUILT
 from doctor.source.collectors.similarity_queries import COLLECTOR as TEXTS
+from doctor.source.collectors.vector_models import COLLECTOR as MODELS
 from doctor.source.index import Source
+from doctor.source.orm_models import Models
 from doctor.source.similarity_sql import SimilarityQuery, plain, similarity_query
 
 
 @dataclass(frozen=True, slots=True)
 class SimilarityQueries:
-    """``settings`` are the places where the source itself says how far pgvector searches an index."""
+    """``settings`` are the places where the source itself says how far pgvector searches an index.
+
+    ``unresolved`` are the places of queries whose table cannot be told: their model is declared out of sight.
+    """
 
     queries: tuple[SimilarityQuery, ...]
     settings: tuple[IndexSetting, ...] = ()
+    unresolved: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, source: Source | None, given: Iterable[GivenQuery] = ()) -> SimilarityQueries:
@@ -28,7 +35,12 @@ class SimilarityQueries:
         own = tuple(map(_of_given, given))
         if source is None:
             return cls(own)
-        return cls((*source.collected(TEXTS), *own), source.collected(SETTINGS))
+        models = Models(source.collected(MODELS))
+        built = [(query, models.resolved(query)) for query in source.collected(BUILT)]
+        found = (*source.collected(TEXTS), *(query for _, query in built if query is not None))
+        ordered = sorted(found, key=lambda query: (query.path, query.line))
+        unresolved = tuple(f"{query.path}:{query.line}" for query, resolved in built if resolved is None)
+        return cls((*ordered, *own), source.collected(SETTINGS), unresolved)
 
 
 def _of_given(query: GivenQuery) -> SimilarityQuery:
