@@ -1,13 +1,16 @@
 """A similarity query is not served by the index that its column has, or comes back with rows missing.
 
 ## What it finds
-Each query of the source that orders by a distance, as the server plans it (`EXPLAIN`), where the column has a vector
-index in working order:
+Each query that orders by a distance, as the server plans it (`EXPLAIN`, with and without scan and sort), where the
+column has a vector index in working order:
 
 - the index is for another operator: `<->` on an index of `vector_cosine_ops`;
 - no index can give that order: an expression, a function in place of the operator, a cast, `NULLS FIRST`;
 - the index is used, and gives fewer rows than there are: a LIMIT above `hnsw.ef_search`, an OFFSET beyond it, a filter
   that is applied to the few nearest only.
+
+Queries are texts of the source, what SQLAlchemy, SQLModel and Django make of the source's calls, and the `[[queries]]`
+of `doctor.toml`, with a `name`, the `sql`, and `values` for placeholders that only you can fill.
 
 ## Why it hurts
 An index that is not used costs memory and every write, and each search still reads the whole table. One that is used
@@ -15,16 +18,18 @@ gives 40 rows (`hnsw.ef_search`) and no more: page 5 is empty, and a filter that
 while ten rows match. No error says so.
 
 ## How it is told from its look-alikes
-Below the number of rows from which the planner uses an index, a scan is right and nothing is reported. A query that
-the planner would serve with the index, and does not for its costs, is the planner's choice. Orders that can be told
-without a server are VEC007's, a column without an index or with an invalid one is VEC001's. Rows are counted only
-where the source itself sets none of pgvector's search settings, with a stored vector, against the exact answer; a query
-is run only when it has nothing else to be filled in and calls nothing but functions that read.
+Below 2,000 (384 dimensions), 3,000 (768) or 5,000 rows the planner itself prefers a scan (measured on pgvector 0.8.5),
+and nothing is reported. A query that it would serve with the index, and does not for its costs, is the planner's
+choice. Orders that can be told without a server are VEC007's, a column without a working index is VEC001's. Rows are
+counted with a stored vector, against the exact answer; a filter `column = …` gets a stored value. What has anything
+else to be filled in, or calls what may do more than read, is planned and not run. Each statement is read-only and ends
+after 2 s. What the source sets near the query (`hnsw.ef_search`) is set for it, and where only the program knows the
+value, nothing is counted.
 
 ## How to fix
-Write the operator of the index, ascending, or build an index for the operator. For missing rows: `SET LOCAL
-hnsw.ef_search` to at least LIMIT + OFFSET, `SET LOCAL hnsw.iterative_scan = strict_order` for filters, or a partial
-index.
+Write the operator of the index, ascending, or build an index for the operator. For a LIMIT or OFFSET: `SET LOCAL
+hnsw.ef_search` to at least their sum. For a filter: `SET LOCAL hnsw.iterative_scan = strict_order` (pgvector 0.8), an
+index on the filter's column, or a partial index.
 
 ## False positives
 A query that runs once a night, for which nobody wants an index. Settings of another role than the doctor's
@@ -32,9 +37,12 @@ A query that runs once a night, for which nobody wants an index. Settings of ano
 """
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from doctor.api import (
+    ITERATIVE,
+    OLDEST_SERVER,
+    Answer,
     CouldNotTellError,
     Database,
     DatabaseError,
@@ -47,6 +55,7 @@ from doctor.api import (
     Observation,
     Planned,
     Provenance,
+    QueryTimedOut,
     Resource,
     Role,
     Severity,
@@ -55,12 +64,13 @@ from doctor.api import (
     Statement,
     VectorColumn,
     Verdict,
+    answer,
     check,
     counted,
     evidence_of,
     identifier,
     is_not_understood,
-    missing_rows,
+    major_version,
     names_no_table,
     planned,
     resource_of,
@@ -69,14 +79,14 @@ from doctor.api import (
     vector_columns,
 )
 
-OLDEST = 16
-"""The first PostgreSQL that plans a query without its values (GENERIC_PLAN)."""
-
 MOST = 50
 """Queries that are planned in one run; each costs a millisecond, or the time of an exact search where it is run."""
 
 SHORT = 0.9
 """The share of the rows below which some are missing; an approximate index may miss one of a threshold's answer."""
+
+NAMED = 3
+"""Places that an observation names."""
 
 _WHY = {
     Verdict.MISMATCH: (Severity.ERROR, "the index and the query are made for different distances"),
@@ -87,7 +97,7 @@ _WHY = {
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A query of the source, over one table."""
+    """A query over one table."""
 
     query: SimilarityQuery
     statement: Statement
@@ -97,32 +107,43 @@ class _Asked:
         return self.query.place
 
 
+@dataclass(slots=True)
+class _Seen:
+    """What became of the queries: the places by verdict, of those that were not run or too slow, and the failures."""
+
+    verdicts: dict[Verdict, list[str]] = field(default_factory=dict)
+    not_run: list[str] = field(default_factory=list)
+    slow: list[str] = field(default_factory=list)
+    not_understood: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
 @check("VEC008", "similarity-query-plan", severity=Severity.WARNING, tags=["live"], timeout=20.0)
 async def similarity_query_plan(queries: SimilarityQueries, database: Database) -> AsyncIterator[Finding | Observation]:
-    """Have every similarity query of the source planned, and those that an index serves counted."""
-    if int((database.server_version or "0").partition(".")[0]) < OLDEST:
-        raise NotApplicableError(f"PostgreSQL {OLDEST} or newer plans a query without its values")
+    """Have every similarity query planned, and those that an index serves counted."""
     columns = await vector_columns(database)
-    is_set = bool(queries.settings)
-    seen: list[Verdict] = []
-    problems, not_understood = [], 0
+    if major_version(database) < OLDEST_SERVER:
+        raise NotApplicableError(f"PostgreSQL {OLDEST_SERVER} or newer plans a query without its values")
+    seen = _Seen()
     for asked in _asked(queries, columns)[:MOST]:
         try:
             found = await planned(database, asked.statement, columns)
-            if found is None:
-                continue
-            seen.append(found.verdict)
-            if finding := await _judged(database, asked, found, is_set=is_set):
-                yield finding
+            if found is not None:
+                seen.verdicts.setdefault(found.verdict, []).append(asked.place)
+                if finding := await _judged(database, asked, found, queries, seen):
+                    yield finding
         except DatabaseUnreachable:
             raise
         except DatabaseError as error:
-            not_understood += is_not_understood(error)
-            problems += [] if is_not_understood(error) else [f"{asked.place}: {error}"]
-    if seen or not_understood:
-        yield Observation(_words(seen, not_understood))
-    if problems:
-        raise CouldNotTellError(f"{counted(len(problems), 'query', 'queries')} not planned: {'; '.join(problems)}")
+            if is_not_understood(error):
+                seen.not_understood.append(asked.place)
+            else:
+                seen.problems.append(f"{asked.place}: {error}")
+    if words := _words(seen, queries.unresolved):
+        yield Observation(words)
+    if seen.problems:
+        number = counted(len(seen.problems), "query", "queries")
+        raise CouldNotTellError(f"{number} not judged: {'; '.join(seen.problems)}")
 
 
 def _asked(queries: SimilarityQueries, columns: tuple[VectorColumn, ...]) -> list[_Asked]:
@@ -141,27 +162,41 @@ def _asked(queries: SimilarityQueries, columns: tuple[VectorColumn, ...]) -> lis
     return found
 
 
-async def _judged(database: Database, asked: _Asked, found: Planned, *, is_set: bool) -> Finding | None:
+async def _judged(
+    database: Database, asked: _Asked, found: Planned, queries: SimilarityQueries, seen: _Seen
+) -> Finding | None:
     if found.verdict in _WHY:
         severity, cause = _WHY[found.verdict]
         why = found.reason or "every row is read and sorted"
-        return _finding(asked, found, f"no index serves the query at {asked.place}: {why}", cause, found.key, severity)
-    if found.verdict is not Verdict.USED or is_set:
+        return _finding(asked, found, f"no index serves the query at {asked.place}: {why}", cause, severity)
+    settings = queries.settings_of(asked.query)
+    if found.verdict is not Verdict.USED or settings is None:
         return None
-    rows = await missing_rows(database, asked.statement, found.column)
-    if rows is None or rows[0] > SHORT * rows[1] or rows[0] == rows[1]:
+    try:
+        rows = await answer(database, asked.statement, found, settings)
+    except QueryTimedOut:
+        seen.slow.append(asked.place)
         return None
-    symptom = f"the query at {asked.place} gives {counted(rows[0], 'row')} of {rows[1]}"
-    return _finding(asked, found, symptom, "the index looks at the few nearest only", "", Severity.ERROR)
+    if rows is None:
+        seen.not_run.append(asked.place)
+    if rows is None or rows.given > SHORT * rows.exact or rows.given == rows.exact:
+        return None
+    symptom = f"the query at {asked.place} gives {counted(rows.given, 'row')} of {rows.exact}"
+    return _finding(asked, found, symptom, "the index looks at the few nearest only", Severity.ERROR, rows)
 
 
-def _finding(asked: _Asked, found: Planned, symptom: str, cause: str, key: str, severity: Severity) -> Finding:
-    missing = not key
-    how = (
-        "set hnsw.ef_search to LIMIT + OFFSET, or hnsw.iterative_scan for the filter, before the query"
-        if missing
-        else f"order {asked.place} by the operator of the index, ascending, with a LIMIT"
-    )
+def _finding(
+    asked: _Asked, found: Planned, symptom: str, cause: str, severity: Severity, rows: Answer | None = None
+) -> Finding:
+    if rows is None:
+        measured = ("EXPLAIN, scan and sort off", f"ORDER BY {found.key}")
+        option = FixOption.by_hand(
+            f"order {asked.place} by the operator of the index, ascending, with a LIMIT",
+            "only you know what the query is for",
+        )
+    else:
+        measured = ("counted with and without the index, from a stored vector", _counts(rows))
+        option = _way_out(asked, found, rows)
     return Finding(
         code="VEC008",
         resource=resource_of(asked.query),
@@ -169,26 +204,53 @@ def _finding(asked: _Asked, found: Planned, symptom: str, cause: str, key: str, 
         cause=cause,
         severity=severity,
         role=Role.ADVICE if severity is Severity.INFO else Role.CAUSE,
-        subject=f"{found.column.name} {'rows' if missing else 'plan'}",
+        subject=f"{found.column.name} {'plan' if rows is None else 'rows'}",
         group=asked.place,
-        impacts=("search leaves out rows that match",) if missing else ("each search reads every row",),
+        impacts=("each search reads every row",) if rows is None else ("search leaves out rows that match",),
         related=(Resource("column", found.column.name),),
-        evidence=(
-            evidence_of(asked.query),
-            Evidence(
-                EvidenceKind.SQL,
-                "counted with and without the index, from a stored vector" if missing else "EXPLAIN, scan and sort off",
-                symptom if missing else f"ORDER BY {key}",
-                Provenance.MEASURED,
-            ),
-        ),
-        rule="pgvector: an index gives at most hnsw.ef_search rows, and filters come after it" if missing else "",
-        fixes=(FixOption.by_hand(how, "only you know what the query is for"),),
+        evidence=(evidence_of(asked.query), Evidence(EvidenceKind.SQL, *measured, Provenance.MEASURED)),
+        rule="" if rows is None else "pgvector: an index gives at most hnsw.ef_search rows, and filters come after it",
+        fixes=(option,),
         validation="doctor check --select VEC008",
     )
 
 
-def _words(seen: list[Verdict], not_understood: int) -> str:
-    numbers = ", ".join(f"{seen.count(verdict)} {verdict.value}" for verdict in Verdict if verdict in seen)
-    words = f"{counted(len(seen), 'similarity query', 'similarity queries')} planned{f': {numbers}' if numbers else ''}"
-    return f"{words}; {not_understood} not understood by this database" if not_understood else words
+def _counts(rows: Answer) -> str:
+    filters = f"; stored values in {', '.join(rows.filled)}" if rows.filled else ""
+    iterating = "" if rows.iterating is None else f", {rows.iterating} with an iterative scan"
+    return f"{counted(rows.given, 'row')} with the index, {rows.exact} without it{iterating}{filters}"
+
+
+def _way_out(asked: _Asked, found: Planned, rows: Answer) -> FixOption:
+    """Return how the missing rows come back, with the setting that was measured to do it."""
+    reason = "only you know what the query may cost"
+    name, value = ITERATIVE.get(found.index.method if found.index else "", ("", ""))
+    if rows.iterating is not None and rows.iterating > rows.given:
+        words = " or a partial index for the filter" if found.is_filtered else ""
+        title = f"let the index go on until the rows of {asked.place} are found: in the query's transaction{words}"
+        return FixOption.by_hand(title, reason, f"SET LOCAL {name} = {value};")
+    return FixOption.by_hand(
+        f"let the index look further before {asked.place}: hnsw.ef_search to LIMIT + OFFSET, ivfflat.probes to more,"
+        " or a partial index for the filter",
+        reason,
+    )
+
+
+def _words(seen: _Seen, unresolved: tuple[str, ...]) -> str:
+    planned_ones = sum(map(len, seen.verdicts.values()))
+    numbers = [f"{len(places)} {verdict.value} ({_named(places)})" for verdict, places in seen.verdicts.items()]
+    parts = [f"{counted(planned_ones, 'similarity query', 'similarity queries')} planned: {', '.join(numbers)}"]
+    parts = parts if planned_ones else []
+    for places, what in (
+        (seen.not_run, "not run"),
+        (seen.slow, "not counted within 2 s"),
+        (seen.not_understood, "not understood by this database"),
+        (list(unresolved), "of a table that the source does not show"),
+    ):
+        parts += [f"{len(places)} {what} ({_named(places)})"] if places else []
+    return "; ".join(parts)
+
+
+def _named(places: list[str]) -> str:
+    more = f", +{len(places) - NAMED} more" if len(places) > NAMED else ""
+    return f"{', '.join(places[:NAMED])}{more}"

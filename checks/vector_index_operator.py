@@ -37,18 +37,18 @@ from doctor.api import (
     Resource,
     Role,
     Severity,
-    Source,
+    SimilarityQueries,
+    SimilarityQuery,
     VectorColumn,
     VectorIndex,
     check,
     counted,
+    evidence_of,
     operators_ordering,
     planner_floor,
     usable_indexes,
     vector_columns,
 )
-from doctor.source.collectors.similarity_queries import COLLECTOR as QUERIES
-from doctor.source.collectors.similarity_queries import SimilarityQuery
 
 _SCAN = Mechanism("VEC005", "VEC008", "no index is for the distance of the query", ("column",))
 
@@ -64,17 +64,14 @@ class _Asked:
 
 
 @check("VEC005", "vector-index-operator", severity=Severity.WARNING, tags=["live"], mechanisms=[_SCAN])
-async def vector_index_operator(database: Database, source: Source) -> AsyncIterator[Finding | Observation]:
+async def vector_index_operator(database: Database, queries: SimilarityQueries) -> AsyncIterator[Finding | Observation]:
     """Compare what the indexes of each column serve with what the source's queries order by."""
-    queries = source.collected(QUERIES)
     columns = [column for column in await vector_columns(database) if usable_indexes(column) and not column.partitioned]
     for column in columns:
-        for asked in _unserved(column, queries):
-            yield _finding(column, asked)
-    words = (
-        f"{counted(len(columns), 'indexed vector column')} compared with {counted(len(queries), 'query', 'queries')}"
-    )
-    yield Observation(words)
+        for unserved in _unserved(column, queries.queries):
+            yield _finding(column, unserved)
+    asked = counted(len(queries.queries), "query", "queries")
+    yield Observation(f"{counted(len(columns), 'indexed vector column')} compared with {asked}")
 
 
 def _unserved(column: VectorColumn, queries: tuple[SimilarityQuery, ...]) -> list[_Asked]:
@@ -90,7 +87,7 @@ def _unserved(column: VectorColumn, queries: tuple[SimilarityQuery, ...]) -> lis
 
 def _finding(column: VectorColumn, asked: _Asked) -> Finding:
     first = asked.queries[0]
-    place, names = f"{first.path}:{first.line}", ", ".join(index.name for index in usable_indexes(column))
+    place, names = first.place, ", ".join(index.name for index in usable_indexes(column))
     needed = column.estimated_rows >= planner_floor(column.dimensions)
     return Finding(
         code="VEC005",
@@ -103,7 +100,7 @@ def _finding(column: VectorColumn, asked: _Asked) -> Finding:
         group=column.name,
         impacts=("each search reads every row",) if needed else ("the index costs each write, for nothing",),
         evidence=(
-            *(Evidence(EvidenceKind.CODE, f"{one.path}:{one.line}", one.text) for one in asked.queries[:3]),
+            *map(evidence_of, asked.queries[:3]),
             *(Evidence(EvidenceKind.SQL, "pg_index", index.definition) for index in usable_indexes(column)[:3]),
         ),
         rule="pgvector: an index serves the distance of its operator class, and no other",

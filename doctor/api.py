@@ -92,11 +92,13 @@ from doctor.model_examination import ModelExamination, examine, examine_models
 from doctor.model_uses import COMPLETION, EMBEDDING, ModelUse, ServerFinder, is_local
 from doctor.model_verdict import ModelState, ModelVerdict, judge
 from doctor.null_pattern import NullPattern, null_pattern
+from doctor.query_answers import ITERATIVE, Answer, answer
 from doctor.query_plans import (
+    OLDEST_SERVER,
     Planned,
     Verdict,
     is_not_understood,
-    missing_rows,
+    major_version,
     planned,
     planner_floor,
     usable_indexes,
@@ -195,11 +197,13 @@ __all__ = [
     "CONNECTION_VARIABLE",
     "EMBEDDING",
     "EMBEDDING_MODEL_VARIABLES",
+    "ITERATIVE",
     "JSON",
     "KEYS_PATH",
     "LINE",
     "LISTS",
     "MONITORING_VARIABLES",
+    "OLDEST_SERVER",
     "OPT_IN",
     "PLAIN",
     "REPEATED",
@@ -209,6 +213,7 @@ __all__ = [
     "WIDTH",
     "AgentRow",
     "AgentTables",
+    "Answer",
     "Applicability",
     "AreaState",
     "Auth",
@@ -359,6 +364,7 @@ __all__ = [
     "address_of_host",
     "address_problem",
     "agent_tables",
+    "answer",
     "are_plain",
     "as_it_was",
     "batch_size",
@@ -402,6 +408,7 @@ __all__ = [
     "left_behind",
     "longest_execution",
     "loopback_of_a_container",
+    "major_version",
     "milliseconds",
     "missing_rows",
     "model_calls",

@@ -1,7 +1,6 @@
 """What the planner makes of a similarity query: which index serves it, or why none can.
 
-``EXPLAIN`` alone runs nothing. Only :func:`missing_rows` runs a query, read-only, and only one that calls nothing but
-what is known to read. Sizes, orders and verdicts were measured on PostgreSQL 18 with pgvector 0.8.5.
+``EXPLAIN`` alone runs nothing. Sizes, orders and verdicts were measured on PostgreSQL 18 with pgvector 0.8.5.
 """
 
 from __future__ import annotations
@@ -10,9 +9,9 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from itertools import count
 from typing import Any
 
-from doctor.late import sql
 from doctor.resources.catalog import VectorColumn, VectorIndex
 from doctor.resources.database import Database, DatabaseError, QueryFailed
 from doctor.similarity_statements import Statement
@@ -20,11 +19,11 @@ from doctor.similarity_statements import Statement
 FORCED = ("enable_seqscan", "enable_sort", "enable_bitmapscan")
 """Without these the planner takes a vector index wherever it can."""
 
-EXACT = ("enable_indexscan", "enable_indexonlyscan")
-"""Without these no vector index is used, and the answer is exact."""
+OLDEST_SERVER = 12
+"""The first PostgreSQL that can be made to plan a query without its values (plan_cache_mode)."""
 
-LONGEST_PAGE = 1_000
-"""Rows up to which those that a query gives are counted."""
+_WITHOUT_VALUES = 16
+"""The first whose EXPLAIN does it by itself (GENERIC_PLAN)."""
 
 OPERATOR_CLASSES = {"<=>": "cosine", "<->": "l2", "<#>": "ip", "<+>": "l1", "<~>": "hamming", "<%>": "jaccard"}
 """The part of an operator class's name, by the operator that it serves."""
@@ -38,6 +37,13 @@ _DISTANCE = re.compile(
     rf"{_OPERATOR}|\b(?:cosine_distance|l2_distance|inner_product|negative_inner_product|l1_distance)\("
 )
 _QUALIFIED = re.compile(r"\"?(\w+)\"?\.\"?(\w+)")
+_CONDITIONS = ("Filter", "Index Cond", "Recheck Cond")
+_EQUALS = re.compile(
+    r"\"?(?P<alias>\w+)\"?\.\"?(?P<column>\w+)\"?\)?(?:::[\w ]+)? = (?P<any>ANY \()?(?P<placeholder>\$\d+)(?![\w.:])"
+)
+_NOT_NULL = re.compile(r"\([\w.\"]+ IS NOT NULL\)")
+_PLACEHOLDER = re.compile(r"\$\d+")
+_NUMBERS = count(1)
 _CALL = re.compile(r"\w+_(?:distance|product)\(")
 _BARE = re.compile(rf"(?P<left>[\w.\"]+|\([\w.\"]+\)::\w+(?:\(\d+\))?) (?P<operator>{_OPERATOR}) ")
 _DIRECTION = re.compile(r"(?P<descending> DESC)?(?: NULLS (?P<nulls>FIRST|LAST))?$")
@@ -56,12 +62,20 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """The verdict on a query over one column. ``key`` is what it orders by, as the server writes it."""
+    """The verdict on a query over one column. ``key`` is what it orders by, as the server writes it.
+
+    ``index`` is the one that serves it; ``is_filtered``: conditions are applied to what it gives. ``compared`` are the
+    ``$n`` that columns of its table must equal, with the name of the column and whether it is one of several values
+    (``= ANY``).
+    """
 
     column: VectorColumn
     verdict: Verdict
     key: str = ""
     reason: str = ""
+    index: VectorIndex | None = None
+    is_filtered: bool = False
+    compared: tuple[tuple[str, str, bool], ...] = ()
 
 
 def planner_floor(dimensions: int | None) -> int:
@@ -87,8 +101,13 @@ async def planned(database: Database, statement: Statement, columns: Collection[
         DatabaseError: the server does not understand the statement, or did not answer.
     """
     nodes = await _nodes(database, statement.text)
-    if column := _serving(nodes, columns):
-        return Planned(column, Verdict.USED)
+    if serving := _serving(nodes, columns):
+        column, index = serving
+        conditions = (str(node.get("Filter", "")) for node in nodes if node.get("Index Name") == index.name)
+        is_filtered = any(condition and not _NOT_NULL.fullmatch(condition) for condition in conditions)
+        return Planned(
+            column, Verdict.USED, index=index, is_filtered=is_filtered, compared=tuple(_compared(nodes, column))
+        )
     key = next((key for node in nodes for key in node.get("Sort Key", ())[:1] if _DISTANCE.search(key)), "")
     candidate = _ordered_by(key, nodes, columns)
     if candidate is None:
@@ -102,29 +121,23 @@ async def planned(database: Database, statement: Statement, columns: Collection[
     return Planned(candidate, *_structural(key, candidate))
 
 
-async def missing_rows(database: Database, statement: Statement, column: VectorColumn) -> tuple[int, int] | None:
-    """Return how many rows the statement gives with the index, and how many there are; None where it is not run.
-
-    The vector is one that is stored, and never one without a length.
-
-    Raises:
-        DatabaseError: a question could not be answered in time.
-    """
-    vector = await _stored_vector(database, column)
-    text = None if vector is None else statement.with_vector(vector)
-    if text is None:
-        return None
-    counting = f"SELECT count(*) FROM (SELECT FROM ({text}) AS given LIMIT {LONGEST_PAGE}) AS page".encode()
-    (given,) = await database.fetch(counting)
-    (exact,) = await database.fetch(counting, switched_off=EXACT)
-    return given["count"], exact["count"]
-
-
 async def _nodes(database: Database, text: str, switched_off: Collection[str] = ()) -> list[dict[str, Any]]:
-    explain = f"EXPLAIN (FORMAT JSON, VERBOSE, GENERIC_PLAN) {text}".encode()
-    (row,) = await database.fetch(explain, switched_off=switched_off)
+    if major_version(database) >= _WITHOUT_VALUES:
+        explain = f"EXPLAIN (FORMAT JSON, VERBOSE, GENERIC_PLAN) {text}"
+        (row,) = await database.fetch(explain.encode(), switched_off=switched_off)
+    else:
+        name, nulls = f"doctor_{next(_NUMBERS)}", ", ".join("NULL" for _ in set(_PLACEHOLDER.findall(text)))
+        execute = f"EXECUTE {name}({nulls})" if nulls else f"EXECUTE {name}"
+        explain = f"PREPARE {name} AS {text}; EXPLAIN (FORMAT JSON, VERBOSE) {execute}; DEALLOCATE {name}"
+        generic = {"plan_cache_mode": "force_generic_plan"}
+        (row,) = await database.fetch(explain.encode(), switched_off=switched_off, settings=generic)
     (plan,) = row["QUERY PLAN"]
     return list(_walk(plan["Plan"]))
+
+
+def major_version(database: Database) -> int:
+    """Return the server's version, such as 18; 0 before the first connection."""
+    return int((database.server_version or "0").partition(".")[0])
 
 
 def _walk(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -133,11 +146,21 @@ def _walk(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from _walk(inner)
 
 
-def _serving(nodes: list[dict[str, Any]], columns: Collection[VectorColumn]) -> VectorColumn | None:
-    """Return the column whose vector index gives the rows in order."""
+def _serving(nodes: list[dict[str, Any]], columns: Collection[VectorColumn]) -> tuple[VectorColumn, VectorIndex] | None:
+    """Return the vector index that gives the rows in order, and its column."""
     names = {(node.get("Schema"), node["Index Name"]) for node in nodes if "Order By" in node and "Index Name" in node}
-    own = ((column, (index.schema, index.name)) for column in columns for index in usable_indexes(column))
-    return next((column for column, name in own if name in names), None)
+    own = ((column, index) for column in columns for index in usable_indexes(column))
+    return next(((column, index) for column, index in own if (index.schema, index.name) in names), None)
+
+
+def _compared(nodes: list[dict[str, Any]], column: VectorColumn) -> Iterator[tuple[str, str, bool]]:
+    """Yield each ``$n`` that a column of the vector column's table must equal, with that column's name."""
+    tables = {node["Alias"]: (node.get("Schema"), node["Relation Name"]) for node in nodes if "Relation Name" in node}
+    own = (column.schema, column.table)
+    for node in nodes:
+        for match in _EQUALS.finditer(" ".join(str(node.get(part, "")) for part in _CONDITIONS)):
+            if tables.get(match["alias"]) == own:
+                yield match["placeholder"], match["column"], match["any"] is not None
 
 
 def _ordered_by(key: str, nodes: list[dict[str, Any]], columns: Collection[VectorColumn]) -> VectorColumn | None:
@@ -190,14 +213,3 @@ def _closing(text: str) -> int:
         if depth == 0:
             return place
     return -1
-
-
-async def _stored_vector(database: Database, column: VectorColumn) -> str | None:
-    """Return a stored vector with a length, as a literal of SQL; None where the table begins with none."""
-    norm = "vector_norm" if column.type == "vector" else "l2_norm"
-    query = sql.SQL(
-        "SELECT vector::text FROM (SELECT {column} AS vector FROM {table} WHERE {column} IS NOT NULL LIMIT 100) AS few"
-        " WHERE {norm}(vector) > 0 LIMIT 1"
-    ).format(column=sql.Identifier(column.column), table=column.quoted_table, norm=sql.Identifier(norm))
-    vector = await database.scalar(query)
-    return None if vector is None else f"{sql.Literal(vector).as_string(None)}::{column.type}"

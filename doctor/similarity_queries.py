@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from doctor.given_queries import GivenQuery
@@ -41,6 +41,26 @@ class SimilarityQueries:
         ordered = sorted(found, key=lambda query: (query.path, query.line))
         unresolved = tuple(f"{query.path}:{query.line}" for query, resolved in built if resolved is None)
         return cls((*ordered, *own), source.collected(SETTINGS), unresolved)
+
+    def settings_of(self, query: SimilarityQuery) -> Mapping[str, str] | None:
+        """Return what the source sets for a query, of several values the most generous.
+
+        None where only the running program knows one. A ``SET LOCAL`` in a file with queries is meant for these; one in
+        any other file may be anybody's.
+        """
+        asking = {other.path for other in self.queries}
+        found: dict[str, str] = {}
+        for setting in self.settings:
+            if setting.is_local and not query.name and setting.path != query.path and setting.path in asking:
+                continue
+            if not setting.value:
+                return None
+            found[setting.name] = max(found.get(setting.name, ""), setting.value, key=_generosity)
+        return found
+
+
+def _generosity(value: str) -> tuple[bool, int]:
+    return value not in ("", "off"), int(value) if value.isdigit() else 0
 
 
 def _of_given(query: GivenQuery) -> SimilarityQuery:

@@ -34,6 +34,7 @@ _BEFORE_TABLE = re.compile(r"\b(?:FROM|JOIN)\s*$", re.IGNORECASE)
 _BEFORE_COLUMNS = re.compile(r"\bSELECT\s*$", re.IGNORECASE)
 _IS_QUERY = re.compile(r"(?:SELECT|WITH)\b", re.IGNORECASE)
 
+_LIMIT = re.compile(r"\bLIMIT\s+(\d+)(?:\s+OFFSET\s+\d+)?\s*$", re.IGNORECASE)
 _CALL = re.compile(r"([\w.\"]+)\s*\(")
 _LITERAL = re.compile(r"'(?:[^']|'')*'")
 _HIDES_CALLS = re.compile(r"\\|/\*|--|\$\w*\$")
@@ -55,15 +56,27 @@ class Statement:
     vectors: frozenset[str]
     bound: frozenset[str]
 
-    def with_vector(self, vector: str) -> str | None:
-        """Return the statement with ``vector``, an expression of SQL, in every place of one.
-
-        None where something else would have to be guessed, or where it calls what might do more than read.
-        """
+    @property
+    def only_reads(self) -> bool:
+        """Whether it calls nothing but what is known to change nothing."""
         calls = {name.lower() for name in _CALL.findall(_LITERAL.sub("''", self.text))}
-        if self.bound or calls - HARMLESS_CALLS or _HIDES_CALLS.search(self.text):
+        return calls <= HARMLESS_CALLS and not _HIDES_CALLS.search(self.text)
+
+    @property
+    def limit(self) -> int | None:
+        """The rows that the whole of it asks for; None where it has no LIMIT at its end."""
+        match = _LIMIT.search(self.text)
+        return None if match is None else int(match[1])
+
+    def filled(self, vector: str, values: Mapping[str, str]) -> str | None:
+        """Return the statement with ``vector`` in every place of one, and ``values`` in the places that they name.
+
+        All of them are expressions of SQL. None where something else would have to be guessed.
+        """
+        if self.bound - values.keys():
             return None
-        return _TOKEN.sub(lambda token: vector if token["placeholder"] in self.vectors else token[0], self.text)
+        known = {**values, **dict.fromkeys(self.vectors, vector)}
+        return _TOKEN.sub(lambda token: known.get(token["placeholder"] or "", token[0]), self.text)
 
 
 def statement_of(text: str, table: str, values: Mapping[str, Value] | None = None) -> Statement | None:

@@ -44,6 +44,30 @@ def test_a_secret_in_a_given_query_is_not_shown() -> None:
     assert "hunter2pw" not in evidence_of(query).text
 
 
+SETTINGS = {
+    "beside the query": ({"a.py": "SET LOCAL hnsw.ef_search = 80"}, {"hnsw.ef_search": "80"}),
+    "beside another query": ({"b.py": "SET LOCAL hnsw.ef_search = 80"}, {}),
+    "in a file without queries": ({"c.py": "SET LOCAL hnsw.ef_search = 80"}, {"hnsw.ef_search": "80"}),
+    "for the session": ({"b.py": "SET hnsw.ef_search = 80"}, {"hnsw.ef_search": "80"}),
+    "twice": ({"a.py": "SET LOCAL hnsw.ef_search = 80", "c.py": "SET hnsw.ef_search = 9"}, {"hnsw.ef_search": "80"}),
+    "off and on": (
+        {"a.py": "SET hnsw.iterative_scan = off", "c.py": "SET hnsw.iterative_scan = strict_order"},
+        {"hnsw.iterative_scan": "strict_order"},
+    ),
+    "to what nobody can tell": ({"a.py": "SET LOCAL hnsw.ef_search = {n}"}, None),
+    "nowhere": ({}, {}),
+}
+
+
+@pytest.mark.parametrize(("texts", "expected"), SETTINGS.values(), ids=SETTINGS)
+def test_a_setting_counts_for_the_queries_that_it_is_meant_for(tmp_path: Path, texts, expected) -> None:
+    for name in ("a.py", "b.py", "c.py"):
+        query = "" if name == "c.py" else "SELECT a FROM docs ORDER BY embedding <=> %s LIMIT 5"
+        (tmp_path / name).write_text(f"Q = {query!r}\nS = {texts.get(name, '')!r}\n")
+    queries = SimilarityQueries.of(Source.read(tmp_path))
+    assert queries.settings_of(queries.queries[0]) == expected
+
+
 @pytest.mark.parametrize("code", ["VEC006", "VEC007"])
 def test_a_project_without_python_may_give_its_queries(tmp_path: Path, code: str) -> None:
     (tmp_path / "doctor.toml").write_text(TOML)

@@ -44,16 +44,26 @@ def test_what_is_no_single_query_or_has_a_hole_is_left_out(text):
 def test_a_vector_stands_in_every_place_of_one():
     statement = statement_of("SELECT 1 - (e <=> %(v)s) FROM t ORDER BY e <=> %(v)s LIMIT %(k)s", "docs")
     assert statement is not None
-    assert statement.with_vector("'[1]'::vector") == (
+    assert statement.filled("'[1]'::vector", {}) == (
         "SELECT 1 - (e <=> '[1]'::vector) FROM t ORDER BY e <=> '[1]'::vector LIMIT 10"
     )
 
 
-@pytest.mark.parametrize("part", ["b = %s", "f(b)", "b = E'\\''", "b /**/ > 1", "b = $$x$$", '"Pg_sleep" (1) IS NULL'])
-def test_what_must_be_guessed_or_may_do_more_is_not_run(part):
+def test_values_stand_where_they_are_meant_and_none_is_guessed():
+    statement = statement_of("SELECT a FROM t WHERE b = %s AND c = %(c)s ORDER BY e <=> %s LIMIT 7 OFFSET 5", "docs")
+    assert statement is not None
+    assert statement.filled("v", {"$1": "'x'"}) is None
+    assert statement.filled("v", {"$1": "'x'", "$2": "3"}) == (
+        "SELECT a FROM t WHERE b = 'x' AND c = 3 ORDER BY e <=> v LIMIT 7 OFFSET 5"
+    )
+    assert statement.limit == 7
+
+
+@pytest.mark.parametrize("part", ["f(b)", "b = E'\\''", "b /**/ > 1", "b = $$x$$", '"Pg_sleep" (1) IS NULL'])
+def test_what_may_do_more_than_read_is_not_run(part):
     statement = statement_of(f"SELECT a FROM t WHERE {part} ORDER BY e <=> %(v)s", "docs")
     assert statement is not None
-    assert statement.with_vector("x") is None
+    assert not statement.only_reads
 
 
 def test_values_that_are_given_stand_for_placeholders_of_their_names():
@@ -63,7 +73,7 @@ def test_values_that_are_given_stand_for_placeholders_of_their_names():
     assert (
         statement.text == "SELECT a FROM t WHERE b = 7 AND c = 'o''clock' AND d = 1.5 AND f = false ORDER BY e <=> $1"
     )
-    assert statement.with_vector("x") is not None
+    assert statement.filled("x", {}) is not None
 
 
 def test_the_table_is_open_only_where_the_program_names_it():

@@ -120,26 +120,30 @@ class Database:
         *,
         timeout: float | None = None,
         switched_off: Collection[str] = (),
+        settings: Mapping[str, str] | None = None,
     ) -> list[dict[str, Any]]:
         """Ask one question in a read-only transaction of its own and return the rows as dictionaries.
 
-        Without parameters, a percent sign in the query stands for itself. ``timeout`` replaces the statement's limit.
-        ``switched_off`` are settings of the server, such as ``enable_seqscan``, for this question only.
+        Without parameters, a percent sign in the query stands for itself, and of several statements the rows of the
+        last that has any are returned. ``timeout`` replaces the statement's limit.
+        ``settings`` of the server hold for this question only; those that are ``switched_off``, such as
+        ``enable_seqscan``, are off for it.
 
         Raises:
             DatabaseUnreachable, QueryTimedOut, PermissionDenied, QueryFailed: see the module.
         """
         limit = self._timeout if timeout is None else timeout
+        values = {**(settings or {}), **dict.fromkeys(switched_off, "off")}
         async with self._slots:
             connection, fresh = await self._acquire()
             try:
-                return await self._ask(connection, query, parameters, limit, switched_off)
+                return await self._ask(connection, query, parameters, limit, values)
             except DatabaseUnreachable as error:
                 # An idle connection that the server closed in the meantime (a restart) says nothing about the server.
                 if fresh or error.reason is Reason.TIMEOUT:
                     raise
             connection = await self._connect(rows.dict_row)
-            return await self._ask(connection, query, parameters, limit, switched_off)
+            return await self._ask(connection, query, parameters, limit, values)
 
     async def fetch_one(
         self, query: Query, parameters: Parameters = (), *, timeout: float | None = None
@@ -214,12 +218,12 @@ class Database:
         query: Query,
         parameters: Parameters,
         limit: float,
-        switched_off: Collection[str],
+        settings: Mapping[str, str],
     ) -> list[dict[str, Any]]:
         """Run one question and give the connection back, or close it when its state is unknown."""
         keep = False
         try:
-            question = _in_transaction(connection, query, parameters, _limits(limit, switched_off))
+            question = _in_transaction(connection, query, parameters, _limits(limit, settings))
             rows = await _within(connection, question, limit + GRACE)
             keep = True
         except TimeoutError as error:
@@ -276,15 +280,17 @@ def _hang_up(connection: psycopg.AsyncConnection[Any]) -> None:
         line.shutdown(socket.SHUT_RDWR)
 
 
-def _limits(limit: float, switched_off: Collection[str]) -> sql.Composed:
+def _limits(limit: float, settings: Mapping[str, str]) -> sql.Composed:
     """Return what a question begins with. SET LOCAL, no start-up options: poolers refuse those."""
     values = {
         "statement_timeout": f"{max(1, round(limit * 1000))}ms",
         "lock_timeout": f"{max(1, round(min(limit, LOCK_TIMEOUT) * 1000))}ms",
-        **dict.fromkeys(switched_off, "off"),
+        **settings,
     }
-    settings = (sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(n), sql.Literal(v)) for n, v in values.items())
-    return sql.SQL("; ").join([sql.SQL("BEGIN READ ONLY"), *settings])
+    limits = (
+        sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(*n.split(".")), sql.Literal(v)) for n, v in values.items()
+    )
+    return sql.SQL("; ").join([sql.SQL("BEGIN READ ONLY"), *limits])
 
 
 async def _in_transaction(
@@ -294,6 +300,8 @@ async def _in_transaction(
         await cursor.execute(beginning)  # one round trip for all of it
         await cursor.execute(query, parameters or None)
         rows = await cursor.fetchall() if cursor.description is not None else []
+        while cursor.nextset():
+            rows = await cursor.fetchall() if cursor.description is not None else rows
         await cursor.execute("ROLLBACK")
     return rows
 

@@ -12,6 +12,7 @@ import pytest
 from doctor.commands.output import registry
 from doctor.model import CheckResult, Finding, Severity, Status
 from doctor.pipeline.sandbox.sandbox import Sandbox
+from doctor.resources.database import Database
 from doctor.runner import run_checks
 from doctor.target import Target
 
@@ -47,11 +48,14 @@ def ask(documents: None, examined: Sandbox, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("DATABASE_URL", examined.environment()["DATABASE_URL"])
     wanted = [registry().checks["VEC008"]]
 
-    def run(query: str, more: str = "") -> CheckResult:
+    def run(query: str, more: str = "", *, given: str = "", version: str | None = None) -> CheckResult:
         (tmp_path / "search.py").write_text(f"QUERY = {query!r}\n{more}")
+        (tmp_path / "doctor.toml").write_text(given)
 
         async def work() -> CheckResult:
             async with Target.at(tmp_path) as target:
+                if version is not None:  # a stand-in: this server, taken for an older one
+                    monkeypatch.setattr(Database, "server_version", version)
                 (result,) = await run_checks(wanted, target)
                 return result
 
@@ -72,7 +76,7 @@ SERVED = {
     "joined": "SELECT a.id FROM planned_here a JOIN planned_here b USING (id) ORDER BY a.embedding <=> :v LIMIT 10",
     "a subselect": "SELECT id FROM planned_here ORDER BY embedding <=> (SELECT $1::vector) LIMIT 10",
     "cast to its own type": "SELECT id FROM planned_here ORDER BY embedding <=> %s::vector(8) LIMIT %s",
-    "a tie-breaker": "SELECT id FROM planned_here ORDER BY embedding <=> %s, id LIMIT 10",
+    "tie-breaker": "SELECT id FROM planned_here ORDER BY embedding <=> %s, id LIMIT 10",
     "materialised": (
         "WITH n AS MATERIALIZED (SELECT id, embedding <=> %s AS d FROM planned_here ORDER BY d LIMIT 10)"
         " SELECT id FROM n WHERE d < %s"
@@ -94,7 +98,8 @@ UNSERVED = {
 def test_what_the_index_serves_is_silent(ask, query):
     result = ask(query)
     assert result.status is Status.PASS, result
-    assert result.observations[0].text == "1 similarity query planned: 1 used"
+    (words,) = result.observations
+    assert words.text.partition(";")[0] == "1 similarity query planned: 1 used (search.py:1)"
 
 
 @pytest.mark.parametrize(("key", "why"), UNSERVED.values(), ids=UNSERVED.keys())
@@ -112,7 +117,7 @@ def test_a_query_without_limit_is_an_information(ask):
 def test_what_costs_less_without_the_index_is_the_planners_choice(ask):
     result = ask("SELECT id FROM planned_here WHERE id <= 20 ORDER BY embedding <=> %s LIMIT 10")
     assert result.findings == ()
-    assert "1 the planner's choice" in result.observations[0].text
+    assert "1 the planner's choice (search.py:1)" in result.observations[0].text
 
 
 SHORT = {
@@ -130,15 +135,92 @@ def test_rows_that_the_index_leaves_out_are_missed(ask, end, words):
     assert words in finding.symptom
 
 
-def test_a_source_that_sets_the_search_itself_is_not_counted(ask):
-    more = 'SET = "SET LOCAL hnsw.ef_search = 200"\n'
-    assert ask("SELECT id FROM planned_here ORDER BY embedding <=> %s LIMIT 100", more).findings == ()
+@pytest.mark.parametrize(("value", "given"), [("200", None), ("20", "20 rows of 100"), ("{n}", None)])
+def test_what_the_source_sets_for_the_search_holds_when_it_is_counted(ask, value, given):
+    more = f'SET = "SET LOCAL hnsw.ef_search = {value}"\n'
+    result = ask("SELECT id FROM planned_here ORDER BY embedding <=> %s LIMIT 100", more)
+    assert [given in finding.symptom for finding in result.findings] == ([] if given is None else [True])
+
+
+FILTERS = {
+    "a value": "topic = %s",
+    "one of several values": "topic = ANY(%s)",
+    "a value, or none at all": "(%(topic)s::int IS NULL OR topic = %(topic)s)",
+}
+
+
+@pytest.mark.parametrize("condition", FILTERS.values(), ids=FILTERS)
+def test_a_filter_gets_a_stored_value_and_the_way_out_is_one_that_was_measured(ask, condition):
+    finding = found(ask(f"SELECT id FROM planned_here WHERE {condition} ORDER BY embedding <=> %s LIMIT 5"))
+    assert "rows of 5" in finding.symptom
+    assert "5 without it, 5 with an iterative scan; stored values in topic" in finding.evidence[1].text
+    assert finding.fixes[0].code == "SET LOCAL hnsw.iterative_scan = strict_order;"
+
+
+def test_what_cannot_be_filled_in_is_planned_and_said_not_to_be_run(ask):
+    result = ask("SELECT id FROM planned_here WHERE id > %s ORDER BY embedding <=> %s LIMIT 100")
+    assert result.findings == ()
+    assert "1 not run (search.py:1)" in result.observations[0].text
+
+
+GIVEN = """
+[[queries]]
+name = "by topic"
+sql = "SELECT id FROM planned_here WHERE topic = :topic AND id < :most ORDER BY embedding <=> :v LIMIT 5"
+values = { topic = 7, most = 99999 }
+"""
+
+
+def test_a_given_query_is_run_with_its_values_and_named_with_its_place(ask):
+    (finding,) = ask("none", given=GIVEN).findings
+    assert finding.resource.id == "by topic"
+    assert 'the query at doctor.toml:4 "by topic" gives' in finding.symptom
+    assert "rows of 5" in finding.symptom
+
+
+BUILT = """
+from pgvector.sqlalchemy import Vector
+
+
+class Planned(Base):
+    __tablename__ = "planned_here"
+    place: Mapped[list[float]] = mapped_column("embedding", Vector(8))
+
+
+def search(topic, v):
+    return select(Planned).where(Planned.topic == topic).order_by(Planned.place.{distance}(v)).limit(5)
+"""
+
+
+@pytest.mark.parametrize(
+    ("distance", "symptom"),
+    [("cosine_distance", "the query at search.py:12 gives "), ("l2_distance", "does not serve `<->`")],
+)
+def test_a_query_that_is_built_from_calls_is_judged_like_a_text(ask, distance, symptom):
+    (finding,) = ask("none", BUILT.replace("{distance}", distance)).findings
+    assert symptom in finding.symptom
+
+
+def test_a_server_that_cannot_plan_without_values_prepares_the_query(ask):
+    def seen(query: str) -> CheckResult:
+        return ask(query, version="15.4")
+
+    starving = "SELECT id FROM planned_here WHERE topic = %s ORDER BY embedding <=> %s LIMIT 5"
+    assert seen(SERVED["tie-breaker"]).observations[0].text.startswith("1 similarity query planned: 1 used")
+    assert "rows of 5" in found(seen(starving)).symptom
+    assert "does not serve `<->`" in found(seen(starving.replace("<=>", "<->"))).symptom
+    assert "1 not understood" in seen(starving.replace("id", "no")).observations[0].text
+
+
+def test_a_server_that_is_too_old_for_both_is_told(ask):
+    result = ask(SERVED["plain"], version="11.22")
+    assert (result.status, result.reason) == (Status.SKIP, "PostgreSQL 12 or newer plans a query without its values")
 
 
 @pytest.mark.parametrize("call", ["pg_sleep(9)", '"pg_sleep"(9)', "pg_sleep/**/(9)", r"E'\'', pg_sleep(9), E'\''"])
 def test_a_query_that_calls_what_may_do_more_is_planned_and_never_run(ask, call):
     result = ask(f"SELECT id, {call} FROM planned_here ORDER BY embedding <=> %s LIMIT 100")
-    assert result.observations[0].text == "1 similarity query planned: 1 used"
+    assert result.observations[0].text == ("1 similarity query planned: 1 used (search.py:1); 1 not run (search.py:1)")
     assert result.findings == ()
     assert result.status is Status.PASS
 

@@ -57,6 +57,17 @@ async def test_a_setting_is_switched_off_for_one_question_only(database: Databas
     assert await database.scalar(asked) == "on"
 
 
+async def test_a_setting_holds_for_one_question_only(database: Database):
+    asked = "SELECT current_setting('hnsw.ef_search', true)"
+    (row,) = await database.fetch(asked, settings={"hnsw.ef_search": "77", "work_mem": "8MB"})
+    assert row == {"current_setting": "77"}
+    assert await database.scalar(asked) in (None, "", "40")
+
+
+async def test_of_several_statements_the_last_rows_are_returned(database: Database):
+    assert await database.fetch(b"PREPARE a AS SELECT 1 AS x; EXECUTE a; DEALLOCATE a") == [{"x": 1}]
+
+
 async def test_it_says_where_it_is_without_the_password(database: Database, database_url: str):
     parts = psycopg.conninfo.conninfo_to_dict(database_url)
     address = f"127.0.0.1:{parts['port']}/{parts['dbname']} as {parts['user']}"
