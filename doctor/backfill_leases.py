@@ -68,6 +68,7 @@ class Leases:
         self._alone: list[KeyRange] | None = None
         self._stack = AsyncExitStack()
         self._known: AsyncConnection[Any] | None = None
+        self._heartbeat: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Leases:
         try:
@@ -76,14 +77,14 @@ class Leases:
             await self._stack.aclose()
             raise
         if self._alone is None:
-            heartbeat = asyncio.create_task(self._keep_renewing())
-            self._stack.callback(heartbeat.cancel)
+            self._heartbeat = asyncio.create_task(self._keep_renewing())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
+            await self._stop_renewing()
             with suppress(DatabaseError, psycopg.Error):  # leases end by themselves, a table that stays is used again
                 ended = kind is None
                 if self._alone is None:
@@ -153,6 +154,12 @@ class Leases:
             await asyncio.sleep(self._seconds / 3)
             with suppress(DatabaseError, psycopg.Error):
                 await self._execute(RENEW)
+
+    async def _stop_renewing(self) -> None:
+        """End it before the table goes: a renewal that fails would undo the transaction that it falls into."""
+        if self._heartbeat is not None:
+            self._heartbeat.cancel()
+            await asyncio.wait({self._heartbeat})
 
     async def _patiently(self, statement: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Run a statement, again after an outage; no rows when the table is gone, so that all is done or undone."""

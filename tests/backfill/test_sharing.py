@@ -108,6 +108,16 @@ async def test_a_range_at_which_five_workers_died_is_given_up(notes: Notes, mode
     assert notes.own_tables() == []
 
 
+async def test_the_table_goes_although_leases_are_renewed_all_the_time(
+    notes: Notes, model: StandIn, repair: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.backfill.repair.LEASE_SECONDS", 0.0001)
+    for _ in range(5):
+        notes.make(RANGE)
+        await (await repair()).make(workers=1)
+        assert notes.own_tables() == []
+
+
 async def test_undo_empties_what_was_written_and_drops_the_table(notes: Notes, model: StandIn, repair: Open) -> None:
     notes.make(ROWS)
     one, other = await repair(), await repair()
