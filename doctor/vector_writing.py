@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from doctor.fix import RefusedError
@@ -13,10 +15,14 @@ from doctor.wording import counted
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
+    from psycopg.adapt import Dumper
 
-_BINARY = "binary"
-"""How the hashes of an entry were made: of the vector as it is sent, not of its text, which takes twenty times as long.
-Entries of earlier versions do not say so."""
+_HASHED = {
+    None: "md5({vector}::text)",
+    "binary": "md5({send}({vector}))",
+    "sha256": "encode(sha256({send}({vector})), 'hex')",
+}
+"""How the hashes of an entry were made, in SQL. Earlier versions took the first, or the second, which says so."""
 
 _SEND = {"vector": "vector_send", "halfvec": "halfvec_send", "sparsevec": "sparsevec_send"}
 
@@ -25,13 +31,16 @@ BY_KEY = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
 are old, would read the whole table and compute the md5 of each text for every batch."""
 
 _FILL = """
-    WITH written AS (
-        UPDATE {table} AS t SET {column} = u.vector::{type}
-        FROM unnest(%b::{key_type}[], %b::text[], %b::vector[]) AS u (key, hash, vector)
-        WHERE t.{key} = u.key AND t.{column} IS NULL AND md5({content}) = u.hash
-        RETURNING t.{key}::text AS key, md5({send}(t.{column})) AS hash
-    ) SELECT key, hash FROM written
+    UPDATE {table} AS t SET {column} = u.doctor_vector::{type}
+    FROM unnest(%b::{key_type}[], %b::text[], %b::vector[]) WITH ORDINALITY
+        AS u (doctor_key, doctor_hash, doctor_vector, doctor_place)
+    WHERE t.{key} = u.doctor_key AND t.{column} IS NULL AND md5({content}) = u.doctor_hash
+    RETURNING u.doctor_place - 1, t.{key}::text, {stored}
 """
+
+_OTHER_THAN_SENT = "CASE WHEN t.{column} <> u.doctor_vector THEN {hashed} END"
+"""The hash of what stands in the row, where it is not what was sent: a trigger of the application changed it. Where it
+is, it is computed here, in a quarter of the time."""
 
 _STILL_FILLED = """
     SELECT count(*) FROM {table} AS t JOIN unnest(%s::text[]) AS u (key) ON t.{key} = u.key::{key_type}
@@ -41,7 +50,7 @@ _STILL_FILLED = """
 _EMPTY = """
     UPDATE {table} AS t SET {column} = NULL
     FROM unnest(%s::text[], %s::text[]) AS u (key, hash)
-    WHERE t.{key} = u.key::{key_type} AND md5({hashed}) = u.hash
+    WHERE t.{key} = u.key::{key_type} AND {hashed} = u.hash
 """
 
 
@@ -58,7 +67,10 @@ async def fill(
 
     ``types`` are those of the table's columns. Returns the entry for the journal; None when nothing was written.
     """
-    kind = types[column].partition("(")[0]
+    kind = _kind(types[column])
+    stored = sql.SQL(_OTHER_THAN_SENT if kind == "vector" else "{hashed}").format(
+        column=sql.Identifier(column), hashed=_hash_of_stored("sha256", kind, column)
+    )
     statement = sql.SQL(_FILL).format(
         table=identifier(table),
         column=sql.Identifier(column),
@@ -66,45 +78,76 @@ async def fill(
         key=sql.Identifier(key),
         key_type=sql.SQL(types[key]),
         content=sql.SQL(content),
-        send=sql.SQL(_SEND[kind.rpartition(".")[2]]),
+        stored=stored,
     )
-    keys, hashes = [row[0] for row in rows], [row[1] for row in rows]
-    cursor = await connection.execute(statement, [keys, hashes, packed_vectors(connection, [row[2] for row in rows])])
-    written = [list(row) for row in await cursor.fetchall()]
+    packed = [_packed(row[2]) for row in rows]
+    sent = _array_of_vectors(connection)(packed)
+    cursor = await connection.execute(statement, [[row[0] for row in rows], [row[1] for row in rows], sent])
+    written = [[name, stored or _hash(packed[place])] for place, name, stored in await cursor.fetchall()]
     if not written:
         return None
-    return {"kind": "vectors", "table": table, "key": key, "column": column, "hashed": _BINARY, "rows": written}
+    return {"kind": "vectors", "table": table, "key": key, "column": column, "hashed": "sha256", "rows": written}
 
 
-def packed_vectors(connection: AsyncConnection[Any], vectors: Sequence[Sequence[float]]) -> object:
-    """Return a parameter of the type ``vector[]``, in binary, made at once.
+def _kind(column_type: str) -> str:
+    """Return ``halfvec`` of ``extensions.halfvec(384)``."""
+    return column_type.partition("(")[0].rpartition(".")[2]
+
+
+def _hash_of_stored(hashed: str | None, kind: str, column: str) -> sql.Composed:
+    return sql.SQL(_HASHED[hashed]).format(
+        send=sql.SQL(_SEND[kind]), vector=sql.SQL("t.{}").format(sql.Identifier(column))
+    )
+
+
+def _hash(packed: bytes) -> str:
+    return hashlib.sha256(packed, usedforsecurity=False).hexdigest()
+
+
+@functools.cache
+def _form(size: int) -> Callable[..., bytes]:
+    return struct.Struct(f">HH{size}f").pack
+
+
+def _packed(vector: Sequence[float]) -> bytes:
+    """Return a vector as ``vector_send`` of pgvector writes it: number of dimensions, nothing, four-byte floats."""
+    return _form(len(vector))(len(vector), 0, *vector)
+
+
+def _array_of_vectors(connection: AsyncConnection[Any]) -> Callable[[Iterable[bytes]], object]:
+    """Return what makes one parameter of the type ``vector[]``, in binary, of packed vectors.
 
     An object for each vector, an array in it and its copy took half of the time of a backfill.
     """
+    info = connection.adapters.types["vector"]
+    array, dumper = _array_type(info.array_oid)
+    connection.adapters.register_dumper(array, dumper)
+
+    def make(packed: Iterable[bytes]) -> object:
+        elements = [part for each in packed for part in (struct.pack(">i", len(each)), each)]
+        head = struct.pack(">iiIii", 1, 0, info.oid, len(elements) // 2, 1)  # dimensions, NULLs, type; length, from
+        return array(b"".join([head, *elements]))
+
+    return make
+
+
+@functools.cache
+def _array_type(oid: int) -> tuple[type[bytes], type[Dumper]]:
+    """Return a type of bytes that stand for themselves as a binary array of the type ``oid``."""
     from psycopg.adapt import Dumper
     from psycopg.pq import Format
 
     class Packed(bytes):
         """One binary array of vectors."""
 
-    info = connection.adapters.types["vector"]
-
     class PackedDumper(Dumper):
-        oid = info.array_oid
         format = Format.BINARY
 
         def dump(self, obj: bytes) -> bytes:
             return obj
 
-    connection.adapters.register_dumper(Packed, PackedDumper)
-    head = struct.pack(">iiIii", 1, 0, info.oid, len(vectors), 1)  # dimensions, NULLs, type; length, lower bound
-    return Packed(head + b"".join(map(_packed, vectors)))
-
-
-def _packed(vector: Sequence[float]) -> bytes:
-    """Return a vector as ``vector_recv`` of pgvector reads it, after its length in bytes."""
-    size = len(vector)
-    return struct.pack(f">iHH{size}f", 4 + 4 * size, size, 0, *vector)
+    PackedDumper.oid = oid
+    return Packed, PackedDumper
 
 
 async def empty(connection: AsyncConnection[Any], types: Mapping[str, str], entry: Mapping[str, Any]) -> str | None:
@@ -114,14 +157,13 @@ async def empty(connection: AsyncConnection[Any], types: Mapping[str, str], entr
         RefusedError: some of them have changed since; they stay, the others are gone.
     """
     rows, table, column = entry["rows"], entry["table"], sql.Identifier(entry["column"])
-    kind = types[entry["column"]].partition("(")[0].rpartition(".")[2]
-    as_sent = sql.SQL("{}(t.{})").format(sql.SQL(_SEND[kind]), column)
+    kind = _kind(types[entry["column"]])
     names = {
         "table": identifier(table),
         "column": column,
         "key": sql.Identifier(entry["key"]),
         "key_type": sql.SQL(types[entry["key"]]),
-        "hashed": as_sent if entry.get("hashed") == _BINARY else sql.SQL("t.{}::text").format(column),
+        "hashed": _hash_of_stored(entry.get("hashed"), kind, entry["column"]),
     }
     statement, still = sql.SQL(_EMPTY).format(**names), sql.SQL(_STILL_FILLED).format(**names)
     cursor = await connection.execute(statement, [[row[0] for row in rows], [row[1] for row in rows]])

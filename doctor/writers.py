@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -35,6 +36,8 @@ Opener: TypeAlias = Callable[[], Awaitable[T]]
 
 LOCK_TIMEOUT = "5s"
 """How long a write waits for a lock of the application before it gives up."""
+
+_FILLING = f"BEGIN; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; {vector_writing.BY_KEY}"
 
 
 class SourceWriter:
@@ -154,8 +157,7 @@ class DatabaseWriter:
         """Write vectors where the column is still NULL and the embedded content is unchanged; return how many."""
         database = await self._database()
         try:
-            async with database.connect_for_writing(reused=True) as connection, connection.transaction():
-                await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; {vector_writing.BY_KEY}")
+            async with database.connect_for_writing(reused=True) as connection, _begun(connection, _FILLING):
                 if table not in self._types:
                     self._types[table] = await _column_types(connection, table)
                 entry = await vector_writing.fill(connection, self._types[table], table, key, column, content, rows)
@@ -170,6 +172,19 @@ class DatabaseWriter:
     def leases(self, job: RangeJob) -> Leases:
         """Take part in a job, together with whoever else does."""
         return Leases(self._database, self._journal, job)
+
+
+@asynccontextmanager
+async def _begun(connection: AsyncConnection[Any], beginning: str) -> AsyncIterator[None]:
+    """Have a transaction until the end of the block that begins with settings of its own, in one round trip."""
+    await connection.execute(beginning)
+    try:
+        yield
+        await connection.execute("COMMIT")
+    except BaseException:
+        with suppress(psycopg.Error):  # a lost connection has rolled back
+            await connection.execute("ROLLBACK")
+        raise
 
 
 async def _read_row(

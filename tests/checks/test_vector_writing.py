@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import struct
 import uuid
 from collections.abc import Sequence
 from functools import partial
@@ -106,7 +107,33 @@ def test_a_vector_that_somebody_changed_since_stays(table):
     assert table.execute("SELECT id FROM made_here WHERE embedding IS NOT NULL") == [(2,)]
 
 
-def test_an_entry_of_an_earlier_version_is_taken_back_too(table):
+@pytest.mark.parametrize("column", ["vector(3)", "halfvec(3)"])
+def test_a_vector_that_a_trigger_changes_is_taken_back_as_it_stands_there(table, column):
+    table.make("bigint", column, KEYS["bigint"])
+    table.execute("""
+        CREATE FUNCTION made_here_normalised() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN NEW.embedding := l2_normalize(NEW.embedding); RETURN NEW; END $$
+    """)
+    table.execute(
+        "CREATE TRIGGER n BEFORE UPDATE ON made_here FOR EACH ROW WHEN (OLD.embedding IS NULL) "
+        "EXECUTE FUNCTION made_here_normalised()"
+    )
+    try:
+        assert table.fill(rows(KEYS["bigint"])) == 3
+        assert table.execute("SELECT embedding::text FROM made_here WHERE id = 3") == [("[1,0,0]",)]
+        assert table.take_back(table.journal.entries()[0]) == "3 vectors of public.made_here emptied"
+    finally:
+        table.execute("DROP FUNCTION made_here_normalised CASCADE")
+
+
+@pytest.mark.parametrize(
+    ("said", "hashed"),
+    [
+        ({}, hashlib.md5(b"[1,2,3]", usedforsecurity=False)),
+        ({"hashed": "binary"}, hashlib.md5(struct.pack(">HH3f", 3, 0, 1, 2, 3), usedforsecurity=False)),
+    ],
+)
+def test_an_entry_of_an_earlier_version_is_taken_back_too(table, said, hashed):
     table.make("bigint", "vector(3)", KEYS["bigint"])
     table.execute("UPDATE made_here SET embedding = '[1,2,3]'")
     entry = {
@@ -114,7 +141,8 @@ def test_an_entry_of_an_earlier_version_is_taken_back_too(table):
         "table": "public.made_here",
         "key": "id",
         "column": "embedding",
-        "rows": [["1", digest("[1,2,3]")], ["3", digest("[1,2,3]")]],
+        "rows": [["1", hashed.hexdigest()], ["3", hashed.hexdigest()]],
+        **said,
     }
     assert table.take_back(entry) == "2 vectors of public.made_here emptied"
     assert table.filled() == 1
