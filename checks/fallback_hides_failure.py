@@ -23,6 +23,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 
 from doctor.api import (
+    NO_MODELS,
     Chain,
     Database,
     Environment,
@@ -33,6 +34,7 @@ from doctor.api import (
     Models,
     ModelState,
     ModelVerdict,
+    NotApplicableError,
     Observation,
     Resource,
     Role,
@@ -48,7 +50,8 @@ async def fallback_hides_failure(
 ) -> AsyncIterator[Finding | Observation]:
     """Judge the chains of models link by link."""
     examination = await examine_models(models, environment, database, chain)
-    examination.require_models()
+    if not examination.verdicts:
+        raise NotApplicableError(NO_MODELS)
     chains: dict[Resource, list[ModelVerdict]] = defaultdict(list)
     for verdict in examination.verdicts:
         chains[verdict.use.wanted_by].append(verdict)

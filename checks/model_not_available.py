@@ -28,6 +28,7 @@ from collections.abc import AsyncIterator
 
 from doctor.api import (
     LISTS,
+    NO_MODELS,
     Applicability,
     Chain,
     Database,
@@ -42,6 +43,7 @@ from doctor.api import (
     ModelState,
     ModelUse,
     ModelVerdict,
+    NotApplicableError,
     Observation,
     OllamaServer,
     Severity,
@@ -78,7 +80,8 @@ async def model_not_available(
 ) -> AsyncIterator[Finding | Observation]:
     """Compare every model in use with its server's own list."""
     examination = await examine_models(models, environment, database, chain)
-    examination.require_models()
+    if not examination.verdicts:
+        raise NotApplicableError(NO_MODELS)
     examination.require_answers()
     for verdict in examination.of(*STATES):
         yield _finding(verdict, examination)

@@ -22,6 +22,7 @@ A model that the target loads itself, and asks no router for.
 from collections.abc import AsyncIterator
 
 from doctor.api import (
+    NO_MODELS,
     Chain,
     Database,
     Environment,
@@ -34,6 +35,7 @@ from doctor.api import (
     Models,
     ModelState,
     ModelVerdict,
+    NotApplicableError,
     Observation,
     Severity,
     check,
@@ -59,7 +61,8 @@ async def model_not_served(
 ) -> AsyncIterator[Finding | Observation]:
     """Report the models that nobody runs."""
     examination = await examine_models(models, environment, database, chain)
-    examination.require_models()
+    if not examination.verdicts:
+        raise NotApplicableError(NO_MODELS)
     routed = [verdict for verdict in examination.verdicts if isinstance(verdict.use.server, HuggingFace)]
     for verdict in examination.of(ModelState.NOT_SERVED):
         yield _finding(verdict)

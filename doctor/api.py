@@ -88,7 +88,7 @@ from doctor.model import (
     Verification,
 )
 from doctor.model_calls import client_servers, model_calls
-from doctor.model_examination import ModelExamination, examine, examine_models
+from doctor.model_examination import NO_MODELS, ModelExamination, examine, examine_models
 from doctor.model_uses import COMPLETION, EMBEDDING, ModelUse, ServerFinder, is_local
 from doctor.model_verdict import ModelState, ModelVerdict, judge
 from doctor.null_pattern import NullPattern, null_pattern
@@ -203,6 +203,7 @@ __all__ = [
     "LINE",
     "LISTS",
     "MONITORING_VARIABLES",
+    "NO_MODELS",
     "OLDEST_SERVER",
     "OPT_IN",
     "PLAIN",
@@ -410,7 +411,6 @@ __all__ = [
     "loopback_of_a_container",
     "major_version",
     "milliseconds",
-    "missing_rows",
     "model_calls",
     "monitoring_url",
     "names_no_table",

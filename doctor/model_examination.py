@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from doctor.chain import Chain
-from doctor.check import NotApplicableError
 from doctor.endpoint_probe import EndpointReport, EndpointState, probe_endpoint
 from doctor.model_uses import ModelUse, model_uses
 from doctor.model_verdict import ModelState, ModelVerdict, judge
@@ -15,6 +14,9 @@ from doctor.resources.database import Database
 from doctor.resources.environment import Environment
 from doctor.resources.model_server import ModelServer, ModelServerUnreachable
 from doctor.resources.models import Models
+
+NO_MODELS = "neither a row nor a variable names a model"
+"""Why there is nothing to judge where there are no verdicts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +46,6 @@ class ModelExamination:
             and verdict.use.wanted_by == use.wanted_by
             for verdict in self.verdicts
         )
-
-    def require_models(self) -> None:
-        """Make sure that the target uses a model at all.
-
-        Raises:
-            NotApplicableError: nothing names one.
-        """
-        if not self.verdicts:
-            raise NotApplicableError("neither a row nor a variable names a model")
 
     def require_answers(self) -> None:
         """Make sure that at least one server answered.
