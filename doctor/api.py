@@ -89,6 +89,8 @@ from doctor.model import (
 )
 from doctor.model_calls import client_servers, model_calls
 from doctor.model_examination import NO_MODELS, ModelExamination, examine, examine_models
+from doctor.model_examination import ModelExamination, examine, examine_models
+from doctor.model_trial import PROBE, ClientTimeout, Trial, TrialState, client_timeout, try_model
 from doctor.model_uses import COMPLETION, EMBEDDING, ModelUse, ServerFinder, is_local
 from doctor.model_verdict import ModelState, ModelVerdict, judge
 from doctor.null_pattern import NullPattern, null_pattern
@@ -207,6 +209,7 @@ __all__ = [
     "OLDEST_SERVER",
     "OPT_IN",
     "PLAIN",
+    "PROBE",
     "REPEATED",
     "RULES_OUT",
     "TITLES",
@@ -224,6 +227,7 @@ __all__ = [
     "Chain",
     "Check",
     "CheckResult",
+    "ClientTimeout",
     "ClockDifference",
     "Confidence",
     "Consumer",
@@ -344,6 +348,8 @@ __all__ = [
     "TokenSituation",
     "TokenVerdict",
     "TrackedSecret",
+    "Trial",
+    "TrialState",
     "Unexplained",
     "UnknownTextError",
     "Unparsable",
@@ -378,6 +384,7 @@ __all__ = [
     "check",
     "checks_in",
     "client_servers",
+    "client_timeout",
     "column_types",
     "comment_problem",
     "consumer_name",
@@ -455,6 +462,7 @@ __all__ = [
     "token_verdicts",
     "tracked_secrets",
     "transformed",
+    "try_model",
     "unreached_embeddings",
     "usable_indexes",
     "variables",

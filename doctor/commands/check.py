@@ -30,6 +30,7 @@ PYTHON_SUFFIXES = (".py", ".pyi", ".pyw")
 @click.option("--ignore", metavar="CODES", multiple=True, help="Leave these codes or prefixes out.")
 @click.option("--tag", metavar="TAG", multiple=True, help="Run only checks with one of these tags: static, live, slow.")
 @click.option("--offline", is_flag=True, help="Read the source and nothing else; open no connection.")
+@click.option("--probe", is_flag=True, help="Also let each model in use answer once: costs money, or evicts a model.")
 @click.option("--no-cache", is_flag=True, help="Read every file of the source again, and keep nothing of it.")
 @click.option(
     "--fail-on",
@@ -52,6 +53,7 @@ def check_command(
     ignore: tuple[str, ...],
     tag: tuple[str, ...],
     offline: bool,
+    probe: bool,
     no_cache: bool,
     fail_on: str | None,
     token_env: str | None,
@@ -79,7 +81,7 @@ def check_command(
     except NoCommonRootError as error:
         raise click.UsageError(str(error)) from error
     target = open_target(folder, configuration, keeps_facts=not no_cache, token_env=token_env)
-    selection = Selection(select, ignore, tag, offline)
+    selection = Selection(select, ignore, tag, offline, probe)
     run = examine(
         target,
         selection,

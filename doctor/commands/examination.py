@@ -18,6 +18,7 @@ from doctor.check import OPT_IN, Check
 from doctor.commands.output import FormatChoice, Output, registry
 from doctor.diagnosis import diagnose
 from doctor.model import CheckResult, Mechanism, Run, Status
+from doctor.model_trial import PROBE
 from doctor.narrowing import narrowed
 from doctor.record import new_run_id
 from doctor.resources.environment import Environment
@@ -38,6 +39,8 @@ class Selection:
     ignore: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     offline: bool = False
+    probe: bool = False
+    """Also checks that make models work: they cost money, or memory in which another model lies."""
 
 
 def choose(checks: Sequence[Check], selection: Selection, target: Target) -> list[Check]:
@@ -58,7 +61,13 @@ def choose(checks: Sequence[Check], selection: Selection, target: Target) -> lis
         check
         for check in checks
         if ("ALL" in select or check.code.startswith(select))
-        and (OPT_IN not in check.tags or OPT_IN in tags or check.code in select or _is_given(check, target))
+        and (
+            OPT_IN not in check.tags
+            or OPT_IN in tags
+            or check.code in select
+            or (selection.probe and PROBE in check.tags)
+            or _is_given(check, target)
+        )
         and not ("ALL" in ignore or check.code.startswith(ignore))
         and (not tags or tags & check.tags)
         and (not selection.offline or "static" in check.tags)

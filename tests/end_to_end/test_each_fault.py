@@ -36,6 +36,8 @@ BY_HAND = (
     "stream-settings-drift",
     "unknown-task-dropped",
 )
+UNTOLD = "wrong-vantage"
+"""What cannot be judged from here is not repaired from here either."""
 ALSO_SEEN = {"decorator-order": {"CHN002"}, "model-not-available": {"CHN002"}, "base-url-stale": {"CHN002"}}
 """What fails loudly leaves dead letters beside the waiting messages."""
 
@@ -70,7 +72,7 @@ def assert_named(run: Run, name: str) -> None:
     assert codes(run, run.diagnosis.advice) - {"VEC001"} == set(expected.advice)
 
 
-@pytest.mark.parametrize("name", [name for name in FAULTS if name not in BY_HAND])
+@pytest.mark.parametrize("name", [name for name in FAULTS if name not in (*BY_HAND, UNTOLD)])
 def test_a_fault_alone_is_named_repaired_and_proved(patient: Sandbox, name: str) -> None:
     assert_named(broken(patient, name), name)
     repaired = doctor(patient, "fix", "--yes")
@@ -98,6 +100,15 @@ def test_what_only_a_person_may_repair_is_left_alone_and_still_reported(patient:
     assert {path: path.read_bytes() for path in patient.layout.app.rglob("*.py")} == sources
     assert ask(patient, "SELECT to_jsonb(a) FROM agent_configs AS a") == agents
     assert_named(check(patient), name)
+
+
+def test_what_only_containers_reach_is_neither_an_outage_nor_repaired(patient: Sandbox) -> None:
+    run = broken(patient, UNTOLD)
+    assert_named(run, UNTOLD)
+    assert exit_code(run) is ExitCode.INCOMPLETE
+    assert doctor(patient, "fix", "--yes").returncode == ExitCode.USAGE
+    patient.heal(UNTOLD)
+    assert exit_code(check(patient)) is ExitCode.OK
 
 
 def test_messages_that_waited_for_a_missing_agent_are_followed_to_their_topics(patient: Sandbox) -> None:

@@ -43,7 +43,7 @@ class EmbeddingRoutes:
         model = self._server.find(body.model)
         if model is None:
             raise model_not_found(body.model)
-        load_duration = await self._server.load(model, body.options.num_ctx, body.keep_alive)
+        load_duration = await self._server.load(model, body.options.num_ctx, body.keep_alive, request.is_disconnected)
         vectors = [vector_of(model, text, body.truncate, body.dimensions) for text in texts]
         return JSONResponse(
             {
@@ -61,7 +61,7 @@ class EmbeddingRoutes:
         model = self._server.find(body.model)
         if model is None:
             raise model_not_found_try_pulling(body.model)
-        await self._server.load(model, None, body.keep_alive)
+        await self._server.load(model, None, body.keep_alive, request.is_disconnected)
         vector = raw_embedding(body.prompt, model.dimensions, model.name) if body.prompt else []
         return JSONResponse({"embedding": vector})
 

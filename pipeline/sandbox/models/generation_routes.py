@@ -89,7 +89,7 @@ class GenerationRoutes:
         self, request: Request, body: GenerationBody, model: Model, prompt: str | None, piece: Piece
     ) -> Response:
         started = time.perf_counter_ns()
-        load_duration = await self._server.load(model, body.options.num_ctx, body.keep_alive)
+        load_duration = await self._server.load(model, body.options.num_ctx, body.keep_alive, request.is_disconnected)
         head = {"model": body.model, "created_at": timestamp()}
         if prompt is None:
             unloads = body.keep_alive in {0, "0"}

@@ -96,7 +96,7 @@ class OpenAIRoutes:
         model = self._find(body.model)
         if "completion" not in model.capabilities:
             raise not_capable(body.model, "chat")
-        await self._server.load(model, None, None)
+        await self._server.load(model, None, None, request.is_disconnected)
         prompt = "\n".join(message.text for message in body.messages)
         limit = body.max_completion_tokens or body.max_tokens
         answer = generate(prompt, schema_of(body.response_format), limit)
@@ -120,7 +120,7 @@ class OpenAIRoutes:
             raise RefusalError(400, "invalid input")
         texts = [body.input] if isinstance(body.input, str) else body.input
         model = self._find(body.model)
-        await self._server.load(model, None, None)
+        await self._server.load(model, None, None, request.is_disconnected)
         vectors = [vector_of(model, text, truncate=True, dimensions=body.dimensions) for text in texts]
         data = [
             {

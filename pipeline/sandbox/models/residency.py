@@ -37,13 +37,22 @@ class Residents:
         self._loaded = {name: resident for name, resident in self._loaded.items() if resident.expires_at > now}
         return list(self._loaded.values())
 
-    def use(self, model: Model, context: int | None, keep_alive: float | str | None) -> bool:
-        """Note a use; True when the model had to be loaded for it: it was not there, or with another context size."""
-        present = {resident.model.name: resident for resident in self.current()}.get(model.name)
-        wanted = context or (present.context if present else min(DEFAULT_CONTEXT, model.context))
-        expires_at = datetime.now(UTC) + keep_alive_of(keep_alive)
-        self._loaded[model.name] = Resident(model, wanted, expires_at)
-        return present is None or present.context != wanted
+    def needs_load(self, model: Model, context: int | None) -> bool:
+        """Tell whether the model must be loaded for a use: it is not there, or with another context size."""
+        present = self._present(model)
+        return present is None or present.context != self._wanted(model, context)
+
+    def use(self, model: Model, context: int | None, keep_alive: float | str | None) -> None:
+        """Note a use."""
+        wanted = self._wanted(model, context)
+        self._loaded[model.name] = Resident(model, wanted, datetime.now(UTC) + keep_alive_of(keep_alive))
+
+    def _present(self, model: Model) -> Resident | None:
+        return {resident.model.name: resident for resident in self.current()}.get(model.name)
+
+    def _wanted(self, model: Model, context: int | None) -> int:
+        present = self._present(model)
+        return context or (present.context if present else min(DEFAULT_CONTEXT, model.context))
 
     def forget(self, model: Model) -> None:
         """Unload a model."""

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 from doctor.pipeline.sandbox.models.behaviour import Behaviour
 from doctor.pipeline.sandbox.models.catalog import Catalog, Model
 from doctor.pipeline.sandbox.models.names import ModelName, parse_name
+from doctor.pipeline.sandbox.models.protocol import RefusalError
 from doctor.pipeline.sandbox.models.residency import Residents
 
 #: Loading costs this much even when no delay is asked for, so that ``load_duration`` tells a first use.
 LEAST_LOAD_SECONDS = 0.001
+
+#: How often it is looked whether the client still waits.
+LOOK_SECONDS = 0.05
+
+Gone: TypeAlias = Callable[[], Awaitable[bool]]
+"""Tells whether the client has gone away."""
 
 
 class Server:
@@ -28,17 +37,26 @@ class Server:
         parsed: ModelName = parse_name(name)
         return self.catalog.find(parsed) if parsed.is_valid else None
 
-    async def load(self, model: Model, context: int | None, keep_alive: float | str | None) -> int:
-        """Have the model in memory; returns how long that took, in nanoseconds. A waiting client may give up."""
+    async def load(self, model: Model, context: int | None, keep_alive: float | str | None, gone: Gone) -> int:
+        """Have the model in memory; returns how long that took, in nanoseconds.
+
+        As with Ollama, a client that goes away (``gone``) stops the load, and the next request begins it again.
+
+        Raises:
+            RefusalError: the client went away.
+        """
         started = time.perf_counter_ns()
-        if self.residents.use(model, context, keep_alive):
-            try:
-                await asyncio.sleep(max(LEAST_LOAD_SECONDS, self.behaviour.rules.load_seconds))
-            except asyncio.CancelledError:
-                # As with Ollama, a client that goes away stops the load, and the next request begins it again.
-                self.residents.forget(model)
-                raise
+        if self.residents.needs_load(model, context):
+            await self._wait(max(LEAST_LOAD_SECONDS, self.behaviour.rules.load_seconds), gone)
+        self.residents.use(model, context, keep_alive)
         return time.perf_counter_ns() - started
+
+    async def _wait(self, seconds: float, gone: Gone) -> None:
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, LOOK_SECONDS))
+            if left > LOOK_SECONDS and await gone():
+                raise RefusalError(499, "request canceled")
 
 
 def timestamp(moment: datetime | None = None) -> str:

@@ -112,7 +112,7 @@ class OpenAIRoutes:
         body = await _body(request)
         model = self._find(str(body.get("model", "")))
         if not model.dimensions:
-            raise RefusalError(403, f"You are not allowed to generate embeddings from {model.name}", "e", None)
+            raise RefusalError(400, "The model does not support Embeddings API", "BadRequestError", None)
         texts = [body["input"]] if isinstance(body.get("input"), str) else body.get("input") or []
         vectors = [shortened(embed(text, model.dimensions, model.name), body.get("dimensions")) for text in texts]
         data = [{"object": "embedding", "index": index, "embedding": vector} for index, vector in enumerate(vectors)]

@@ -1,0 +1,131 @@
+"""A model that is there does not answer, or not in the time that the target waits.
+
+## What it finds
+With `doctor check --probe` only, because it costs money, or memory in which another model lies: one real generation
+or one real embedding by each model in use, and what came of it.
+
+## Why it hurts
+A list of models promises nothing: the account may not enable the provider, the token may lack a permission, the model
+may take longer to load than the client waits.
+
+## How it is told from its look-alikes
+A model that is not loaded is *cold*, not down: Ollama's `/api/ps` is asked before, and the answer says how long loading
+took. A client that gives up while it loads stops the loading, so it never gets warm; the time that the target waits
+(`MODEL_TIMEOUT_SECONDS` and its kin) is compared with it. An answer that was cut (`length`) is no failure of the
+model. A refusal is named as MOD001, MOD006 and MOD007 would: a missing model, a key, a permission, a provider.
+
+## How to fix
+By hand: let the target wait longer than loading takes, keep the model loaded (`OLLAMA_KEEP_ALIVE`), enable a provider,
+or give the token the permission "Make calls to Inference Providers".
+
+## False positives
+A server that is busy with something else right now.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+
+from doctor.api import (
+    EMBEDDING,
+    OPT_IN,
+    PROBE,
+    Chain,
+    Database,
+    Environment,
+    Evidence,
+    EvidenceKind,
+    Finding,
+    FixOption,
+    HuggingFace,
+    Mechanism,
+    Models,
+    ModelState,
+    ModelUse,
+    NotApplicableError,
+    Observation,
+    Severity,
+    Trial,
+    TrialState,
+    check,
+    client_timeout,
+    examine_models,
+    try_model,
+)
+
+REMEDIES = {
+    TrialState.COLD: "let the target wait longer than the model takes to load, or keep it loaded",
+    TrialState.SILENT: "look at the server's load and its log",
+    TrialState.REFUSED_KEY: "correct the variable that holds the key",
+    TrialState.NOT_ALLOWED: "give the token the permission `Make calls to Inference Providers`",
+    TrialState.NOT_SERVED: "enable a provider of the model in the account's settings, or name another model",
+    TrialState.FAILED: "read the server's words",
+}
+
+
+@check(
+    "MOD011",
+    "model-does-not-run",
+    severity=Severity.ERROR,
+    tags=["live", "slow", PROBE, OPT_IN],
+    timeout=60.0,
+    mechanisms=[
+        Mechanism("MOD011", "CHN001", "the model call fails and the task gives up", ("stage",)),
+        Mechanism("MOD011", "CHN002", "the model call fails until the task gives up", ("agent",)),
+        Mechanism("MOD011", "CHN004", "the model call fails until the task gives up", ("agent",)),
+    ],
+)
+async def model_does_not_run(
+    models: Models, environment: Environment, database: Database | None = None, chain: Chain | None = None
+) -> AsyncIterator[Finding | Observation]:
+    """Let each model in use answer once."""
+    examination = await examine_models(models, environment, database, chain)
+    usable = [verdict.use for verdict in examination.of(ModelState.USABLE)]
+    if not usable:
+        raise NotApplicableError("no model in use is there")
+    waits = client_timeout(environment)
+    for use, trial in zip(usable, await asyncio.gather(*map(try_model, usable)), strict=True):
+        slow = trial.state is TrialState.RUNS and waits is not None and (trial.load_seconds or 0) >= waits.seconds
+        if trial.state is not TrialState.RUNS or slow:
+            wait = f"{waits.name}={waits.seconds:g}" if waits is not None else ""
+            yield _finding(use, trial, wait if slow else "")
+        else:
+            yield Observation(f"{use.model} {trial.said}")
+        for hypothesis, measured in _ruled_out(use, trial):
+            yield Observation(measured, rules_out=f"{hypothesis} ({use.model})")
+
+
+def _ruled_out(use: ModelUse, trial: Trial) -> Iterable[tuple[str, str]]:
+    if trial.state is TrialState.COLD:
+        yield "server down", f"{use.server.endpoint.address} answers, and the model is not in its memory"
+    if trial.state is TrialState.RUNS and trial.was_cold:
+        yield "model down", f"it was cold and loaded in {trial.load_seconds or 0:.1f} s"
+    if trial.state in (TrialState.NOT_SERVED, TrialState.NOT_ALLOWED) and isinstance(use.server, HuggingFace):
+        yield "model missing", "the router lists it"
+
+
+def _finding(use: ModelUse, trial: Trial, wait: str) -> Finding:
+    if wait:
+        symptom = f"`{use.model}` took {trial.load_seconds:.1f} s to load, and the target gives up before ({wait})"
+        cause, remedy = "the client's time-out is shorter than a cold start", REMEDIES[TrialState.COLD]
+    else:
+        symptom = f"`{use.model}` does not answer: {trial.said}; {use.role}"
+        cause, remedy = f"{use.server.endpoint.address}: {trial.state}", REMEDIES[trial.state]
+    return Finding(
+        code="MOD011",
+        resource=use.resource,
+        symptom=symptom,
+        cause=cause,
+        severity=Severity.WARNING if wait or use.link else Severity.ERROR,
+        stage=None if use.link else use.stage,
+        subject=f"{use.capability} for {use.wanted_by.key}",
+        group=use.model,
+        related=(use.wanted_by,),
+        evidence=(Evidence(EvidenceKind.HTTP, f"one real {_kind(use)} by {use.model}", trial.said),),
+        rule="the target asks the same of the same server",
+        fixes=(FixOption.by_hand(remedy, "it lies outside of what the doctor may change"),),
+        validation="doctor check --probe --select MOD011",
+    )
+
+
+def _kind(use: ModelUse) -> str:
+    return "embedding" if use.capability == EMBEDDING else "generation"
