@@ -89,7 +89,6 @@ from doctor.model import (
 )
 from doctor.model_calls import client_servers, model_calls
 from doctor.model_examination import NO_MODELS, ModelExamination, examine, examine_models
-from doctor.model_examination import ModelExamination, examine, examine_models
 from doctor.model_trial import PROBE, ClientTimeout, Trial, TrialState, client_timeout, try_model
 from doctor.model_uses import COMPLETION, EMBEDDING, ModelUse, ServerFinder, is_local
 from doctor.model_verdict import ModelState, ModelVerdict, judge
