@@ -56,10 +56,10 @@ def test_what_is_ignored_is_left_out(tmp_path: Path):
 
 
 def test_the_configuration_chooses_and_the_command_line_wins(tmp_path: Path):
-    text = 'select = ["PGS", "WRK"]\nignore = "PGS002"\n'
-    assert chosen(tmp_path, text) == ["PGS001", "WRK001"]
+    text = 'select = ["PGS", "NAT001"]\nignore = "PGS002"\n'
+    assert chosen(tmp_path, text) == ["NAT001", "PGS001"]
     assert chosen(tmp_path, text, select=("PGS",)) == ["PGS001", "PGS002"]
-    assert chosen(tmp_path, text, ignore=("WRK",)) == ["PGS001"]
+    assert chosen(tmp_path, text, ignore=("NAT",)) == ["PGS001"]
 
 
 def test_tags_and_offline_narrow_the_choice(tmp_path: Path):

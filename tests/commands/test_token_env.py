@@ -60,7 +60,7 @@ def test_without_a_token_the_check_of_tokens_does_not_run(check, keys: KeyStandI
 
 
 def test_a_good_token_is_no_finding(check, keys: KeyStandIn) -> None:
-    answer = check("--token-env", NAME, **{NAME: keys.mint()})
+    answer = check("--verbose", "--token-env", NAME, **{NAME: keys.mint()})
     assert answer.returncode == 0, answer.stdout
     assert "RULED OUT" in answer.stdout
 
