@@ -56,24 +56,24 @@ def clerk_key_malformed(auth: Auth) -> Iterator[Finding | Observation]:
             yield _finding(key.variable, "publishable key", key.problem)
         else:
             yield Observation(
-                f"{key.variable.name}: {key.mode} key of {key.host}", rules_out="malformed publishable key"
+                f"{key.variable.name} is a {key.mode} key of {key.host}", rules_out="malformed publishable key"
             )
     secret = settings.secret
     if secret is not None and secret.problem:
         yield _finding(secret.variable, "secret key", secret.problem)
     elif secret is not None:
-        yield Observation(f"{secret.variable.name}: {secret.mode} key", rules_out="malformed secret key")
+        yield Observation(f"{secret.variable.name} is a {secret.mode} key", rules_out="malformed secret key")
 
 
 def _finding(variable: Variable, kind: str, problem: str) -> Finding:
     return Finding(
         code="AUT006",
         resource=variable.resource,
-        symptom=f"{variable.name} is no {kind}: {problem}",
+        symptom=f"{variable.name} holds no {kind}; {problem}",
         cause=f"{problem} ({variable.origin})",
         severity=Severity.ERROR,
         impacts=("the issuer and the address of the signing keys cannot be told",) if kind == "publishable key" else (),
-        evidence=(Evidence(EvidenceKind.CONFIG, variable.origin, f"{variable.name}: {problem}"),),
+        evidence=(Evidence(EvidenceKind.CONFIG, variable.origin, problem),),
         related=(Resource("claim", "kid"), Resource("claim", "iss")) if kind == "publishable key" else (),
         rule="clerk: pk_ is followed by base64 of the host and a dollar sign, sk_ by an opaque key",
         fixes=(FixOption.by_hand(f"copy the {kind} again from the dashboard", "it is known there only"),),

@@ -10,8 +10,8 @@ is right and the keys are the right ones.
 
 ## How it is told from its look-alikes
 The provider's own metadata are asked (`/.well-known/openid-configuration`, with Clerk
-`/.well-known/oauth-authorization-server`) and compared character by character. A provider that cannot be asked is no
-finding here.
+`/.well-known/oauth-authorization-server`) and compared character by character. Where Clerk publishes none, its rule
+counts: the bare address of the host. A provider that cannot be asked is no finding here.
 
 ## How to fix
 Write the issuer as the provider writes it. Clerk's has no slash at the end, Auth0's has one.
@@ -25,7 +25,6 @@ from urllib.parse import urlsplit
 
 from doctor.api import (
     Auth,
-    CouldNotTellError,
     Evidence,
     EvidenceKind,
     Finding,
@@ -35,7 +34,10 @@ from doctor.api import (
     Observation,
     Resource,
     Severity,
+    Variable,
+    address_of_host,
     check,
+    host_of,
     printable,
 )
 
@@ -54,20 +56,30 @@ async def issuer_differs(auth: Auth) -> AsyncIterator[Finding | Observation]:
         raise NotApplicableError("no issuer is configured")
     metadata = await auth.metadata()
     if metadata is None or not metadata.issuer:
-        raise CouldNotTellError(f"what the issuer at {auth.endpoint.address} calls itself: it publishes no metadata")
+        bare = address_of_host(host_of(configured))
+        if not auth.settings.is_clerk or configured == bare:
+            raise NotApplicableError("the issuer publishes no metadata with which it could be compared")
+        yield _finding(
+            source, configured, address_of_host(host_of(configured)), "clerk: the bare host, without a slash"
+        )
+        return
     actual = printable(metadata.issuer)[:200]
     if metadata.issuer == configured:
         yield Observation(f"issuer {actual}", rules_out="misspelt issuer")
         return
-    yield Finding(
+    yield _finding(source, configured, actual, f"GET {metadata.document.url}: issuer {actual}")
+
+
+def _finding(source: Variable, configured: str, actual: str, measured: str) -> Finding:
+    return Finding(
         code="AUT009",
         resource=source.resource,
         symptom=f"{source.name} gives the issuer {configured}, and the provider calls itself {actual}: "
-        f"{difference(configured, metadata.issuer)}",
+        f"{difference(configured, actual)}",
         cause=f"the issuer in {source.origin} is not written as the provider writes it",
         severity=Severity.ERROR,
         impacts=("every token fails with InvalidIssuerError, although its signature is right",),
-        evidence=(Evidence(EvidenceKind.HTTP, f"GET {metadata.document.url}", f"issuer: {actual}"),),
+        evidence=(Evidence(EvidenceKind.HTTP, "the issuer's own name", measured),),
         related=(Resource("claim", "iss"),),
         rule="`iss` is compared as a text (RFC 7519, 4.1.1)",
         fixes=(FixOption.by_hand(f"write {actual}", f"the value comes from {source.origin}"),),

@@ -15,7 +15,7 @@ import pytest
 from doctor.model import Severity, Status
 from doctor.pipeline.sandbox.keys.identity import publishable_key
 from tests.checks.auth_target import HOST_SETTINGS, Examined, examined
-from tests.key_stand_in import SECRET_KEY, KeyStandIn
+from tests.key_stand_in import SECRET_KEY, KeyStandIn, serving
 
 PUBLISHED = "signing keys out of reach"
 SKEW = "clock skew"
@@ -250,6 +250,19 @@ def test_keys_out_of_reach_are_the_root_and_the_token_is_still_taken_apart(ask, 
     assert seen.result("AUT010").blocked_by == "AUT005"
 
 
+@pytest.mark.parametrize("mode", ["slow", "drip"])
+def test_a_provider_that_hangs_costs_one_deadline_and_changes_nothing_else(ask, keys: KeyStandIn, mode: Any) -> None:
+    settings = {"CLERK_JWT_KEY": keys.instance.current.public_pem(), "ENVIRONMENT": "production"}
+    before = ask(keys.mint(), **settings)
+    keys.behave(mode, delay_seconds=600)
+    seen = ask(keys.mint(), **settings)
+    assert "nobody answered in time" in seen.finding("AUT005").symptom
+    for code in ("AUT006", "AUT007", "AUT012"):
+        assert seen.findings(code) == before.findings(code)
+        assert seen.result(code).status is before.result(code).status
+    assert {seen.result(code).blocked_by for code in ("AUT008", "AUT010")} == {"AUT005"}
+
+
 # 28: a publishable key that nobody decoded.
 
 
@@ -331,3 +344,105 @@ def test_what_is_no_token_is_called_what_it_is(ask, keys: KeyStandIn, text: str,
     seen = ask(text.format(token=keys.mint()))
     assert words in seen.finding("AUT011").symptom
     assert seen.roots() == ["AUT011"]
+
+
+# Issuers other than Clerk.
+
+
+@pytest.fixture
+def ask_oidc(keys: KeyStandIn, tmp_path: Path):
+    """Examine a target that takes tokens of an OIDC issuer, whose metadata say where the keys are."""
+
+    def run(token: str | None = None, **settings: str) -> Examined:
+        return examined(tmp_path, {"OIDC_ISSUER": keys.url, "OIDC_AUDIENCE": "api", **settings}, token)
+
+    return run
+
+
+def test_a_token_of_another_kind_of_issuer_is_played_through_too(ask_oidc, keys: KeyStandIn) -> None:
+    seen = ask_oidc(keys.mint(claims={"aud": "api", "azp": None}))
+    assert seen.roots() == []
+    assert seen.ruled_out() >= {PUBLISHED, SKEW, ISSUER, FORGED, UNKNOWN_KEY, EXPIRED, "token for another audience"}
+    assert keys.hits("/.well-known/openid-configuration") == 1
+
+
+def test_the_slash_that_one_kind_of_issuer_wants_is_found_missing(ask_oidc, keys: KeyStandIn) -> None:
+    keys.behave(metadata_issuer=f"{keys.url}/")
+    seen = ask_oidc(keys.mint(claims={"aud": "api", "iss": f"{keys.url}/"}))
+    assert seen.roots() == ["AUT009"]
+    assert "a slash at the end is missing" in seen.finding("AUT009").symptom
+    assert seen.subjects() == ["issuer"]
+    assert seen.effects() == {"AUT011"}
+
+
+def test_a_static_key_alone_needs_nobody(tmp_path: Path, keys: KeyStandIn) -> None:
+    pem = keys.instance.current.public_pem()
+    good = examined(tmp_path, {"CLERK_JWT_KEY": pem}, keys.mint())
+    assert good.roots() == []
+    assert good.result("AUT005").status is Status.SKIP
+    bad = examined(tmp_path, {"CLERK_JWT_KEY": pem}, keys.mint(signer="stranger"))
+    assert bad.subjects() == ["static key"]
+    assert sum(keys.server.requests.values()) == 0
+
+
+def test_without_the_library_the_signature_is_said_to_be_unchecked(
+    ask, keys: KeyStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("doctor.resources.signatures.jwt", _Absent())
+    result = ask(keys.mint(signer="stranger")).result("AUT011")
+    assert result.status is Status.PASS
+    assert any("pip install 'pipeline-doctor[auth]'" in observation.text for observation in result.observations)
+    assert FORGED not in {observation.rules_out for observation in result.observations}
+
+
+class _Absent:
+    """A library that is not installed, imported late."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise ModuleNotFoundError("No module named 'jwt'")
+
+
+# The keys themselves.
+
+
+@pytest.mark.parametrize(
+    ("settings", "words", "code"),
+    [
+        ({"CLERK_PUBLISHABLE_KEY": "pk_test_replace-me!"}, "characters that base64 has not", "AUT006"),
+        ({"CLERK_PUBLISHABLE_KEY": SECRET_KEY}, "publishable keys are sent to every browser", "AUT006"),
+        ({"CLERK_SECRET_KEY": "pk_test_Zm9v"}, "it is a publishable key", "AUT006"),
+        ({"ENVIRONMENT": "production"}, "ENVIRONMENT says production", "AUT007"),
+        (
+            {"CLERK_PUBLISHABLE_KEY": publishable_key("happy-cat-1.clerk.accounts.dev", "live")},
+            "live key of the development host",
+            "AUT007",
+        ),
+    ],
+)
+def test_a_key_that_is_none_or_in_the_wrong_place_is_named(
+    ask, settings: dict[str, str], words: str, code: str
+) -> None:
+    seen = ask(**settings)
+    assert any(words in finding.symptom for finding in seen.findings(code))
+    assert code in seen.roots()
+
+
+def test_a_secret_key_that_the_provider_refuses_is_named(ask, keys: KeyStandIn) -> None:
+    seen = ask(CLERK_SECRET_KEY="sk_test_" + "A" * 40, CLERK_API_URL=keys.url)
+    assert seen.roots() == ["AUT008"]
+    assert "is refused by Clerk's API" in seen.finding("AUT008").symptom
+
+
+def test_an_address_on_another_host_that_publishes_the_same_key_is_a_proxy(ask, keys: KeyStandIn) -> None:
+    other_name = keys.jwks_url.replace("127.0.0.1", "localhost")
+    seen = ask(keys.mint(), CLERK_JWKS_URL=other_name)
+    assert seen.roots() == []
+    assert "settings of different instances" in seen.ruled_out()
+
+
+def test_an_address_on_another_host_with_another_key_is_another_instance(ask, keys: KeyStandIn) -> None:
+    with serving() as other:
+        seen = ask(keys.mint(), CLERK_JWKS_URL=other.jwks_url)
+    assert seen.roots() == ["AUT007"]
+    assert seen.subjects() == ["key"]
+    assert seen.effects() == {"AUT011"}
