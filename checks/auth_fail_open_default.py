@@ -34,7 +34,7 @@ A deployment that sets the variable everywhere, by means that the source does no
 
 from collections.abc import Iterator
 
-from doctor.api import Evidence, EvidenceKind, Example, Finding, FixOption, Resource, Severity, Source, check
+from doctor.api import Evidence, EvidenceKind, Example, Finding, FixOption, Mechanism, Resource, Severity, Source, check
 from doctor.source.collectors.setting_defaults import COLLECTOR as DEFAULTS
 from doctor.source.collectors.setting_defaults import SettingDefault
 from doctor.source.collectors.tokens import COLLECTOR, OpenByDefault
@@ -148,6 +148,9 @@ def log_level() -> str:
     severity=Severity.CRITICAL,
     tags=["static"],
     timeout=20.0,
+    mechanisms=[
+        Mechanism("AUT004", "AUT015", "the variable is not set in the running application", ("service",)),
+    ],
     bad=[
         Example("unverified tokens are accepted unless the environment is production", {"app/auth.py": _ONE_FILE}),
         Example("the default stands in another file", {"app/settings.py": _SETTINGS, "app/auth.py": _MADE_UP_USER}),
@@ -197,6 +200,7 @@ def _finding(fact: OpenByDefault, defaults: dict[str, SettingDefault]) -> Findin
         cause=f"the default of `{condition}` turns the verification off",
         severity=Severity.CRITICAL,
         subject=condition,
+        related=(Resource("service", "auth"),),
         impacts=("where the variable was forgotten, anybody is any user",),
         evidence=(
             *(Evidence(EvidenceKind.CODE, f"{fact.path}:{number}", text) for number, text in fact.defaults),

@@ -26,7 +26,7 @@ A service of another kind whose keys have this prefix and do hold a readable hos
 
 from collections.abc import Iterator
 
-from doctor.api import Evidence, EvidenceKind, Example, Finding, FixOption, Resource, Severity, Source, check
+from doctor.api import Evidence, EvidenceKind, Example, Finding, FixOption, Mechanism, Resource, Severity, Source, check
 from doctor.source.collectors.publishable_keys import COLLECTOR, UndecodedKey
 
 _SPLIT = """\
@@ -82,6 +82,9 @@ def column(name: str) -> list[str]:
     severity=Severity.ERROR,
     tags=["static"],
     timeout=20.0,
+    mechanisms=[
+        Mechanism("AUT003", "AUT014", "the keys are looked for at a host that does not exist", ("service",)),
+    ],
     bad=[
         Example("the rest of the key is split at dots", {"app/auth.py": _SPLIT}),
         Example("the rest of the key becomes a host", {"app/auth.py": _HOST}),
@@ -105,6 +108,7 @@ def _finding(fact: UndecodedKey) -> Finding:
         symptom=f"`{fact.function}` makes a host of a publishable key that does not exist",
         cause=f"what follows the prefix is base64 and is {use} without being decoded",
         severity=Severity.ERROR,
+        related=(Resource("service", "auth"),),
         impacts=("no signing key is found, so every token fails its verification",),
         evidence=(Evidence(EvidenceKind.CODE, f"{fact.path}:{fact.line}", fact.text),),
         rule="clerk: a publishable key is pk_test_ or pk_live_ and base64 of the host and a dollar sign",

@@ -33,6 +33,7 @@ from doctor.api import (
     FixOption,
     KeysUnreachable,
     KeysUnusable,
+    Mechanism,
     NotApplicableError,
     Observation,
     Resource,
@@ -49,6 +50,9 @@ from doctor.api import (
     severity=Severity.CRITICAL,
     tags=["live"],
     guards="auth",
+    mechanisms=[
+        Mechanism("AUT005", "AUT014", "the application cannot have the keys either", ("service",)),
+    ],
 )
 async def signing_keys_unusable(auth: Auth) -> AsyncIterator[Finding | Observation]:
     """Fetch the keys as a verifier does."""

@@ -63,7 +63,7 @@ async def token_rejected(auth: Auth, token: Variable) -> AsyncIterator[Finding |
     except NoTokenError as error:
         yield _no_token(token, str(error))
         return
-    keys = await _keys(auth)
+    keys = await auth.keys_or_none()
     steps = play_through(taken, auth.settings, keys, auth.clock())
     for verdict in token_verdicts(taken, steps, await _situation(auth, taken, keys)):
         yield _finding(taken, verdict, steps)
@@ -72,14 +72,6 @@ async def token_rejected(auth: Auth, token: Variable) -> AsyncIterator[Finding |
             yield Observation(step.text, rules_out=RULES_OUT[step.part])
         elif step.outcome is StepOutcome.UNCHECKED:
             yield Observation(step.text)
-
-
-async def _keys(auth: Auth) -> KeySet | None:
-    """Return the published keys; that there are none is AUT005's finding."""
-    try:
-        return await auth.keys() if auth.has_keys_address else None
-    except (KeysUnreachable, KeysUnusable):
-        return None
 
 
 async def _situation(auth: Auth, token: Token, keys: KeySet | None) -> TokenSituation:

@@ -154,6 +154,7 @@ from doctor.resources.nats_monitoring import listeners as subject_listeners
 from doctor.resources.processes import Process
 from doctor.resources.tracked_secrets import TrackedSecret, tracked_secrets
 from doctor.resources.unreachable import Reason
+from doctor.resources.web_document import Document, NoDocumentError
 from doctor.similarity_queries import SimilarityQueries, evidence_of, resource_of
 from doctor.similarity_statements import Statement, names_no_table, statement_of
 from doctor.source.collectors.broker_settings import BrokerCall
@@ -238,6 +239,7 @@ __all__ = [
     "DecoratedFunction",
     "DecoratorUse",
     "Diagnosis",
+    "Document",
     "Elsewhere",
     "Embedder",
     "EmbeddingCounts",
@@ -289,6 +291,7 @@ __all__ = [
     "MonitoringUnavailableError",
     "Nats",
     "NatsUnreachable",
+    "NoDocumentError",
     "NoTokenError",
     "NonTask",
     "NotAllowed",

@@ -133,8 +133,12 @@ class VectorIndexConfiguration(_Strict):
 
 @dataclass(frozen=True)
 class AuthConfiguration(_Strict):
-    """``[target.auth]``: the variables that say how tokens are verified; of each kind the first that is set counts."""
+    """``[target.auth]``: the variables that say how tokens are verified; of each kind the first that is set counts.
 
+    ``endpoint`` answers a verified user and refuses everybody else; with it a token that is given is tried out.
+    """
+
+    endpoint: Annotated[str, Field(pattern=r"^GET /\S*$")] | None = None
     publishable_key_env: tuple[str, ...] = (
         "CLERK_PUBLISHABLE_KEY",
         *(

@@ -210,7 +210,9 @@ class Target:
         return Models(None if found is None else found.value, origin="" if found is None else found.origin)
 
     def _auth(self) -> Auth:
-        settings = read_auth_settings(self.environment.get, self.configuration.target.auth)
+        api = self.variable(self.configuration.target.api_env)
+        names = self.configuration.target.auth
+        settings = read_auth_settings(self.environment.get, names, "" if api is None else api.value)
         if settings.is_empty:
             raise NotConfiguredError("no CLERK_* keys, issuer or JWKS address in .env or the environment")
         return Auth(settings)

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from doctor.model import Endpoint
+from doctor.model import Endpoint, Secret
 from doctor.resources.address import is_loopback
 from doctor.resources.auth_settings import AuthSettings, shown
-from doctor.resources.key_set import KeySet, KeysUnreachable, read_key_set
+from doctor.resources.key_set import KeySet, KeysUnreachable, KeysUnusable, read_key_set
 from doctor.resources.unreachable import Reason
 from doctor.resources.web_document import Document, NoDocumentError, fetch
 
@@ -101,6 +101,13 @@ class Auth:
         """
         return read_key_set(await self.document())
 
+    async def keys_or_none(self) -> KeySet | None:
+        """Return the signing keys, or None where they cannot be had: that is AUT005's finding."""
+        try:
+            return await self.keys() if self.has_keys_address else None
+        except (KeysUnreachable, KeysUnusable):
+            return None
+
     async def keys_afresh(self) -> KeySet:
         """Ask for the signing keys once more: after a rotation there are others.
 
@@ -128,6 +135,18 @@ class Auth:
     async def metadata(self) -> Metadata | None:
         """Return what the configured issuer says of itself; None where it says nothing that can be read."""
         return await self._once("metadata", self._metadata)
+
+    async def answer_to(self, token: Secret | None) -> Document:
+        """Show a token, or none, to the application, at the endpoint that only a verified user may see.
+
+        Raises:
+            NoDocumentError: nothing came, or the token would have to go beyond this machine without TLS.
+        """
+        url = self.settings.endpoint
+        if urlsplit(url).scheme != "https" and not is_loopback(urlsplit(url).hostname or ""):
+            raise NoDocumentError(url, Reason.INVALID_ADDRESS, "a token is not sent without TLS")
+        headers = {} if token is None else {"Authorization": f"Bearer {token.reveal()}"}
+        return await fetch(url, timeout=self._timeout, headers=headers, clock=self.clock)
 
     async def clock_difference(self) -> ClockDifference | None:
         """Compare our clock with the date of the answer in which the keys came; None when it has none.

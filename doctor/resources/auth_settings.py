@@ -41,6 +41,8 @@ class AuthSettings:
     audience_variable: Variable | None = None
     stage: Variable | None = None
     backend: str = BACKEND_URL
+    endpoint: str = ""
+    """An address of the application that only a verified user may see."""
 
     @property
     def is_empty(self) -> bool:
@@ -114,8 +116,13 @@ class AuthSettings:
         return self.stage is not None and bool(_PRODUCTION.fullmatch(self.stage.value.strip()))
 
 
-def read_auth_settings(get: Callable[[str], Variable | None], names: AuthConfiguration) -> AuthSettings:
-    """Look the variables up; ``names`` says how the target calls them, the first that is set counts."""
+def read_auth_settings(
+    get: Callable[[str], Variable | None], names: AuthConfiguration, api_url: str = ""
+) -> AuthSettings:
+    """Look the variables up; ``names`` says how the target calls them, the first that is set counts.
+
+    ``api_url`` is where the application listens, if that is known.
+    """
 
     def first(candidates: tuple[str, ...]) -> Variable | None:
         return next((found for name in candidates if (found := get(name)) and found.value.strip()), None)
@@ -132,6 +139,7 @@ def read_auth_settings(get: Callable[[str], Variable | None], names: AuthConfigu
         audience_variable=first(names.audience_env),
         stage=first(STAGE_VARIABLES),
         backend=BACKEND_URL if backend is None else backend.value.strip(),
+        endpoint=api_url.rstrip("/") + names.endpoint.removeprefix("GET ") if api_url and names.endpoint else "",
     )
 
 

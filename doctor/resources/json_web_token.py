@@ -46,6 +46,12 @@ class Token:
     has_key_address: bool = False
     """Whether its header names an address of keys (``jku``, ``x5u``), which no verifier may follow."""
 
+    def damaged(self) -> Secret:
+        """Return the same token with another signature: one that nobody may accept."""
+        signed, _, signature = self.secret.reveal().rpartition(".")
+        other = "A" if not signature.startswith("A") else "B"
+        return Secret(f"{signed}.{other}{signature[1:]}")
+
     def claim(self, name: str) -> str:
         """Return a claim as text to show: redacted and cut."""
         value = self.claims.get(name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,16 +52,14 @@ def write_settings(folder: Path, settings: dict[str, str]) -> None:
     (folder / ".env").write_text("".join(lines), encoding="utf-8")
 
 
-def examined(
-    folder: Path, settings: dict[str, str], token: str | None = None, codes: Iterable[str] = ("AUT",)
-) -> Examined:
-    """Examine a target with these variables in its ``.env``."""
+def examined(folder: Path, settings: dict[str, str], token: str | None = None, *, static: bool = False) -> Examined:
+    """Examine a target with these variables in its ``.env``; with ``static`` its source too."""
     write_settings(folder, settings | ({} if token is None else {"GIVEN_TOKEN": token}))
 
     async def work() -> Run:
         token_env = None if token is None else "GIVEN_TOKEN"
         async with Target.at(folder, token_env=token_env) as target:
-            chosen = choose(list(registry().checks.values()), Selection(tuple(codes)), target)
-            return await examine_open(target, [check for check in chosen if "live" in check.tags])
+            chosen = choose(list(registry().checks.values()), Selection(("AUT",)), target)
+            return await examine_open(target, [check for check in chosen if static or "live" in check.tags])
 
     return Examined(asyncio.run(work()))
