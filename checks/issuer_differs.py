@@ -21,7 +21,6 @@ A custom domain under which the provider issues tokens with its own name on purp
 """
 
 from collections.abc import AsyncIterator
-from urllib.parse import urlsplit
 
 from doctor.api import (
     Auth,
@@ -91,9 +90,10 @@ def difference(configured: str, actual: str) -> str:
     """Say in which part two issuers differ."""
     if configured.rstrip("/") == actual.rstrip("/"):
         return "a slash at the end is too many" if configured.endswith("/") else "a slash at the end is missing"
-    ours, theirs = urlsplit(configured), urlsplit(actual)
-    if ours.netloc == theirs.netloc and ours.scheme != theirs.scheme:
-        return f"{ours.scheme} for {theirs.scheme}"
-    if ours.netloc.lower() == theirs.netloc.lower():
-        return "another path" if ours.netloc == theirs.netloc else "capitals for small letters"
+    ours, theirs = host_of(configured), host_of(actual)
+    our_scheme, their_scheme = configured.partition(":")[0], actual.partition(":")[0]
+    if ours == theirs and our_scheme != their_scheme:
+        return f"{our_scheme} for {their_scheme}"
+    if ours.lower() == theirs.lower():
+        return "another path" if ours == theirs else "capitals for small letters"
     return "another host"

@@ -12,11 +12,9 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from doctor.model import Endpoint, Secret
-from doctor.resources.address import is_loopback
-from doctor.resources.auth_settings import AuthSettings, shown
+from doctor.resources.auth_settings import AuthSettings, may_carry_a_secret, shown
 from doctor.resources.key_set import KeySet, KeysUnreachable, KeysUnusable, read_key_set
 from doctor.resources.unreachable import Reason
 from doctor.resources.web_document import Document, NoDocumentError, fetch
@@ -74,11 +72,6 @@ class Auth:
         if not address:
             address = self.settings.backend_keys_url if self.settings.secret else "a static key"
         return Endpoint("auth", shown(address), source.origin if source else "")
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether the provider is this machine."""
-        return is_loopback(urlsplit(self.settings.keys_url or self.settings.issuer).hostname or "")
 
     @property
     def has_keys_address(self) -> bool:
@@ -143,7 +136,7 @@ class Auth:
             NoDocumentError: nothing came, or the token would have to go beyond this machine without TLS.
         """
         url = self.settings.endpoint
-        if urlsplit(url).scheme != "https" and not is_loopback(urlsplit(url).hostname or ""):
+        if not may_carry_a_secret(url):
             raise NoDocumentError(url, Reason.INVALID_ADDRESS, "a token is not sent without TLS")
         headers = {} if token is None else {"Authorization": f"Bearer {token.reveal()}"}
         return await fetch(url, timeout=self._timeout, headers=headers, clock=self.clock)
@@ -182,7 +175,7 @@ class Auth:
         url = self.settings.backend_keys_url
         if secret is None or secret.problem:
             raise KeysUnreachable(NoDocumentError(url, Reason.INVALID_ADDRESS, "there is no usable secret key"))
-        if urlsplit(url).scheme != "https" and not is_loopback(urlsplit(url).hostname or ""):
+        if not may_carry_a_secret(url):
             raise KeysUnreachable(NoDocumentError(url, Reason.INVALID_ADDRESS, "a secret key is not sent without TLS"))
         return await self._fetch(url, {"Authorization": f"Bearer {secret.secret.reveal()}"})
 

@@ -9,11 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from doctor.configuration import AuthConfiguration
 from doctor.pipeline.sandbox.keys.identity import publishable_key
 from doctor.resources.auth import Auth
-from doctor.resources.auth_settings import AuthSettings, read_auth_settings
+from doctor.resources.auth_settings import AuthSettings, may_carry_a_secret, read_auth_settings
 from doctor.resources.environment import Environment
 from doctor.resources.key_set import KeyFault, KeysUnreachable, KeysUnusable
 from doctor.resources.unreachable import Reason
@@ -191,3 +193,26 @@ async def test_the_age_that_a_cache_adds_is_no_difference_of_clocks(neighbour: C
 
     document = await fetch(f"http://127.0.0.1:{await neighbour(cached)}/", timeout=2, clock=lambda: 1_767_225_690.0)
     assert document.date == document.asked == 1_767_225_690.0
+
+
+NAMES = (
+    *("CLERK_PUBLISHABLE_KEY", "CLERK_SECRET_KEY", "CLERK_ISSUER", "CLERK_JWKS_URL", "CLERK_API_URL", "CLERK_JWT_KEY"),
+    *("CLERK_AUTHORIZED_PARTIES", "CLERK_AUDIENCE", "AUTH0_DOMAIN", "ENVIRONMENT"),
+)
+VALUES = st.text(max_size=40) | st.sampled_from(
+    ["http://[", "https://[::1", "//", "a:b@c", "pk_test_", "\x00", "http://x:99999"]
+)
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), VALUES))
+def test_whatever_the_variables_hold_it_can_be_read_and_nothing_secret_leaves_for_a_broken_address(
+    variables: dict[str, str],
+) -> None:
+    found = settings(Path(), **variables)
+    auth = Auth(found)
+    assert isinstance(auth.endpoint.address, str)
+    for value in (found.issuer, found.keys_url, found.backend_keys_url, *found.parties, *found.audience):
+        assert isinstance(value, str)
+        assert may_carry_a_secret(value) <= value.lower().startswith(("https:", "http:", "localhost:"))
+    for variable in (found.issuer_variable, found.keys_variable):
+        assert variable is None or isinstance(found.undecoded(variable), str)
