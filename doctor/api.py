@@ -122,8 +122,10 @@ from doctor.resources.auth import TOLERANCE, Auth, ClockDifference, Metadata
 from doctor.resources.auth_settings import KEYS_PATH, AuthSettings, address_of_host, host_of
 from doctor.resources.catalog import VectorColumn, VectorIndex, identifier, parts_of, readable, vector_columns
 from doctor.resources.clerk_keys import PublishableKey, SecretKey
+from doctor.resources.compose import ComposeProject, ComposeService, find_compose
 from doctor.resources.database import Database, DatabaseError, DatabaseUnreachable, QueryTimedOut
 from doctor.resources.environment import Environment, Variable
+from doctor.resources.hub_cache import CachedModel, Downloaded, cache_folder, cached, is_offline
 from doctor.resources.jetstream import Consumer, StoredMessage, Stream
 from doctor.resources.json_web_token import NoTokenError, Token, take_apart
 from doctor.resources.key_set import KeyFault, KeySet, KeysUnreachable, KeysUnusable, PublicKeyText, SigningKey
@@ -224,11 +226,14 @@ __all__ = [
     "AuthSettings",
     "Backfill",
     "BrokerCall",
+    "CachedModel",
     "Chain",
     "Check",
     "CheckResult",
     "ClientTimeout",
     "ClockDifference",
+    "ComposeProject",
+    "ComposeService",
     "Confidence",
     "Consumer",
     "CouldNotTellError",
@@ -240,6 +245,7 @@ __all__ = [
     "DecoratorUse",
     "Diagnosis",
     "Document",
+    "Downloaded",
     "Elsewhere",
     "Embedder",
     "EmbeddingCounts",
@@ -380,6 +386,8 @@ __all__ = [
     "brokers",
     "brokers_of",
     "by_area",
+    "cache_folder",
+    "cached",
     "carries",
     "chain_ends",
     "chain_progress",
@@ -404,6 +412,7 @@ __all__ = [
     "failing_tasks",
     "fails_gate",
     "find_column",
+    "find_compose",
     "fixes_in",
     "hookimpl",
     "host_of",
@@ -412,6 +421,7 @@ __all__ = [
     "is_core_nats",
     "is_local",
     "is_not_understood",
+    "is_offline",
     "is_scheduled",
     "judge",
     "judge_queue",

@@ -1,0 +1,85 @@
+"""A service of the compose file is told to find another one at `localhost`, which inside a container is itself.
+
+## What it finds
+Variables under `environment` of a service in the compose file whose value is a URL with a loopback host:
+
+    api:
+      build: .
+      environment: {OLLAMA_HOST: "http://localhost:11434"}
+
+## Why it hurts
+Inside the container nobody listens there: connection refused, although the same address works on the machine.
+
+## How it is told from its look-alikes
+A service with `network_mode: host` shares the machine's loopback and is silent, and so is an address at a port that
+the service itself opens. The address that is right is named: the service of the file that has that port, else
+`host.docker.internal`. `0.0.0.0` is where a server listens, and silent in a variable of a server.
+
+## How to fix
+Write the name of the service (`http://ollama:11434`), or `host.docker.internal` for what runs on the machine.
+
+## False positives
+A process in the same container, or a side-car that shares its network.
+"""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from doctor.api import (
+    ComposeProject,
+    ComposeService,
+    Environment,
+    Evidence,
+    EvidenceKind,
+    Finding,
+    FixOption,
+    NotApplicableError,
+    Observation,
+    Resource,
+    Severity,
+    check,
+    find_compose,
+)
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@check("MOD012", "loopback-in-container", severity=Severity.ERROR, tags=["live"])
+def loopback_in_container(environment: Environment) -> Iterator[Finding | Observation]:
+    """Look at the variables that the compose file gives to its services."""
+    project = find_compose(environment.root, lambda name: getattr(environment.get(name), "value", None))
+    if project is None:
+        raise NotApplicableError("no compose file here")
+    for service in project.services:
+        for name, value in service.environment:
+            port = _loopback_port(value)
+            if port is not None and not service.shares_host and port not in {theirs for theirs, _ in service.ports}:
+                yield _finding(project, service, name, port)
+    yield Observation(f"{len(project.services)} services in {project.path}")
+
+
+def _loopback_port(value: str) -> int | None:
+    """Return the port of a URL with a loopback host, or None for anything else."""
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        return None
+    return port or 0 if parts.scheme and parts.hostname in LOOPBACK else None
+
+
+def _finding(project: ComposeProject, service: ComposeService, name: str, port: int) -> Finding:
+    other = next((each for each in project.services if port in {theirs for theirs, _ in each.ports}), None)
+    right = other.name if other is not None else "host.docker.internal"
+    return Finding(
+        code="MOD012",
+        resource=Resource("variable", f"{service.name}.{name}", project.path),
+        symptom=f"service `{service.name}` is told by `{name}` to ask itself, at port {port or 'of the scheme'}",
+        cause=f"`localhost` in the container of `{service.name}` is that container",
+        severity=Severity.ERROR,
+        impacts=("every connection is refused in the container, while it works on the machine",),
+        evidence=(Evidence(EvidenceKind.CONFIG, project.path, f"{service.name}: environment: {name}"),),
+        rule="docker: each container has a loopback of its own",
+        fixes=(FixOption.by_hand(f"let `{name}` name `{right}`", f"in {project.path}, under `{service.name}`"),),
+        validation="doctor check --select MOD012",
+    )

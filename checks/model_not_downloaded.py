@@ -1,0 +1,104 @@
+"""A model that the target loads itself is not on this machine, or only in part.
+
+## What it finds
+The model of `LOCAL_MODEL` and its kin, and those that the code downloads or loads by name (`snapshot_download("…")`,
+`SentenceTransformer("…")`), looked for in the cache of Hugging Face's client. Nothing is downloaded and nobody asked.
+
+## Why it hurts
+What is absent is fetched at the first use, or before the server listens (INI004): gigabytes, or 23 seconds of trying
+without network. What is there in part looks whole to `local_files_only=True`, and fails when it is loaded.
+
+## How it is told from its look-alikes
+The folder is where the target's own variables put it (`HF_HUB_CACHE`, `HF_HOME`, `XDG_CACHE_HOME`). Whole means: a
+configuration, weights, all shards that the index names, and no file that is not finished. With `HF_HUB_OFFLINE` an
+absent model is an error, for nothing can fetch it; without it a note. What a server serves is MOD001's business.
+
+## How to fix
+`hf download NAME` where the image is made; then `HF_HUB_OFFLINE=1`, so that nothing waits for a network.
+
+## False positives
+A cache that only the deployment has: this machine is looked at.
+"""
+
+import re
+from collections.abc import Iterator
+
+from doctor.api import (
+    CachedModel,
+    Downloaded,
+    Environment,
+    Evidence,
+    EvidenceKind,
+    Finding,
+    FixOption,
+    Observation,
+    Resource,
+    Role,
+    Severity,
+    Source,
+    cache_folder,
+    cached,
+    check,
+    is_offline,
+)
+from doctor.source.collectors.downloads import COLLECTOR as DOWNLOADS
+from doctor.source.collectors.downloads import Download
+
+VARIABLES = ("LOCAL_MODEL", "HF_MODEL_ID", "SIF_AGENT_MODEL", "SENTENCE_TRANSFORMERS_MODEL")
+"""Variables that name a repository which the target loads itself."""
+
+NAMED = re.compile(r"\(\s*(?:[\w]+\s*=\s*)?[\"'](?P<name>[\w.-]+(?:/[\w.-]+)?)[\"']")
+OWNER = "sentence-transformers"
+"""Who owns a model that ``SentenceTransformer`` is given without an owner."""
+
+
+@check("MOD010", "model-not-downloaded", severity=Severity.WARNING, tags=["live"], timeout=25.0)
+def model_not_downloaded(environment: Environment, source: Source | None = None) -> Iterator[Finding | Observation]:
+    """Look into the cache for each model that is named."""
+    folder, offline = cache_folder(environment), is_offline(environment)
+    for name, (place, text) in sorted(_named(environment, source).items()):
+        found = cached(name, folder)
+        if found.state is not Downloaded.WHOLE:
+            yield _finding(found, place, text, offline=offline)
+        else:
+            yield Observation(f"{name} is downloaded", rules_out=f"start blocked by the download of {name}")
+
+
+def _named(environment: Environment, source: Source | None) -> dict[str, tuple[Resource, str]]:
+    found: dict[str, tuple[Resource, str]] = {}
+    for name in VARIABLES:
+        variable = environment.get(name)
+        if variable is not None and "/" in variable.value and not variable.value.startswith((".", "/", "~")):
+            found[variable.value] = (Resource("variable", name), variable.origin)
+    for fact in source.collected(DOWNLOADS) if source is not None else ():
+        match = NAMED.search(fact.text) if isinstance(fact, Download) and fact.of_hub else None
+        if match is None or not isinstance(fact, Download):
+            continue
+        name = match["name"] if "/" in match["name"] else f"{OWNER}/{match['name']}"
+        if "/" in match["name"] or fact.name.endswith("SentenceTransformer"):
+            found.setdefault(name, (Resource("code", f"{fact.path}:{name}", fact.path, fact.line), fact.text))
+    return found
+
+
+def _finding(found: CachedModel, place: Resource, text: str, *, offline: bool) -> Finding:
+    gone = found.state is Downloaded.ABSENT
+    note = gone and not offline
+    return Finding(
+        code="MOD010",
+        resource=Resource("model", f"huggingface/{found.repository}", place.path, place.line),
+        symptom=f"`{found.repository}` is {found.state}" + (", and the Hub is forbidden" if offline else ""),
+        cause=f"the cache lacks {found.missing}",
+        severity=Severity.INFO if note else (Severity.ERROR if offline else Severity.WARNING),
+        role=Role.ADVICE if note else Role.CAUSE,
+        impacts=("it cannot be loaded",)
+        if offline or not gone
+        else ("the first use downloads it, and waits for that",),
+        related=(place,),
+        evidence=(
+            Evidence(EvidenceKind.CONFIG, place.location or place.id, text),
+            Evidence(EvidenceKind.PROCESS, str(found.folder), found.missing),
+        ),
+        rule="the Hub's client loads what its cache holds, and fetches the rest",
+        fixes=(FixOption.by_hand(f"hf download {found.repository}", "it downloads gigabytes"),),
+        validation="doctor check --select MOD010",
+    )

@@ -1,0 +1,62 @@
+"""`localhost` in the variables of a service: what it means there, and when it is meant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from doctor.check import NotApplicableError
+from doctor.commands.output import registry
+from doctor.model import Finding
+from doctor.resources.environment import Environment
+
+SERVICES = """\
+services:
+  ollama:
+    image: ollama/ollama
+    ports: ["11434:11434"]
+  api:
+    build: .
+    ports: ["8000:8000"]
+    environment: {variables}
+"""
+
+
+def found(root: Path, variables: str, more: str = "") -> list[Finding]:
+    (root / "docker-compose.yml").write_text(SERVICES.format(variables=variables) + more)
+    environment = Environment(root, files=(), process_environment={})
+    return [item for item in registry().checks["MOD012"].detect(environment) if isinstance(item, Finding)]
+
+
+def test_a_model_server_at_localhost_is_the_container_itself(tmp_path: Path):
+    (finding,) = found(tmp_path, '{OLLAMA_HOST: "http://localhost:11434"}')
+    assert "service `api` is told by `OLLAMA_HOST` to ask itself" in finding.symptom
+    assert "name `ollama`" in finding.fixes[0].title
+
+
+def test_what_no_service_opens_is_on_the_machine_and_no_password_is_shown(tmp_path: Path):
+    (finding,) = found(tmp_path, '["DATABASE_URL=postgresql://app:hunter2@127.0.0.1:5432/app"]')
+    assert "name `host.docker.internal`" in finding.fixes[0].title
+    assert "hunter2" not in repr(finding)
+
+
+@pytest.mark.parametrize(
+    "variables, more",
+    [
+        ('{OLLAMA_HOST: "http://ollama:11434"}', ""),
+        ('{API_URL: "http://localhost:8000"}', ""),
+        ('{OLLAMA_HOST: "http://localhost:11434"}', "    network_mode: host\n"),
+        ('{NAME: localhost, PORT: 7, BIND: "0.0.0.0:8000", ODD: "http://[::1"}', ""),
+        ("{}", ""),
+    ],
+    ids=["a service's name", "its own port", "the network of the host", "no address", "nothing"],
+)
+def test_other_addresses_are_silent(tmp_path: Path, variables: str, more: str):
+    assert found(tmp_path, variables, more) == []
+
+
+def test_without_a_compose_file_there_is_no_question(tmp_path: Path):
+    (tmp_path / ".git").mkdir()
+    with pytest.raises(NotApplicableError):
+        list(registry().checks["MOD012"].detect(Environment(tmp_path, files=(), process_environment={})))
