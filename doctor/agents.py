@@ -15,6 +15,9 @@ from doctor.resources.catalog import ForeignKey, Table, tables_like
 from doctor.resources.database import Database
 
 AGENT_COLUMNS = frozenset({"name", "model_name", "is_active"})
+AGENT_READ = ("name", "model_name", "is_active", "fallback_model", "max_tokens", "system_prompt")
+"""What is read of an agent, as far as its table has it."""
+
 PROVIDER_COLUMNS = ("name", "type", "base_url", "is_active", "validation_status", "api_key_env")
 PROVIDER_TYPE_COLUMNS = frozenset({"type"})
 BROKEN = frozenset({"disconnected", "error", "failed", "invalid", "unreachable"})
@@ -59,6 +62,9 @@ class AgentRow:
     fallback_model: str | None
     is_active: bool
     provider: ProviderRow | None
+    max_tokens: int | None = None
+    prompt_characters: int = 0
+    """The length of the system prompt; the prompt itself is nobody's business."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +123,7 @@ async def _agents(
 ) -> list[AgentRow]:
     key = table.primary_key[0] if table.primary_key else "name"
     reference = None if link is None else link.columns[0]
-    columns = ("name", "model_name", "is_active", "fallback_model", *((reference,) if reference else ()))
+    columns = (*AGENT_READ, *((reference,) if reference else ()))
     rows = await _read(database, table, key, columns)
     provider_table = None if link is None else f"{link.target_schema}.{link.target_table}"
     return [
@@ -130,6 +136,8 @@ async def _agents(
             fallback_model=row.get("fallback_model"),
             is_active=bool(row["is_active"]),
             provider=providers.get((str(provider_table), str(row.get(reference)))) if reference else None,
+            max_tokens=row["max_tokens"] if isinstance(row.get("max_tokens"), int) else None,
+            prompt_characters=len(str(row.get("system_prompt") or "")),
         )
         for row in rows
     ]

@@ -21,6 +21,7 @@ from doctor.pipeline.sandbox.openai_compatible.application import build_applicat
 from doctor.pipeline.sandbox.ports import free_port
 from doctor.record import plain
 from doctor.runner import run_checks
+from doctor.source.collector import Collector
 from doctor.target import Target
 from tests.serving import serving
 
@@ -319,3 +320,28 @@ def test_a_dead_fallback_is_found_before_it_is_needed(look, execute):
     (finding,) = seen.results["MOD001"].findings
     assert (finding.severity, finding.stage) == ("warning", None)
     assert finding.fixes[0].arguments["before"] == {"fallback_model": "llama3.2:3b"}
+
+
+def test_a_context_that_is_loaded_too_short_is_not_the_models_fault(look, execute, models_url: str, monkeypatch):
+    """Signature 8: Ollama loads 4,096 tokens unless it is told; the sandbox's own code tells it."""
+    chat = {"model": "qwen3:8b", "messages": [{"role": "user", "content": "x"}], "stream": False}
+    httpx.post(f"{models_url}/api/chat", json=chat, trust_env=False).raise_for_status()
+    execute("UPDATE agent_configs SET model_name = 'qwen3:8b', max_tokens = 30000")
+    assert look().codes == set()
+    monkeypatch.setattr("doctor.checks.model_context_too_short.COLLECTOR", Collector("none", 1, (), lambda _: ()))
+    seen = look()
+    assert seen.codes == {"MOD013"}
+    assert "loaded with 4,096 tokens, and the code sets no `num_ctx`" in seen.symptom("MOD013")
+    assert "base URL" not in seen.symptom("MOD013")
+
+
+def test_more_than_a_model_has_is_an_error_of_the_row(look, execute, provider):
+    """The variation of signature 8, with both kinds of servers."""
+    execute("UPDATE agent_configs SET model_name = 'qwen3:8b', max_tokens = 50000")
+    assert "the model has 40,960 tokens" in look().symptom("MOD013")
+    provider(f"{VLLM}/v1", "qwen2.5-7b")
+    assert "the model has 8,192 tokens" in look().symptom("MOD013")
+    execute("UPDATE agent_configs SET max_tokens = 4000")
+    seen = look()
+    assert seen.codes == set()
+    assert "context too short (qwen2.5-7b): qwen2.5-7b holds 8,192 tokens" in seen.ruled_out
