@@ -22,10 +22,11 @@ more.
 A prompt in a language with many characters to a token.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from doctor.api import (
-    COMPLETION,
+    NO_MODELS,
     Chain,
     Database,
     Environment,
@@ -33,13 +34,12 @@ from doctor.api import (
     EvidenceKind,
     Finding,
     FixOption,
-    LoadedModel,
     Mechanism,
     ModelError,
+    ModelExamination,
     Models,
-    ModelState,
     ModelUse,
-    ModelVerdict,
+    NotApplicableError,
     Observation,
     OllamaServer,
     Provenance,
@@ -47,6 +47,7 @@ from doctor.api import (
     Source,
     check,
     examine_models,
+    model_uses,
     same_model,
 )
 from doctor.source.collectors.context_sizes import COLLECTOR
@@ -71,17 +72,21 @@ async def model_context_too_short(
     source: Source | None = None,
 ) -> AsyncIterator[Finding | Observation]:
     """Compare what each agent needs with what its model has."""
-    examination = await examine_models(models, environment, database, chain)
+    uses = [use for use in (await model_uses(models, environment, database, chain)).uses if _needed(use)]
+    examination, lengths = await asyncio.gather(
+        examine_models(models, environment, database, chain), asyncio.gather(*map(_stated_length, uses))
+    )
+    if not examination.verdicts:
+        raise NotApplicableError(NO_MODELS)
     sets_itself = source is not None and bool(source.collected(COLLECTOR))
-    for verdict in examination.of(ModelState.USABLE):
-        use, needed = verdict.use, _needed(verdict.use)
-        if use.capability != COMPLETION or not needed:
-            continue
-        limit, loaded = await _lengths(verdict)
+    for use, length in zip(uses, lengths, strict=True):
+        verdict = next(each for each in examination.verdicts if each.use == use)
+        limit = length or (None if verdict.found is None else verdict.found.context_length)
+        needed, loaded = _needed(use), _loaded_length(use, examination)
         if limit is not None and needed > limit:
             yield _finding(use, needed, f"the model has {limit:,} tokens", Severity.ERROR)
-        elif loaded is not None and loaded.context_length and needed > loaded.context_length and not sets_itself:
-            said = f"it is loaded with {loaded.context_length:,} tokens, and the code sets no `num_ctx`"
+        elif loaded is not None and needed > loaded and not sets_itself:
+            said = f"it is loaded with {loaded:,} tokens, and the code sets no `num_ctx`"
             yield _finding(use, needed, said, Severity.WARNING)
         elif limit is not None:
             yield Observation(f"{use.model} holds {limit:,} tokens", rules_out=f"context too short ({use.model})")
@@ -94,15 +99,20 @@ def _needed(use: ModelUse) -> int:
     return use.row.max_tokens + use.row.prompt_characters // CHARACTERS_PER_TOKEN
 
 
-async def _lengths(verdict: ModelVerdict) -> tuple[int | None, LoadedModel | None]:
-    use, server = verdict.use, verdict.use.server
-    if not isinstance(server, OllamaServer):
-        return None if verdict.found is None else verdict.found.context_length, None
+async def _stated_length(use: ModelUse) -> int | None:
+    """Return the context of a model as Ollama states it; of other servers the list may say it."""
+    if not isinstance(use.server, OllamaServer):
+        return None
     try:
-        described, loaded = await server.describe(use.model), await server.loaded()
+        return (await use.server.describe(use.model)).context_length
     except ModelError:  # MOD001 and MOD002 say so
-        return None, None
-    return described.context_length, next((each for each in loaded if same_model(each.name, use.model)), None)
+        return None
+
+
+def _loaded_length(use: ModelUse, examination: ModelExamination) -> int | None:
+    report = next(each for each in examination.reports if each.server is use.server)
+    loaded = (each for each in report.beside.loaded or () if same_model(each.name, use.model))
+    return next((each.context_length for each in loaded), None)
 
 
 def _finding(use: ModelUse, needed: int, said: str, severity: Severity) -> Finding:

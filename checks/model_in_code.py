@@ -35,6 +35,7 @@ from doctor.api import (
     Models,
     ModelState,
     ModelVerdict,
+    NotApplicableError,
     Observation,
     Resource,
     ServerFinder,
@@ -58,7 +59,7 @@ async def model_in_code_not_usable(
     finder = ServerFinder(models, environment)
     servers, uses = client_servers(source, environment, finder), model_calls(source, environment, finder)
     if not servers:
-        return
+        raise NotApplicableError("the code makes no client of a model server whose address it names")
     examination = await examine(models, uses, servers)
     for report in examination.reports:
         if report.state not in (EndpointState.ANSWERS, EndpointState.KEY):

@@ -31,6 +31,7 @@ from doctor.api import (
     EvidenceKind,
     Finding,
     FixOption,
+    NotApplicableError,
     Observation,
     Resource,
     Role,
@@ -56,7 +57,10 @@ OWNER = "sentence-transformers"
 def model_not_downloaded(environment: Environment, source: Source | None = None) -> Iterator[Finding | Observation]:
     """Look into the cache for each model that is named."""
     folder, offline = cache_folder(environment), is_offline(environment)
-    for name, (place, text) in sorted(_named(environment, source).items()):
+    named = _named(environment, source)
+    if not named:
+        raise NotApplicableError("nothing names a model that the target loads itself")
+    for name, (place, text) in sorted(named.items()):
         found = cached(name, folder)
         if found.state is not Downloaded.WHOLE:
             yield _finding(found, place, text, offline=offline)

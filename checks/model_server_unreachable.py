@@ -50,7 +50,6 @@ from doctor.api import (
     elsewhere,
     endpoint_problem,
     examine_models,
-    milliseconds,
 )
 
 
@@ -78,7 +77,7 @@ async def model_server_unreachable(
     cannot_tell = []
     for report in examination.reports:
         if report.state is EndpointState.ANSWERS:
-            yield await _answers(report)
+            yield _answers(report)
         if (advice := address_problem(report)) is not None:
             yield _advice(report, advice)
         if report.state not in (EndpointState.UNREACHABLE, EndpointState.OTHER, EndpointState.TROUBLED):
@@ -100,17 +99,16 @@ def _from_elsewhere(where: Elsewhere, is_default: bool, environment: Environment
     return f"cannot tell from here: {where.why}. This can: {command}"
 
 
-async def _answers(report: EndpointReport) -> Observation:
-    server = report.server
+def _answers(report: EndpointReport) -> Observation:
+    server, took = report.server, report.seconds * 1000
     if not isinstance(server, OllamaServer):
-        title = TITLES[server.kind]
         count = f"with {len(report.models)} models" if report.has_list else "without a list of models"
-        text = f"{title} at {server.endpoint.address} answers in {report.seconds * 1000:.0f} ms {count}"
+        text = f"{TITLES[server.kind]} at {server.endpoint.address} answers in {took:.0f} ms {count}"
         return Observation(text, rules_out=f"{server.endpoint.address} down")
-    took = await milliseconds(server.version())
-    loaded = await server.loaded()
-    cold = "" if loaded else "; no model is loaded: cold, not down"
-    return Observation(f"Ollama {server.server_version} answers in {took:.0f} ms{cold}", rules_out="model server down")
+    took = report.beside.version_ms or took
+    cold = "; no model is loaded: cold, not down" if report.beside.loaded == () else ""
+    name = f"Ollama {server.server_version}" if server.server_version else "Ollama"
+    return Observation(f"{name} answers in {took:.0f} ms{cold}", rules_out="model server down")
 
 
 async def _finding(report: EndpointReport, examination: ModelExamination) -> Finding:

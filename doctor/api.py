@@ -90,7 +90,7 @@ from doctor.model import (
 from doctor.model_calls import client_servers, model_calls
 from doctor.model_examination import NO_MODELS, ModelExamination, examine, examine_models
 from doctor.model_trial import PROBE, ClientTimeout, Trial, TrialState, client_timeout, try_model
-from doctor.model_uses import COMPLETION, EMBEDDING, ModelUse, ServerFinder, is_local
+from doctor.model_uses import COMPLETION, EMBEDDING, ModelUse, ServerFinder, is_local, model_uses
 from doctor.model_verdict import ModelState, ModelVerdict, judge
 from doctor.null_pattern import NullPattern, null_pattern
 from doctor.query_answers import ITERATIVE, Answer, answer
@@ -135,7 +135,6 @@ from doctor.resources.models import (
     HuggingFace,
     InstalledModel,
     KeyRefused,
-    LoadedModel,
     ModelError,
     ModelNotFound,
     Models,
@@ -282,7 +281,6 @@ __all__ = [
     "KeysUnusable",
     "LeftBehind",
     "Limits",
-    "LoadedModel",
     "LongestExecution",
     "Mechanism",
     "Metadata",
@@ -433,6 +431,7 @@ __all__ = [
     "major_version",
     "milliseconds",
     "model_calls",
+    "model_uses",
     "monitoring_url",
     "names_no_table",
     "nearest_capable",

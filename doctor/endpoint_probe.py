@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from urllib.parse import urlsplit, urlunsplit
 
@@ -18,6 +18,7 @@ from doctor.resources.model_server import (
     EndpointGone,
     InstalledModel,
     KeyRefused,
+    LoadedModel,
     ModelError,
     ModelServer,
     ModelServerError,
@@ -25,7 +26,7 @@ from doctor.resources.model_server import (
     NotAllowed,
     WrongPath,
 )
-from doctor.resources.models import Models
+from doctor.resources.models import HuggingFace, Models
 from doctor.resources.ollama import DEFAULT_PORT, OllamaServer
 from doctor.resources.openai_compatible import CONTROL_MODEL, OpenAIServer
 from doctor.resources.unreachable import Reason
@@ -55,6 +56,20 @@ class EndpointState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """What is asked at the same time as the list of models, as far as it was answered.
+
+    ``version_ms`` is the round trip of Ollama's version; ``loaded`` the models in its memory; ``account`` whose token
+    Hugging Face knows, and ``refused`` what it said where it does not.
+    """
+
+    version_ms: float | None = None
+    loaded: tuple[LoadedModel, ...] | None = None
+    account: str = ""
+    refused: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointReport:
     """What was seen. ``error`` is why it does not answer; ``works_at`` an address at which a list of models came.
 
@@ -72,6 +87,7 @@ class EndpointReport:
     """Ollama answers when the request names ``localhost`` as its host."""
     controls: tuple[str, ...] = ()
     seconds: float = 0.0
+    beside: Beside = field(default_factory=lambda: Beside())
 
     @property
     def answer(self) -> Answer | None:
@@ -84,7 +100,33 @@ async def probe_endpoint(models: Models, server: ModelServer, wanted: Sequence[s
 
     ``wanted`` are models that the target wants there: a path is preferred that has one of them.
     """
-    return await models.once(("probe", server), lambda: _probe(models, server, wanted))
+
+    async def look() -> EndpointReport:
+        report, beside = await asyncio.gather(_probe(models, server, wanted), _ask_beside(server))
+        return replace(report, beside=beside)
+
+    return await models.once(("probe", server), look)
+
+
+async def _ask_beside(server: ModelServer) -> Beside:
+    """Ask what may be asked without waiting for the list: a slow server is waited for once."""
+    if isinstance(server, OllamaServer):
+        started = time.perf_counter()
+        version, loaded = await asyncio.gather(_timed(server, started), server.loaded(), return_exceptions=True)
+        return Beside(version if isinstance(version, float) else None, loaded if isinstance(loaded, tuple) else None)
+    if isinstance(server, HuggingFace) and server.hub.has_token:
+        try:
+            return Beside(account=await server.hub.whoami())
+        except KeyRefused as error:
+            return Beside(refused=str(error))
+        except ModelError:
+            return Beside()
+    return Beside()
+
+
+async def _timed(server: OllamaServer, started: float) -> float:
+    await server.version()
+    return (time.perf_counter() - started) * 1000
 
 
 async def _probe(models: Models, server: ModelServer, wanted: Sequence[str]) -> EndpointReport:

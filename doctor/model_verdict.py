@@ -69,7 +69,7 @@ async def judge(use: ModelUse, report: EndpointReport) -> ModelVerdict:
     if report.state is not EndpointState.ANSWERS:
         return ModelVerdict(use, ModelState.UNCLEAR, str(report.error))
     if isinstance(use.server, HuggingFace):
-        return await _on_hugging_face(use, use.server, report.models)
+        return await _on_hugging_face(use, use.server, report)
     if not report.has_list:
         return await _described(use)
     return _listed(use, report)
@@ -119,33 +119,20 @@ async def _described(use: ModelUse) -> ModelVerdict:
     return ModelVerdict(use, ModelState.USABLE, f"{use.model} present")
 
 
-async def _on_hugging_face(use: ModelUse, server: HuggingFace, models: Sequence[InstalledModel]) -> ModelVerdict:
+async def _on_hugging_face(use: ModelUse, server: HuggingFace, report: EndpointReport) -> ModelVerdict:
     """Judge by the router's list where it has the model, else by what the Hub says of it."""
     name, provider = without_provider(use.model)
-    address = server.endpoint.address
+    models, address = report.models, server.endpoint.address
     reached = ("base URL wrong", f"{address} answered with its list of {len(models)} models")
-    token, refused = await _token(server)
-    if refused is not None:
-        return ModelVerdict(use, ModelState.KEY, refused, ruled_out=(reached,))
-    good = (reached, *token)
+    if report.beside.refused:
+        return ModelVerdict(use, ModelState.KEY, report.beside.refused, ruled_out=(reached,))
+    account = report.beside.account
+    good = (reached, *([("token bad", f"the Hub knows it as the account {account}")] if account else []))
     found = next((model for model in models if model.name == name), None)
     if found is not None and use.capability != EMBEDDING:
         verdict = _served(use, found, provider)
         return replace(verdict, ruled_out=(*good, ("model missing", f"{address} lists {name}")))
     return await _by_hub(use, server, models, good)
-
-
-async def _token(server: HuggingFace) -> tuple[tuple[tuple[str, str], ...], str | None]:
-    """Return what the token being good rules out, and what was said if it is not good."""
-    if not server.hub.has_token:
-        return (), None
-    try:
-        account = await server.hub.whoami()
-    except KeyRefused as error:
-        return (), str(error)
-    except ModelError:
-        return (), None
-    return (("token bad", f"the Hub knows it as the account {account}"),), None
 
 
 def _served(use: ModelUse, found: InstalledModel, provider: str) -> ModelVerdict:

@@ -102,4 +102,4 @@ def test_an_embedder_in_the_code_of_ollama_cannot_chat(look: Look, url: str):
 def test_what_names_no_server_is_silent(look: Look, text: str):
     result = look(text)
     assert result.findings == ()
-    assert result.status == "pass"
+    assert result.status == "skip"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from doctor.check import NotApplicableError
 from doctor.commands.output import registry
 from doctor.model import Finding
 from doctor.resources.environment import Environment
@@ -66,5 +67,6 @@ def test_models_that_the_code_names_are_looked_for(tmp_path: Path):
 
 
 def test_a_folder_of_this_machine_is_no_repository(tmp_path: Path):
-    assert found(tmp_path, LOCAL_MODEL="./models/small") == []
-    assert found(tmp_path) == []
+    for variables in ({"LOCAL_MODEL": "./models/small"}, {}):
+        with pytest.raises(NotApplicableError):
+            found(tmp_path, **variables)
