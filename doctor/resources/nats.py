@@ -92,6 +92,8 @@ class Nats:
         self._client: Client | None = None
         self._is_open = False
         self._opening = asyncio.Lock()
+        self._attempts = 0
+        self._failure: NatsUnreachable | None = None
         self._server: ServerInfo | None = None
 
     @property
@@ -131,11 +133,21 @@ class Nats:
         Raises:
             NatsUnreachable: with the reason.
         """
+        seen = self._attempts
         async with self._opening:
             if self._client is not None and self._client.is_connected:
                 return
+            if self._failure is not None and self._attempts > seen:
+                raise self._failure  # of the attempt that this one has waited for: another would cost as much again
             await self.close()
-            await self._open_first()
+            try:
+                await self._open_first()
+                self._failure = None
+            except NatsUnreachable as error:
+                self._failure = error
+                raise
+            finally:
+                self._attempts += 1
 
     async def _open_first(self) -> None:
         """Connect to the first server that answers; the first failure is the one that counts."""

@@ -20,6 +20,8 @@ from doctor.pipeline.sandbox.sandbox import Sandbox
 from doctor.target import Target
 from tests.bench.backfill import measure_backfill
 from tests.bench.database_checks import measure_database_checks
+from tests.bench.outages import measure_outages
+from tests.bench.probes import measure_probes
 from tests.bench.search import measure_search
 from tests.bench.soak import measure_load
 from tests.bench.source import measure_source
@@ -31,11 +33,12 @@ DELAY = 1.0
 
 
 def main() -> None:
-    """Measure and print one line each; with an argument, only the part that it names: ``source`` or ``backfill``."""
-    if sys.argv[1:] != ["backfill"]:
+    """Measure and print one line each; with an argument, only the part that it names: ``source``, ``backfill`` or
+    ``live``."""
+    if sys.argv[1:] not in (["backfill"], ["live"]):
         version_start()
     with tempfile.TemporaryDirectory(prefix="doctor-bench-") as folder:
-        if sys.argv[1:] != ["backfill"]:
+        if sys.argv[1:] not in (["backfill"], ["live"]):
             measure_source(Path(folder), line)
         if sys.argv[1:] == ["source"]:
             return
@@ -46,6 +49,11 @@ def main() -> None:
                 measure_backfill(sandbox, line)
                 return
             healthy_check(sandbox)
+            measure_probes(sandbox, line)
+            measure_outages(sandbox, line)
+            if sys.argv[1:] == ["live"]:
+                one_slow_system(sandbox)
+                return
             measure_search(sandbox, line)
             measure_backfill(sandbox, line)
             measure_database_checks(sandbox, line)

@@ -63,6 +63,24 @@ async def stream(nats_port: int) -> AsyncIterator[Any]:
     await client.close()
 
 
+async def test_those_who_open_at_once_share_one_attempt_and_its_failure(neighbour: Any):
+    attempts = 0
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal attempts
+        attempts += 1
+        while await reader.read(4096):
+            pass
+
+    nats_server = Nats(f"nats://127.0.0.1:{await neighbour(silent)}", origin=".env:2", timeout=DEADLINE)
+    failures = await asyncio.gather(*(nats_server.open() for _ in range(3)), return_exceptions=True)
+    assert [type(failure) for failure in failures] == [NatsUnreachable] * 3
+    assert attempts == 1
+    with pytest.raises(NatsUnreachable):
+        await nats_server.open()
+    assert attempts == 2
+
+
 async def test_the_server_says_who_it_is(opened: Nats, nats_port: int):
     assert opened.server.name == "with-jetstream"
     assert opened.server.jetstream
