@@ -4,10 +4,12 @@ from doctor.agents import AgentRow, AgentTables, agent_tables
 from doctor.areas import AreaState, by_area, state_of
 from doctor.backfilling import Backfill, Workers
 from doctor.brokers import (
+    batch_size,
     brokers,
     brokers_of,
     consumer_name,
     is_core_nats,
+    queue_subject,
     stream_name,
 )
 from doctor.call_arguments import WIDTH, spread, with_keyword
@@ -108,11 +110,9 @@ from doctor.queue_state import (
     QueueState,
     QueueVerdict,
     Standstill,
-    batch_size,
     carries,
     judge_queue,
     queue_state,
-    queue_subject,
     task_name,
     waiting_messages,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from doctor.chain import QUEUE_SUBJECT, Chain
 from doctor.source.collectors.broker_classes import COLLECTOR as CLASSES
 from doctor.source.collectors.broker_settings import COLLECTOR as CALLS
 from doctor.source.collectors.broker_settings import BrokerCall
@@ -14,9 +15,9 @@ CORE = "NatsBroker"
 PULL = "PullBasedJetStreamBroker"
 PUSH = "PushBasedJetStreamBroker"
 
-SUBJECT = "taskiq_tasks"
-"""taskiq-nats 0.7: the subject, stream and consumers of a broker that is not told otherwise."""
 STREAM = "taskiq_jetstream"
+"""taskiq-nats 0.7: the stream and the consumers of a broker that is not told otherwise."""
+
 CONSUMERS = {PULL: "taskiq_durable", PUSH: "taskiq_consumer"}
 
 
@@ -27,7 +28,25 @@ def brokers(source: Source | None) -> tuple[BrokerCall, ...]:
 
 def brokers_of(source: Source | None, subject: str) -> tuple[BrokerCall, ...]:
     """Return the brokers that send to ``subject``, as far as their subject can be read."""
-    return tuple(broker for broker in brokers(source) if dict(broker.values).get("subject", SUBJECT) == subject)
+    return tuple(broker for broker in brokers(source) if dict(broker.values).get("subject", QUEUE_SUBJECT) == subject)
+
+
+def queue_subject(chain: Chain | None, source: Source | None) -> str:
+    """Return the subject of the tasks: configured, or of the only broker in the source, or taskiq-nats' own."""
+    if chain is not None:
+        return chain.queue_subject
+    named = {str(dict(broker.values).get("subject", QUEUE_SUBJECT)) for broker in brokers(source)}
+    return named.pop() if len(named) == 1 else QUEUE_SUBJECT
+
+
+def batch_size(source: Source | None, subject: str) -> int:
+    """Return how many tasks a worker waits for before it runs one: 1, unless the code says more and no time-out."""
+    waiting = (
+        int(dict(broker.values).get("pull_consume_batch", 1))
+        for broker in brokers_of(source, subject)
+        if broker.kind == PULL and "pull_consume_timeout" not in broker.settings
+    )
+    return max(waiting, default=1)
 
 
 def is_core_nats(source: Source | None, subject: str) -> bool:

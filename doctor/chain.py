@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 from doctor.model import Resource
 
+QUEUE_SUBJECT = "taskiq_tasks"
+"""The subject of the tasks where nothing else is said: that of taskiq-nats 0.7."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -61,7 +64,7 @@ class Chain:
     message_threshold: int = 1
     failed_tasks_table: str | None = None
     executions_table: str | None = None
-    queue_subject: str = "taskiq_tasks"
+    queue_subject: str = QUEUE_SUBJECT
     search: str | None = None
     secret_header: str | None = None
     secret_env: str | None = None

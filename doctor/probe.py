@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from doctor.queue_state import QueueState, judge_queue, queue_state, queue_subject
-from doctor.resources.database import DatabaseError
-from doctor.resources.model_server import ModelError
-from doctor.resources.nats import Nats, NatsError
+from doctor.chain import QUEUE_SUBJECT
+from doctor.queue_state import QueueState, judge_queue, queue_state
 from doctor.resources.unreachable import ResourceUnreachable
 from doctor.target import NotConfiguredError, Target
+
+if TYPE_CHECKING:
+    from doctor.resources.nats import Nats
 
 TIMEOUT = 2.0
 """Seconds for the whole of a probe; Docker's own default for a health check is 30."""
@@ -24,6 +27,10 @@ TIMEOUT = 2.0
 LOOKS = 4
 PAUSE = 0.05
 """Seconds between two looks at a consumer: a pull request that has just ended is renewed within milliseconds."""
+
+
+class ProbeError(Exception):
+    """A system answers and does not do what was asked; the message says what it said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,40 +61,67 @@ async def probe(target: Target, name: str, *, timeout: float = TIMEOUT) -> Answe
         return Answer(name, False, f"no answer within {timeout:g} s")
     except ResourceUnreachable as error:
         return Answer(name, False, f"{error.reason.explanation} ({error.address})")
-    except (NatsError, DatabaseError, ModelError) as error:
+    except ProbeError as error:
         return Answer(name, False, " ".join(str(error).split()))
 
 
+@contextmanager
+def _failing_with(kind: type[Exception]) -> Iterator[None]:
+    """Turn the errors of a system that can be reached into an answer."""
+    try:
+        yield
+    except ResourceUnreachable:
+        raise
+    except kind as error:
+        raise ProbeError(str(error)) from error
+
+
 async def _database(target: Target) -> Answer:
+    from doctor.resources.database import DatabaseError
+
     database = await target.provide("database")
     started = time.perf_counter()
-    await database.fetch("SELECT 1 AS one")
+    with _failing_with(DatabaseError):
+        await database.fetch("SELECT 1 AS one")
     return Answer("db", True, f"answers in {_milliseconds(started)}")
 
 
 async def _nats(target: Target) -> Answer:
+    from doctor.resources.nats import NatsError
+
     nats: Nats = await target.provide("nats")
-    round_trip = await nats.round_trip()
+    with _failing_with(NatsError):
+        round_trip = await nats.round_trip()
     if not nats.server.jetstream:
         return Answer("nats", False, f"NATS {nats.server.version} runs without JetStream")
     return Answer("nats", True, f"NATS {nats.server.version} with JetStream, {round_trip * 1000:.1f} ms")
 
 
 async def _model(target: Target) -> Answer:
+    from doctor.resources.model_server import ModelError
+
     server = (await target.provide("models")).default
     if server is None:
         raise NotConfiguredError(f"no {target.configuration.target.ollama_env[0]} in .env or the environment")
     wanted = target.variable(target.configuration.target.embedding_model_env)
     started = time.perf_counter()
-    if wanted is None:
-        return Answer("model", True, f"version {await server.version()} answers in {_milliseconds(started)}")
-    await server.describe(wanted.value)
+    with _failing_with(ModelError):
+        if wanted is None:
+            return Answer("model", True, f"version {await server.version()} answers in {_milliseconds(started)}")
+        await server.describe(wanted.value)
     return Answer("model", True, f"{wanted.value} is there, answers in {_milliseconds(started)}")
 
 
 async def _worker(target: Target) -> Answer:
+    from doctor.resources.nats import NatsError
+
     nats: Nats = await target.provide("nats")
-    subject = queue_subject(target.chain_or_none(), None)
+    with _failing_with(NatsError):
+        return await _consuming(target, nats)
+
+
+async def _consuming(target: Target, nats: Nats) -> Answer:
+    subject = subject_of(target)
     first = state = await queue_state(nats, subject)
     if not state.streams:
         return Answer("worker", False, f"no stream carries `{subject}`")
@@ -111,6 +145,12 @@ async def _pipeline(target: Target) -> Answer:
         raise NotConfiguredError("; ".join(answer.words for answer in answers))
     shown = failed or asked
     return Answer("pipeline", not failed, " · ".join(f"{answer.name} {answer.words}" for answer in shown))
+
+
+def subject_of(target: Target) -> str:
+    """Return the subject of the tasks: configured, or that of taskiq-nats; no source is read for it."""
+    chain = target.chain_or_none()
+    return QUEUE_SUBJECT if chain is None else chain.queue_subject
 
 
 def _backlog(state: QueueState) -> str:

@@ -10,8 +10,10 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from doctor.resources.nats import Nats
+if TYPE_CHECKING:
+    from doctor.resources.nats import Nats
 
 TASK = "doctor:canary"
 """The name by which the warning in the worker's log is recognised."""

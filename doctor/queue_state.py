@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from doctor.brokers import PULL, SUBJECT, brokers, brokers_of
-from doctor.chain import Chain
 from doctor.redaction import bounded, redact
-from doctor.resources.jetstream import Consumer, StoredMessage, Stream
-from doctor.resources.nats import Nats
-from doctor.resources.processes import Process
-from doctor.source.index import Source
+
+if TYPE_CHECKING:
+    from doctor.resources.jetstream import Consumer, StoredMessage, Stream
+    from doctor.resources.nats import Nats
+    from doctor.resources.processes import Process
 
 PEEKED = 50
 """Waiting tasks that are looked at."""
@@ -75,14 +75,6 @@ def carries(pattern: str, subject: str) -> bool:
     return len(wanted) == len(given)
 
 
-def queue_subject(chain: Chain | None, source: Source | None) -> str:
-    """Return the subject of the tasks: configured, or of the only broker in the source, or taskiq-nats' own."""
-    if chain is not None:
-        return chain.queue_subject
-    named = {str(dict(broker.values).get("subject", SUBJECT)) for broker in brokers(source)}
-    return named.pop() if len(named) == 1 else SUBJECT
-
-
 async def queue_state(nats: Nats, subject: str) -> QueueState:
     """Ask the server once.
 
@@ -127,16 +119,6 @@ def task_name(message: StoredMessage) -> str:
         return ""
 
 
-def batch_size(source: Source | None, subject: str) -> int:
-    """Return how many tasks a worker waits for before it runs one: 1, unless the code says more and no time-out."""
-    waiting = (
-        int(dict(broker.values).get("pull_consume_batch", 1))
-        for broker in brokers_of(source, subject)
-        if broker.kind == PULL and "pull_consume_timeout" not in broker.settings
-    )
-    return max(waiting, default=1)
-
-
 def judge_queue(
     before: QueueState,
     after: QueueState,
@@ -148,8 +130,8 @@ def judge_queue(
 ) -> QueueVerdict:
     """Compare two looks at a queue.
 
-    ``batch``: see :func:`batch_size`. ``all_seen``: workers elsewhere are not to be expected, because the server is on
-    this machine.
+    ``batch``: see :func:`doctor.brokers.batch_size`. ``all_seen``: workers elsewhere are not to be expected, because
+    the server is on this machine.
     """
     earlier = {(consumer.stream, consumer.name): consumer for consumer in before.consumers}
     workers = [process for process in processes if process.kind == "worker"]

@@ -1,4 +1,8 @@
-"""The target of a run: where it is, how it is configured, and its outside systems, opened lazily and once."""
+"""The target of a run: where it is, how it is configured, and its outside systems, opened lazily and once.
+
+The clients of the outside systems are imported by whoever asks for one: a probe needs one of them, and each costs as
+much as the rest of its start.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from doctor import late
@@ -27,15 +31,16 @@ from doctor.model import Endpoint
 from doctor.model import Target as TargetRecord
 from doctor.redaction import redact
 from doctor.resources.address import is_loopback
-from doctor.resources.auth import Auth
-from doctor.resources.auth_settings import read_auth_settings
-from doctor.resources.database import Database
 from doctor.resources.environment import Environment, Variable
-from doctor.resources.models import Models
-from doctor.resources.nats import Nats
 from doctor.root import root_of
-from doctor.similarity_queries import SimilarityQueries
-from doctor.source.index import Source, SourceReader
+
+if TYPE_CHECKING:
+    from doctor.resources.auth import Auth
+    from doctor.resources.database import Database
+    from doctor.resources.models import Models
+    from doctor.resources.nats import Nats
+    from doctor.similarity_queries import SimilarityQueries
+    from doctor.source.index import Source, SourceReader
 
 SOURCE_TIMEOUT = 20.0
 """Seconds for reading the whole source in its own process; a longer `timeout` in doctor.toml holds for it too."""
@@ -173,6 +178,8 @@ class Target:
         return await asyncio.shield(self._opened[name])
 
     async def _open_source(self) -> Source:
+        from doctor.source.index import SourceReader
+
         reader = SourceReader(self.source_folder, self.root / ".doctor" / "cache" if self.keeps_facts else None)
         self._readers.append(reader)
         source = await reader.source(max(SOURCE_TIMEOUT, self.configuration.timeout or 0.0))
@@ -181,6 +188,8 @@ class Target:
         return source
 
     async def _queries(self) -> SimilarityQueries:
+        from doctor.similarity_queries import SimilarityQueries
+
         given = resolve_queries(self.loaded)
         try:
             source = await self._once("source", self._open_source)
@@ -198,18 +207,27 @@ class Target:
         return found
 
     def _database(self) -> Database:
+        from doctor.resources.database import Database
+
         found = self._required(self.configuration.target.database_env)
         return Database(found.secret, origin=found.origin)
 
     def _nats(self) -> Nats:
+        from doctor.resources.nats import Nats
+
         found = self._required(self.configuration.target.nats_env)
         return Nats(found.secret, origin=found.origin)
 
     def _models(self) -> Models:
+        from doctor.resources.models import Models
+
         found = self.variable(self.configuration.target.ollama_env)
         return Models(None if found is None else found.value, origin="" if found is None else found.origin)
 
     def _auth(self) -> Auth:
+        from doctor.resources.auth import Auth
+        from doctor.resources.auth_settings import read_auth_settings
+
         api = self.variable(self.configuration.target.api_env)
         names = self.configuration.target.auth
         settings = read_auth_settings(self.environment.get, names, "" if api is None else api.value)

@@ -14,11 +14,9 @@ import click
 
 from doctor.configuration import ConfigurationError
 from doctor.late import without_websockets
-from doctor.probe import PROBES, TIMEOUT, Answer, probe
+from doctor.probe import PROBES, TIMEOUT, Answer, probe, subject_of
 from doctor.queue_canary import CRITICAL, WARN, CanaryTimes, send_canary
-from doctor.queue_state import queue_subject
 from doctor.redaction import bounded, printable, redact
-from doctor.resources.nats import NatsError
 from doctor.target import NotConfiguredError, Target
 from doctor.verdict import ExitCode
 
@@ -83,10 +81,11 @@ async def _answer(target: Target, name: str, timeout: float, thresholds: tuple[f
 
 
 async def _canary(target: Target, answer: Answer, warn: float, critical: float) -> Answer:
-    subject = queue_subject(target.chain_or_none(), None)
+    from doctor.resources.nats import NatsError
+
     try:
         nats = await target.provide("nats")
-        times = await send_canary(nats, subject, uuid.uuid4().hex, critical)
+        times = await send_canary(nats, subject_of(target), uuid.uuid4().hex, critical)
     except (NatsError, NotConfiguredError) as error:
         return Answer(answer.name, False, " ".join(str(error).split()))
     return Answer(answer.name, times.done is not None, f"{answer.words}; {_spoken(times, warn, critical)}")
