@@ -55,8 +55,9 @@ async def forged_token_accepted(auth: Auth, token: Variable) -> AsyncIterator[Fi
     if 200 <= nobody.status < 300:
         raise NotApplicableError(f"{nobody.url} answers {nobody.status} without any token, so it proves nothing")
     if not 200 <= answer.status < 300:
+        is_refusal = answer.status in (401, 403)  # who cannot verify at the moment proves nothing by not answering
         text = f"the application answers {answer.status} to a forged token"
-        yield Observation(text, rules_out="application that lets forged tokens in")
+        yield Observation(text, rules_out="application that lets forged tokens in" if is_refusal else "")
         return
     statuses = f"without a token {nobody.status}, with a forged one {answer.status}"
     yield Finding(

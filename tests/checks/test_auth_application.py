@@ -111,6 +111,7 @@ def test_500_for_every_token_is_explained_by_the_page_that_comes_in_place_of_the
     assert "answers 500" in seen.finding("AUT014").symptom
     assert seen.roots() == ["AUT005"]
     assert seen.effects() == {"AUT014"}
+    assert "application that lets forged tokens in" not in seen.ruled_out()
 
 
 def test_a_token_that_is_refused_rightly_is_not_held_against_the_application(ask, keys: KeyStandIn) -> None:

@@ -91,6 +91,9 @@ async def test_a_secret_key_alone_opens_the_keys_of_the_back(tmp_path: Path, key
     auth = Auth(settings(tmp_path, CLERK_SECRET_KEY=SECRET_KEY, CLERK_API_URL=f"{keys.url}/v1"))
     assert (await auth.keys()).keys
     assert keys.hits("/v1/jwks") == 1
+    by_hand = f"{keys.url}/v1/jwks"
+    named = settings(tmp_path, CLERK_SECRET_KEY=SECRET_KEY, CLERK_API_URL=keys.url, CLERK_JWKS_URL=by_hand)
+    assert (await Auth(named).keys()).keys
     refused = Auth(settings(tmp_path, CLERK_SECRET_KEY="sk_test_" + "A" * 20, CLERK_API_URL=keys.url))
     with pytest.raises(KeysUnusable) as raised:
         await refused.keys()
