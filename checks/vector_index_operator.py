@@ -70,6 +70,8 @@ async def vector_index_operator(database: Database, queries: SimilarityQueries) 
     for column in columns:
         for unserved in _unserved(column, queries.queries):
             yield _finding(column, unserved)
+    if not columns:
+        return
     asked = counted(len(queries.queries), "query", "queries")
     yield Observation(f"{counted(len(columns), 'indexed vector column')} compared with {asked}")
 

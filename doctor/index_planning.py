@@ -37,17 +37,22 @@ class PlannedBuild:
     """A build with what a person is told of it before it begins."""
 
     build: IndexBuild
-    preview: str
+    script: str
     rows: int
     disk: int
     remarks: tuple[str, ...]
 
     @property
+    def preview(self) -> str:
+        """The statements, and above them how long they take and what is to be known before."""
+        return "\n".join((*(f"-- {line}" for line in self.estimate.split("; ")), self.script))
+
+    @property
     def estimate(self) -> str:
         """How long it takes and how large the index becomes."""
         seconds = self.rows * 0.0003, self.rows * 0.0006
-        size = f"{seconds[0]:,.0f} to {seconds[1]:,.0f} s for {counted(self.rows, 'row')}, {self.disk >> 20:,} MB"
-        return "; ".join((f"about {size}", *self.remarks))
+        time = f"about {seconds[0]:,.0f} to {seconds[1]:,.0f} s for {counted(self.rows, 'row')}"
+        return "; ".join((f"{time}, and {max(1, self.disk >> 20):,} MB of disk", *self.remarks))
 
 
 async def find_column(database: Database, table: object, name: object) -> VectorColumn:
@@ -126,10 +131,10 @@ async def _planned(
     needed = memory_needed(size.rows, column.type, column.dimensions or 1, size.m)
     memory = max(found.memory, min(needed, found.allowed_memory(parameters.memory)))
     build = replace(build, memory=memory, workers=None if found.may_be_parallel(memory) else 0)
-    return PlannedBuild(build, _preview(build, size.after), size.rows, disk, _remarks(column, found, needed, memory))
+    return PlannedBuild(build, _script(build, size.after), size.rows, disk, _remarks(column, found, needed, memory))
 
 
-def _preview(build: IndexBuild, after: tuple[str, ...]) -> str:
+def _script(build: IndexBuild, after: tuple[str, ...]) -> str:
     lines = [f"SET maintenance_work_mem = '{build.memory >> 20}MB';"]
     if build.workers is not None:
         lines.append(f"SET max_parallel_maintenance_workers = {build.workers};")
@@ -144,7 +149,7 @@ def _remarks(column: VectorColumn, found: Ground, needed: int, memory: int) -> t
     remarks = []
     if needed > memory:
         remarks.append(
-            f"the graph needs {needed >> 20:,} MB and gets {memory >> 20:,}, so about five times as long; "
+            f"the graph needs {needed >> 20:,} MB and gets {memory >> 20:,}, so about five times as long: "
             "[vector_index] memory in doctor.toml allows more"
         )
     if (column.null_fraction or 0) > MANY_NULLS:

@@ -19,7 +19,7 @@ async def test_the_new_index_is_built_and_the_old_one_dropped(notes: Notes, repa
     notes.execute(OLD)
     meant = notes.definition("by_l2")
     _, plan = await repair.plan(REPLACE_VECTOR_INDEX, **WANTED)
-    assert plan.preview.splitlines()[2] == "DROP INDEX CONCURRENTLY public.by_l2;"
+    assert plan.preview.splitlines()[3] == "DROP INDEX CONCURRENTLY public.by_l2;"
     assert "op.drop_index('by_l2', 'notes', schema='public', postgresql_concurrently=True" in plan.preview
     assert "and drop public.by_l2" in await repair.make(REPLACE_VECTOR_INDEX, **WANTED)
     assert notes.indexes() == {"notes_embedding_hnsw_cosine": True}
