@@ -70,7 +70,7 @@ from doctor.api import (
     Resource,
     Role,
     Severity,
-    Source,
+    SimilarityQueries,
     VectorColumn,
     VectorIndex,
     check,
@@ -81,7 +81,6 @@ from doctor.api import (
     sql,
     vector_columns,
 )
-from doctor.source.collectors.similarity_queries import COLLECTOR as QUERIES
 
 COUNTED_UP_TO = 1 << 28
 """Bytes of heap up to which the rows of a table that was never analysed are counted."""
@@ -97,7 +96,7 @@ MANY_ROWS = 50_000
 
 @check("VEC001", "vector-index-missing", severity=Severity.WARNING, tags=["live"])
 async def vector_index_missing(
-    database: Database, source: Source | None = None
+    database: Database, queries: SimilarityQueries | None = None
 ) -> AsyncIterator[Finding | Observation]:
     """Judge the indexes of every vector column by the number of its rows."""
     found = await vector_columns(database)
@@ -112,7 +111,7 @@ async def vector_index_missing(
         try:
             if bare:
                 rows = {part.table_name: await _rows(database, part) for part in bare}
-                yield _missing(column, rows, len(parts), _operator(column, source))
+                yield _missing(column, rows, len(parts), _operator(column, queries))
         except DatabaseUnreachable:
             raise
         except DatabaseError as error:
@@ -132,10 +131,10 @@ def _is_served(column: VectorColumn) -> bool:
     return any(index.is_usable for index in column.vector_indexes)
 
 
-def _operator(column: VectorColumn, source: Source | None) -> str:
-    """Return the distance for which an index is wanted: the one that the code orders by, else the cosine's."""
-    queries = () if source is None else source.collected(QUERIES)
-    asked = [operator for query in queries for operator in operators_ordering(query.statement, column)]
+def _operator(column: VectorColumn, queries: SimilarityQueries | None) -> str:
+    """Return the distance for which an index is wanted: the one that most queries order by, else the cosine's."""
+    known = () if queries is None else queries.queries
+    asked = [operator for query in known for operator in operators_ordering(query.statement, column)]
     return max(asked, key=asked.count, default=COSINE)
 
 

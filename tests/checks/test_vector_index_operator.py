@@ -42,7 +42,7 @@ def ask(table: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
     """Examine a project of these queries, where the table has indexes of these operator classes."""
     monkeypatch.setenv("DATABASE_URL", table.environment()["DATABASE_URL"])
 
-    def run(*operators: str, indexes: tuple[str, ...], scanned: bool = False) -> CheckResult:
+    def run(*operators: str, indexes: tuple[str, ...], scanned: bool = False, more: str = "") -> CheckResult:
         with table.connect() as connection:
             connection.execute("DROP INDEX IF EXISTS asked_0, asked_1")
             for number, operator_class in enumerate(indexes):
@@ -51,7 +51,7 @@ def ask(table: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
                 for statement in SCAN:
                     connection.execute(statement)
         (tmp_path / "search.py").write_text(
-            "".join(f"Q{n} = {QUERY.format(operator=operator)!r}\n" for n, operator in enumerate(operators))
+            "".join(f"Q{n} = {QUERY.format(operator=operator)!r}\n" for n, operator in enumerate(operators)) + more
         )
 
         async def work() -> CheckResult:
@@ -98,6 +98,28 @@ def test_an_index_that_another_query_uses_is_not_to_be_dropped(ask: Ask) -> None
 def test_what_something_unknown_has_scanned_is_dropped_only_when_a_person_says_so(ask: Ask) -> None:
     (finding,) = ask("<=>", indexes=("hnsw (embedding vector_l2_ops)",), scanned=True).findings
     assert finding.fixes[0].applicability is Applicability.UNSAFE
+
+
+MAPPED = """
+from pgvector.sqlalchemy import Vector
+from sqlalchemy import select
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+class Base(DeclarativeBase): ...
+
+class Asked(Base):
+    __tablename__ = "asked"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    embedding = mapped_column(Vector(4))
+
+def nearest(vector):
+    return select(Asked.id).order_by(Asked.embedding.cosine_distance(vector)).limit(5)
+"""
+
+
+def test_the_distance_of_a_mapped_column_counts_too(ask: Ask) -> None:
+    (finding,) = ask(indexes=("hnsw (embedding vector_l2_ops)",), more=MAPPED).findings
+    assert finding.symptom == "no index on asked.embedding serves `<=>`, by which search.py:14 orders"
 
 
 SERVED = {
