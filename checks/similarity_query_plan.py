@@ -170,7 +170,9 @@ async def _judged(
         why = found.reason or "every row is read and sorted"
         return _finding(asked, found, f"no index serves the query at {asked.place}: {why}", cause, severity)
     settings = queries.settings_of(asked.query)
-    if found.verdict is not Verdict.USED or settings is None:
+    # Without its values the planner may choose otherwise than with them, and applications send them.
+    may_be_used = found.verdict is Verdict.USED or (found.verdict is Verdict.CHOICE and asked.statement.bound)
+    if not may_be_used or settings is None:
         return None
     try:
         rows = await answer(database, asked.statement, found, settings)
@@ -226,8 +228,8 @@ def _way_out(asked: _Asked, found: Planned, rows: Answer) -> FixOption:
     reason = "only you know what the query may cost"
     name, value = ITERATIVE.get(found.index.method if found.index else "", ("", ""))
     if rows.iterating is not None and rows.iterating > rows.given:
-        words = " or a partial index for the filter" if found.is_filtered else ""
-        title = f"let the index go on until the rows of {asked.place} are found: in the query's transaction{words}"
+        words = ", or give its filter a partial index" if found.is_filtered else ""
+        title = f"let the index go on until the LIMIT of {asked.place} is filled, in its transaction{words}"
         return FixOption.by_hand(title, reason, f"SET LOCAL {name} = {value};")
     return FixOption.by_hand(
         f"let the index look further before {asked.place}: hnsw.ef_search to LIMIT + OFFSET, ivfflat.probes to more,"

@@ -102,12 +102,7 @@ async def planned(database: Database, statement: Statement, columns: Collection[
     """
     nodes = await _nodes(database, statement.text)
     if serving := _serving(nodes, columns):
-        column, index = serving
-        conditions = (str(node.get("Filter", "")) for node in nodes if node.get("Index Name") == index.name)
-        is_filtered = any(condition and not _NOT_NULL.fullmatch(condition) for condition in conditions)
-        return Planned(
-            column, Verdict.USED, index=index, is_filtered=is_filtered, compared=tuple(_compared(nodes, column))
-        )
+        return _served(Verdict.USED, nodes, *serving)
     key = next((key for node in nodes for key in node.get("Sort Key", ())[:1] if _DISTANCE.search(key)), "")
     candidate = _ordered_by(key, nodes, columns)
     if candidate is None:
@@ -116,8 +111,9 @@ async def planned(database: Database, statement: Statement, columns: Collection[
         return Planned(candidate, Verdict.SMALL, key)
     if not any(node["Node Type"] == "Limit" for node in nodes):
         return Planned(candidate, Verdict.NO_LIMIT, key)
-    if _serving(await _nodes(database, statement.text, FORCED), columns):
-        return Planned(candidate, Verdict.CHOICE, key)
+    forced = await _nodes(database, statement.text, FORCED)
+    if serving := _serving(forced, columns):
+        return _served(Verdict.CHOICE, forced, *serving)
     return Planned(candidate, *_structural(key, candidate))
 
 
@@ -151,6 +147,13 @@ def _serving(nodes: list[dict[str, Any]], columns: Collection[VectorColumn]) -> 
     names = {(node.get("Schema"), node["Index Name"]) for node in nodes if "Order By" in node and "Index Name" in node}
     own = ((column, index) for column in columns for index in usable_indexes(column))
     return next(((column, index) for column, index in own if (index.schema, index.name) in names), None)
+
+
+def _served(verdict: Verdict, nodes: list[dict[str, Any]], column: VectorColumn, index: VectorIndex) -> Planned:
+    conditions = (str(node.get("Filter", "")) for node in nodes if node.get("Index Name") == index.name)
+    is_filtered = any(condition and not _NOT_NULL.fullmatch(condition) for condition in conditions)
+    compared = tuple(_compared(nodes, column))
+    return Planned(column, verdict, index=index, is_filtered=is_filtered, compared=compared)
 
 
 def _compared(nodes: list[dict[str, Any]], column: VectorColumn) -> Iterator[tuple[str, str, bool]]:

@@ -35,6 +35,8 @@ BY_HAND = (
     "consumer-paused",
     "stream-settings-drift",
     "unknown-task-dropped",
+    "query-not-indexable",
+    "filter-starves-index",
 )
 UNTOLD = "wrong-vantage"
 """What cannot be judged from here is not repaired from here either."""
