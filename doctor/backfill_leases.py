@@ -22,7 +22,7 @@ from doctor.journal import Journal
 from doctor.late import psycopg, sql
 from doctor.lease_table import CLAIM, CLAIMS, FINISH, GIVE_BACK, IS_OPEN, LEFT, RENEW, LeaseTable, answer
 from doctor.resources.catalog import identifier
-from doctor.resources.database import DatabaseError, DatabaseUnreachable
+from doctor.resources.database import DatabaseError, DatabaseUnreachable, within
 from doctor.retrying import retried
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 LEASE_SECONDS = 15.0
 """How long a lease is good unless it is renewed: so long does the range of a killed worker wait for another one."""
+
+ANSWER_TIMEOUT = 10.0
+"""Seconds in which the bookkeeping must answer before its connection is held to be dead."""
 
 SMALL_JOB = 1_000
 """Rows up to which one process works alone, without a table."""
@@ -69,6 +72,7 @@ class Leases:
         self._stack = AsyncExitStack()
         self._known: AsyncConnection[Any] | None = None
         self._heartbeat: asyncio.Task[None] | None = None
+        self._over = asyncio.Event()
 
     async def __aenter__(self) -> Leases:
         try:
@@ -150,16 +154,17 @@ class Leases:
         await connection.execute(sql.SQL("ANALYZE {}").format(identifier(self._job.table)))
 
     async def _keep_renewing(self) -> None:
-        while True:
-            await asyncio.sleep(self._seconds / 3)
+        while not self._over.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), self._seconds / 3)
             with suppress(DatabaseError, psycopg.Error):
                 await self._execute(RENEW)
 
     async def _stop_renewing(self) -> None:
         """End it before the table goes: a renewal that fails would undo the transaction that it falls into."""
+        self._over.set()
         if self._heartbeat is not None:
-            self._heartbeat.cancel()
-            await asyncio.wait({self._heartbeat})
+            await self._heartbeat
 
     async def _patiently(self, statement: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Run a statement, again after an outage; no rows when the table is gone, so that all is done or undone."""
@@ -171,8 +176,13 @@ class Leases:
 
     async def _execute(self, statement: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         known = {"worker": self._worker, "seconds": self._seconds, "claims": CLAIMS, **(values or {})}
-        cursor = await (await self._connection()).execute(self._table.statement(statement), known)
-        return await cursor.fetchall() if cursor.description else []
+        connection = await self._connection()
+        asked = _answers(connection, self._table.statement(statement), known)
+        try:
+            return await within(connection, asked, ANSWER_TIMEOUT)
+        except TimeoutError:
+            await connection.close()
+            raise psycopg.OperationalError(f"no answer in {ANSWER_TIMEOUT:g} s") from None
 
     async def _connection(self) -> AsyncConnection[Any]:
         """Return the one connection of the bookkeeping, which has the advisory lock too; a new one after an outage."""
@@ -185,3 +195,10 @@ class Leases:
                 await answer(connection, _ALONE if self._alone is not None else _TOGETHER, self._table.lock)
             self._known = connection
         return self._known
+
+
+async def _answers(
+    connection: AsyncConnection[Any], question: sql.Composed, values: Mapping[str, Any]
+) -> list[tuple[Any, ...]]:
+    cursor = await connection.execute(question, values)
+    return await cursor.fetchall() if cursor.description else []

@@ -179,6 +179,7 @@ class DatabaseWriter(Protocol):
         Raises:
             RowsRefusedError: the database does not take one of the rows; none was written.
             DatabaseUnreachable, QueryTimedOut: the connection was lost, or a lock not given; again may help.
+            PermissionDenied: the role may not, or may not any more.
         """
 
     def leases(self, job: RangeJob) -> AbstractAsyncContextManager[Leases]:

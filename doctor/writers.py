@@ -20,7 +20,7 @@ from doctor.late import psycopg, sql
 from doctor.lease_table import drop_leases
 from doctor.model import JSON
 from doctor.resources.catalog import identifier
-from doctor.resources.database import QueryTimedOut
+from doctor.resources.database import GRACE, PermissionDenied, QueryTimedOut, within
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -37,7 +37,13 @@ Opener: TypeAlias = Callable[[], Awaitable[T]]
 LOCK_TIMEOUT = "5s"
 """How long a write waits for a lock of the application before it gives up."""
 
-_FILLING = f"BEGIN; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; {vector_writing.BY_KEY}"
+FILL_TIMEOUT = 60.0
+"""Seconds that one batch of vectors may take to write; with a vector index they are some hundred rows a second."""
+
+_FILLING = (
+    f"BEGIN; SET LOCAL statement_timeout = '{FILL_TIMEOUT:g}s'; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; "
+    f"{vector_writing.BY_KEY}"
+)
 
 
 class SourceWriter:
@@ -157,16 +163,35 @@ class DatabaseWriter:
         """Write vectors where the column is still NULL and the embedded content is unchanged; return how many."""
         database = await self._database()
         try:
-            async with database.connect_for_writing(reused=True) as connection, _begun(connection, _FILLING):
-                if table not in self._types:
-                    self._types[table] = await _column_types(connection, table)
-                entry = await vector_writing.fill(connection, self._types[table], table, key, column, content, rows)
-                if entry is not None:
-                    await asyncio.to_thread(self._journal.append, entry)  # other workers need not wait for the disk
-        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
+            async with database.connect_for_writing(reused=True) as connection:
+                filling = self._fill(connection, table, key, column, content, rows)
+                return await within(connection, filling, FILL_TIMEOUT + GRACE)
+        except (
+            psycopg.errors.LockNotAvailable,
+            psycopg.errors.DeadlockDetected,
+            psycopg.errors.QueryCanceled,
+        ) as error:
             raise QueryTimedOut(str(error), error.sqlstate or "") from error
+        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction) as error:
+            raise PermissionDenied(error.diag.message_primary or str(error), error.sqlstate or "") from error
         except (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.RaiseException) as error:
             raise RowsRefusedError(f"{table} does not take it: {error}") from error
+
+    async def _fill(
+        self,
+        connection: AsyncConnection[Any],
+        table: str,
+        key: str,
+        column: str,
+        content: str,
+        rows: Sequence[tuple[Any, str, Sequence[float]]],
+    ) -> int:
+        async with _begun(connection, _FILLING):
+            if table not in self._types:
+                self._types[table] = await _column_types(connection, table)
+            entry = await vector_writing.fill(connection, self._types[table], table, key, column, content, rows)
+            if entry is not None:
+                await asyncio.to_thread(self._journal.append, entry)  # other workers need not wait for the disk
         return 0 if entry is None else len(entry["rows"])
 
     def leases(self, job: RangeJob) -> Leases:

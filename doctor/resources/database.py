@@ -15,7 +15,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Collection, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from psycopg.abc import QueryNoTemplate as Query
@@ -35,6 +35,8 @@ LOCK_TIMEOUT = 0.5
 
 GRACE = 0.5
 """Seconds beyond the server's own time limit after which the network is held to be dead."""
+
+T = TypeVar("T")
 
 Parameters: TypeAlias = Sequence[Any] | Mapping[str, Any]
 
@@ -175,8 +177,8 @@ class Database:
                 await _register_vector(connection)
             yield connection
             keep = reused
-        except psycopg.OperationalError as error:
-            if not connection.closed:
+        except (psycopg.OperationalError, TimeoutError) as error:
+            if not connection.closed and not isinstance(error, TimeoutError):
                 raise
             raise self._unreachable(error) from None
         finally:
@@ -224,7 +226,7 @@ class Database:
         keep = False
         try:
             question = _in_transaction(connection, query, parameters, _limits(limit, settings))
-            rows = await _within(connection, question, limit + GRACE)
+            rows = await within(connection, question, limit + GRACE)
             keep = True
         except TimeoutError as error:
             raise self._unreachable(error) from None
@@ -251,19 +253,21 @@ class Database:
         return DatabaseUnreachable(reason, self.endpoint.address, detail)
 
 
-async def _within(
-    connection: psycopg.AsyncConnection[DictRow], question: Coroutine[Any, Any, list[dict[str, Any]]], limit: float
-) -> list[dict[str, Any]]:
-    """Await the question for ``limit`` seconds.
+async def within(connection: psycopg.AsyncConnection[Any], question: Coroutine[Any, Any, T], limit: float) -> T:
+    """Await what is asked over the connection for ``limit`` seconds.
 
     Cancelling it would let psycopg ask the server to cancel, which takes up to ten seconds when the network is dead. To
     hang up instead ends it at once; the server's own time limit ends the statement.
+
+    Raises:
+        TimeoutError: the connection is unusable then.
     """
     task = asyncio.ensure_future(question)
     try:
         done, _ = await asyncio.wait({task}, timeout=limit)
     except asyncio.CancelledError:
-        _hang_up(connection)
+        if not task.done():
+            _hang_up(connection)
         await asyncio.wait({task})
         task.exception()  # the connection broke, as was intended
         raise

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 import pytest
@@ -16,6 +19,14 @@ from tests.backfill.stand_in import DIMENSIONS, StandIn, serving, vector_of
 from tests.resources.conftest import Postgres, database_url, postgres
 
 __all__ = ["Postgres", "database_url", "postgres"]
+
+T = TypeVar("T")
+
+PATIENCE = 60.0
+"""Seconds in which a fact must come about, on however busy a machine."""
+
+LONGEST = 240
+"""Seconds after which a test that hangs is ended."""
 
 TABLE = "CREATE TABLE notes (id {key} PRIMARY KEY, content text, embedding vector({dimensions}))"
 
@@ -52,6 +63,31 @@ class Notes:
             name
             for (name,) in self.execute("SELECT relname FROM pg_class WHERE relname ~ '^doctor_' AND relkind = 'r'")
         ]
+
+
+async def until(fact: Callable[[], T], working: asyncio.Task[Any]) -> T:
+    """Wait until something is so while a repair goes on, and return it; a repair that has failed says why."""
+    deadline = time.monotonic() + PATIENCE
+    while not (found := fact()):
+        if working.done():
+            raise AssertionError(f"the repair ended before: {working.result()}")
+        assert time.monotonic() < deadline, "it did not come about"
+        await asyncio.sleep(0.01)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def bounded() -> Iterator[None]:
+    """End a test that hangs, wherever it waits."""
+
+    def end(*_: Any) -> None:
+        raise AssertionError(f"the test did not end in {LONGEST} s")
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.alarm(LONGEST)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture

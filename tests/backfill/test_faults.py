@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import psycopg
 import pytest
 
+import doctor.retrying
+import doctor.writers
 from doctor.fix import FixError, RefusedError
-from tests.backfill.conftest import Notes
+from doctor.resources.database import DatabaseUnreachable, PermissionDenied
+from tests.backfill.conftest import Notes, Postgres, until
+from tests.backfill.repair import BATCH
 from tests.backfill.stand_in import Answer, StandIn, vector_of, vectors
 from tests.backfill.test_sharing import role
 
@@ -147,13 +153,94 @@ async def test_a_connection_lost_in_the_midst_of_a_write_is_made_good(
     with psycopg.connect(notes.url) as application:
         application.execute("SELECT FROM notes WHERE id = 42 FOR UPDATE")
         working = asyncio.create_task((await repair()).make())
-        while not (waiting := notes.execute(BLOCKED)):
-            await asyncio.sleep(0.01)
+        waiting = await until(lambda: notes.execute(BLOCKED), working)
         notes.execute("SELECT pg_terminate_backend(%s)", waiting[0][0])
-        while notes.execute("SELECT FROM pg_stat_activity WHERE pid = %s", waiting[0][0]):
-            await asyncio.sleep(0.01)
+        await until(lambda: not notes.execute("SELECT FROM pg_stat_activity WHERE pid = %s", waiting[0][0]), working)
     assert await working == "100 succeeded, 0 failed, 0 skipped"
     assert notes.missing() == notes.stale() == model.twice() == []
+
+
+async def test_a_connection_that_freezes_in_the_midst_of_a_write_is_given_up(
+    notes: Notes, model: StandIn, repair: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor.writers, "FILL_TIMEOUT", 0.1)
+    notes.make(ROWS)
+    with psycopg.connect(notes.url) as application:
+        application.execute("SELECT FROM notes WHERE id = 42 FOR UPDATE")
+        working = asyncio.create_task((await repair()).make())
+        ((frozen,),) = await until(lambda: notes.execute(BLOCKED), working)
+        os.kill(frozen, signal.SIGSTOP)
+        try:
+            await until(lambda: [pid for (pid,) in notes.execute(BLOCKED) if pid != frozen], working)
+        finally:
+            os.kill(frozen, signal.SIGCONT)
+    assert await working == "100 succeeded, 0 failed, 0 skipped"
+    assert notes.missing() == notes.stale() == model.twice() == []
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT])
+async def test_a_restart_of_the_server_is_waited_for(
+    notes: Notes, model: StandIn, repair: Open, postgres: Postgres, how: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor.retrying, "FIRST_PAUSE", 1.0)  # the machine of a test may be busy
+    notes.make(ROWS)
+    model.seconds = 0.02
+    working = asyncio.create_task((await repair()).make())
+    await until(lambda: len(model.asked) >= ROWS / 4, working)
+    await asyncio.to_thread(postgres.stop, how)
+    await asyncio.to_thread(postgres.start)
+    assert (await working).endswith(" 0 failed, 0 skipped")
+    assert notes.missing() == notes.stale() == notes.own_tables() == []
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_server_that_stays_away_ends_the_run_and_the_next_goes_on(
+    notes: Notes, model: StandIn, repair: Open, postgres: Postgres
+) -> None:
+    notes.make(ROWS)
+    model.seconds = 0.02
+    working = asyncio.create_task((await repair()).make())
+    await until(lambda: len(model.asked) >= ROWS / 4, working)
+    await asyncio.to_thread(postgres.stop, signal.SIGINT)
+    try:
+        with pytest.raises(DatabaseUnreachable, match=r"127\.0\.0\.1:\d+/\w+ as"):
+            await working
+    finally:
+        await asyncio.to_thread(postgres.start)
+    missing = len(notes.missing())
+    assert 0 < missing < ROWS
+    assert await (await repair()).make() == f"{missing} succeeded, 0 failed, 0 skipped"
+    assert notes.missing() == notes.stale() == notes.own_tables() == []
+    assert len(model.twice()) <= 2 * BATCH  # of two workers, what each had in hand
+
+
+async def test_a_role_that_may_not_read_the_table_is_told_so(notes: Notes, model: StandIn, repair: Open) -> None:
+    notes.make(ROWS)
+    url = role(notes, "GRANT UPDATE ON notes TO {role}")
+    with pytest.raises(PermissionDenied, match="permission denied for table notes"):
+        await (await repair(url=url)).plan()
+    assert not model.asked
+
+
+@pytest.mark.parametrize("right", ["SELECT", "UPDATE"])
+async def test_a_right_that_is_taken_away_meanwhile_ends_the_run_and_the_next_goes_on(
+    notes: Notes, model: StandIn, repair: Open, right: str
+) -> None:
+    notes.make(ROWS)
+    url = role(notes, "GRANT SELECT, UPDATE ON notes TO {role}")
+    name = url.partition("//")[2].partition(":")[0]
+
+    def revoking(_texts: Sequence[str]) -> None:
+        if len(model.asked) == ROWS / 2:
+            notes.execute(f"REVOKE {right} ON notes FROM {name}")
+
+    model.behaviour = revoking
+    with pytest.raises(PermissionDenied, match="permission denied for table notes"):
+        await (await repair(url=url)).make(workers=1)
+    notes.execute(f"GRANT {right} ON notes TO {name}")
+    left = len(notes.missing())
+    assert await (await repair(url=url)).make() == f"{left} succeeded, 0 failed, 0 skipped"
+    assert notes.missing() == notes.stale() == []
 
 
 async def test_a_role_that_may_not_write_is_told_so_before_the_model_is_asked(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from doctor.fix import FixError, RefusedError
-from tests.backfill.conftest import Notes
+from tests.backfill.conftest import Notes, until
 from tests.backfill.repair import LEASE_SECONDS, RANGE
 from tests.backfill.stand_in import Answer, StandIn
 
@@ -57,8 +57,7 @@ async def test_a_small_job_needs_no_table_and_takes_no_helpers(notes: Notes, mod
     first, second = await repair(shared=False), await repair(shared=False)
     tables: list[str] = []
     working = asyncio.create_task(first.make(lambda _line: tables.extend(notes.own_tables())))
-    while not model.asked:
-        await asyncio.sleep(0.01)
+    await until(lambda: model.asked, working)
     with pytest.raises(RefusedError, match=r"another process fills public\.notes\.embedding and takes no helpers"):
         await second.make()
     assert await working == "100 succeeded, 0 failed, 0 skipped"
@@ -69,8 +68,7 @@ async def test_what_a_stopped_process_left_is_taken_up(notes: Notes, model: Stan
     notes.make(ROWS)
     model.seconds = 0.02
     stopped = asyncio.create_task((await repair()).make())
-    while len(model.asked) < RANGE:
-        await asyncio.sleep(0.01)
+    await until(lambda: len(model.asked) >= RANGE, stopped)
     stopped.cancel()
     with pytest.raises(asyncio.CancelledError):
         await stopped
@@ -100,8 +98,7 @@ async def test_a_range_at_which_five_workers_died_is_given_up(notes: Notes, mode
     notes.make(ROWS)
     model.seconds = 0.02
     first = asyncio.create_task((await repair()).make(workers=1))
-    while not notes.own_tables():
-        await asyncio.sleep(0.01)
+    await until(notes.own_tables, first)
     notes.execute(f"UPDATE {notes.own_tables()[0]} SET attempts = 5 WHERE id = 5")
     assert await first == "80 succeeded, 0 failed, 0 skipped"
     assert notes.missing() == [f"text {row}" for row in range(81, 101)]
@@ -147,8 +144,7 @@ async def test_undo_leaves_a_later_table_alone(notes: Notes, model: StandIn, rep
     await first.make(limit=20)
     model.seconds = 0.02
     working = asyncio.create_task(second.make())
-    while not notes.own_tables():
-        await asyncio.sleep(0.01)
+    await until(notes.own_tables, working)
     assert [line for line in await first.undo() if "dropped" in line] == []
     await working
     assert notes.own_tables() == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 import subprocess
 import sys
@@ -59,6 +60,10 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 class Postgres:
     port: int
     role: str
+    command: tuple[str, ...]
+    log: Path
+    user: str | None
+    running: list[subprocess.Popen[bytes]]
 
     def url(self, database: str = "postgres", user: str | None = None, password: str = PASSWORD) -> str:
         return f"postgresql://{user or self.role}:{password}@127.0.0.1:{self.port}/{database}"
@@ -67,6 +72,25 @@ class Postgres:
         with psycopg.connect(self.url(database), autocommit=True) as connection:
             for statement in statements:
                 connection.execute(statement)
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        self.running.append(_run(list(self.command), self.port, self.log, self.user))
+        deadline = time.monotonic() + START_DEADLINE
+        while True:  # it accepts connections a little before it answers them
+            try:
+                self.execute("SELECT 1")
+            except psycopg.OperationalError:
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            else:
+                return
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """Stop the server: SIGINT ends its connections first, SIGQUIT is a crash."""
+        process = self.running.pop()
+        process.send_signal(how)
+        _stop(process)
 
 
 @pytest.fixture(scope="session")
@@ -78,18 +102,11 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
             parent.chmod(0o755)
     sandbox_postgres.make_cluster(folder / "data", PASSWORD, how)
     port = free_port()
-    process = _run(sandbox_postgres.command(folder / "data", port, how), port, folder / "postgres.log", how.user)
-    server = Postgres(port, sandbox_postgres.DATABASE_ROLE)
-    deadline = time.monotonic() + START_DEADLINE
-    while True:  # it accepts connections a little before it answers them
-        try:
-            server.execute("SELECT 1")
-            break
-        except psycopg.OperationalError:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+    command = tuple(sandbox_postgres.command(folder / "data", port, how))
+    server = Postgres(port, sandbox_postgres.DATABASE_ROLE, command, folder / "postgres.log", how.user, [])
+    server.start()
     yield server
-    _stop(process)
+    server.stop()
 
 
 _names = count(1)
