@@ -18,10 +18,12 @@ from doctor.api import (
     EMBEDDING_MODEL_VARIABLES,
     Backfill,
     Database,
+    DatabaseError,
     Environment,
     Fix,
     FixContext,
     FixError,
+    ModelError,
     Models,
     NothingToDoError,
     Phase,
@@ -75,14 +77,14 @@ async def apply(context: FixContext, plan: Plan, writers: Writers) -> str:
     """Embed range after range until none is left.
 
     Raises:
-        FixError: when nothing could be written, or the model server stopped answering.
+        FixError: when nothing could be written, or a server stopped answering or refuses; it says how far it got.
     """
     job: Backfill = plan.payload
     async with writers.database.leases(job.divided(context.limits)) as leases:
         workers = Workers(job, context.resources["database"], context.limits, writers, leases)
         try:
             await workers.work()
-        except FixError as error:
+        except (FixError, ModelError, DatabaseError) as error:
             raise FixError(f"{error} ({workers.tally})") from error
     if workers.tally.failed and not workers.tally.written:
         raise FixError(str(workers.tally))

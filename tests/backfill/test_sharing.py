@@ -123,7 +123,7 @@ async def test_undo_empties_what_was_written_and_drops_the_table(notes: Notes, m
         return Answer({"error": "no"}, 401) if len(model.asked) > ROWS / 2 else None
 
     model.behaviour = failing
-    with pytest.raises(FixError, match="the model server keeps failing"):
+    with pytest.raises(FixError, match="the key is not accepted"):
         await one.make()
     written = ROWS - len(notes.missing())
     assert written > 0
