@@ -16,11 +16,13 @@ from doctor.model import Run
 from doctor.pipeline.sandbox.fault import all_faults
 from doctor.pipeline.sandbox.sandbox import Sandbox
 from doctor.target import Target
-from tests.command_line import run
+from tests.forked_doctor import ForkedDoctor
 
 CHAT = -4_300
 PATIENCE = 60.0
 """Seconds after which something that must happen counts as never happening."""
+
+COMMAND = ForkedDoctor()
 
 HEALTHY_MODEL = "qwen2:7b-instruct-q4_K_M"
 DATA = ("messages", "topics", "atoms", "atom_links", "extractions", "failed_tasks", "agent_configs", "llm_providers")
@@ -29,7 +31,7 @@ DATA = ("messages", "topics", "atoms", "atom_links", "extractions", "failed_task
 
 def doctor(sandbox: Sandbox, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Call the command in the sandbox's folder."""
-    return run(*words, cwd=sandbox.directory, extra=variables)
+    return COMMAND.run(*words, cwd=sandbox.directory, extra=variables)
 
 
 def check(sandbox: Sandbox) -> Run:
