@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-PLACEHOLDER = re.compile(r"<redacted:[a-z-]{1,24}#[0-9a-f]{4}>")
+PLACEHOLDER = re.compile(r"<redacted:[a-z-]{1,24}(?:#[0-9a-f]{4})?>")
 """What a secret looks like afterwards."""
 
 Verdict = tuple[str, str]
