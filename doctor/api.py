@@ -58,7 +58,9 @@ from doctor.hookspecs import hookimpl
 from doctor.index_definition import new_statement
 from doctor.index_parameters import IndexParameters
 from doctor.index_planning import PlannedBuild, as_it_was, find_column, plan_again, plan_new
+from doctor.known_signature import Hypothesis, KnownSignature, SignatureKind
 from doctor.late import sql
+from doctor.log_summary import LogGroup, LogIssue, LogRate, LogSample, LogSignal, LogSummary, Occurrences
 from doctor.model import (
     JSON,
     Applicability,
@@ -117,7 +119,7 @@ from doctor.queue_state import (
     waiting_messages,
 )
 from doctor.redaction import printable
-from doctor.report import Presentation, Report
+from doctor.report import LogReport, Presentation, Report
 from doctor.resources.auth import TOLERANCE, Auth, ClockDifference, Metadata
 from doctor.resources.auth_settings import KEYS_PATH, AuthSettings, address_of_host, host_of
 from doctor.resources.catalog import VectorColumn, VectorIndex, identifier, parts_of, readable, vector_columns
@@ -272,6 +274,7 @@ __all__ = [
     "FixOption",
     "Generated",
     "HuggingFace",
+    "Hypothesis",
     "IndexParameters",
     "InstalledModel",
     "KeyFault",
@@ -279,8 +282,16 @@ __all__ = [
     "KeySet",
     "KeysUnreachable",
     "KeysUnusable",
+    "KnownSignature",
     "LeftBehind",
     "Limits",
+    "LogGroup",
+    "LogIssue",
+    "LogRate",
+    "LogReport",
+    "LogSample",
+    "LogSignal",
+    "LogSummary",
     "LongestExecution",
     "Mechanism",
     "Metadata",
@@ -306,6 +317,7 @@ __all__ = [
     "NothingToDoError",
     "NullPattern",
     "Observation",
+    "Occurrences",
     "OllamaServer",
     "Outcome",
     "Part",
@@ -336,6 +348,7 @@ __all__ = [
     "SecretKey",
     "ServerFinder",
     "Severity",
+    "SignatureKind",
     "SigningKey",
     "SimilarityQueries",
     "SimilarityQuery",

@@ -10,7 +10,8 @@ import pluggy
 if TYPE_CHECKING:
     from doctor.check import Check
     from doctor.fix import Fix
-    from doctor.report import Report
+    from doctor.known_signature import KnownSignature
+    from doctor.report import LogReport, Report
 
 hookspec = pluggy.HookspecMarker("doctor")
 hookimpl = pluggy.HookimplMarker("doctor")
@@ -32,4 +33,14 @@ class DoctorHooks:
     @hookspec
     def doctor_reports(self) -> Sequence[Report]:
         """Return output formats."""
+        raise AssertionError  # pragma: no cover
+
+    @hookspec
+    def doctor_signatures(self) -> Sequence[KnownSignature]:
+        """Return lines of logs that are known."""
+        raise AssertionError  # pragma: no cover
+
+    @hookspec
+    def doctor_log_reports(self) -> Sequence[LogReport]:
+        """Return output formats for what logs tell."""
         raise AssertionError  # pragma: no cover

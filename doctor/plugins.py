@@ -6,7 +6,7 @@ Hook implementations are called one by one, so that one that raises loses only i
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pluggy
@@ -14,10 +14,11 @@ import pluggy
 from doctor.check import Check
 from doctor.fix import Fix
 from doctor.hookspecs import DoctorHooks
+from doctor.known_signature import KnownSignature
 from doctor.redaction import redact
-from doctor.report import Report
+from doctor.report import LogReport, Report
 
-BUILT_IN = ("doctor.checks", "doctor.fixes", "doctor.reports")
+BUILT_IN = ("doctor.checks", "doctor.fixes", "doctor.reports", "doctor.signatures")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class Registry:
     reports: dict[str, Report] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    signatures: dict[str, KnownSignature] = field(default_factory=dict)
+    log_reports: dict[str, LogReport] = field(default_factory=dict)
 
 
 def load_registry(built_in: tuple[str, ...] = BUILT_IN, *, entry_points: bool = True) -> Registry:
@@ -51,7 +54,7 @@ def load_registry(built_in: tuple[str, ...] = BUILT_IN, *, entry_points: bool = 
         manager.check_pending()
     except pluggy.PluginValidationError as error:
         problems.append(f"plugin {manager.get_name(error.plugin)}: {error}")
-    return Registry(registry.checks, registry.fixes, registry.reports, registry.origins, tuple(map(redact, problems)))
+    return replace(registry, problems=tuple(map(redact, problems)))
 
 
 def _load_entry_points(manager: pluggy.PluginManager, problems: list[str]) -> None:
@@ -74,6 +77,10 @@ def _call(manager: pluggy.PluginManager, plugin: Any, registry: Registry, proble
             _add(registry.fixes, {fix.name: fix for fix in fixes}, name, registry, problems)
         for reports in manager.subset_hook_caller("doctor_reports", others)():
             _add(registry.reports, {report.name: report for report in reports}, name, registry, problems)
+        for signatures in manager.subset_hook_caller("doctor_signatures", others)():
+            _add(registry.signatures, {one.name: one for one in signatures}, name, registry, problems)
+        for formats in manager.subset_hook_caller("doctor_log_reports", others)():
+            _add(registry.log_reports, {one.name: one for one in formats}, name, registry, problems)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a foreign hook may raise anything
         problems.append(f"plugin {name}: {type(error).__name__}: {error}")
 

@@ -1,10 +1,11 @@
-"""What an output format is: a name and a function from a run to text."""
+"""What an output format is: a name and a function from a run, or from what logs tell, to text."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from doctor.log_summary import LogSummary
 from doctor.model import Run
 
 
@@ -26,3 +27,13 @@ class Report:
     title: str
     machine: bool
     render: Callable[[Run, Presentation], str]
+
+
+@dataclass(frozen=True, slots=True)
+class LogReport:
+    """One output format for what logs tell."""
+
+    name: str
+    title: str
+    machine: bool
+    render: Callable[[LogSummary, Presentation], str]
