@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +16,10 @@ import click
 from doctor.plugins import Registry, load_registry
 from doctor.record import redacted
 from doctor.redaction import printable, redact
-from doctor.report import Presentation, Report
+from doctor.report import Presentation
 
 if TYPE_CHECKING:
+    from doctor.log_summary import LogSummary
     from doctor.model import CheckResult, Run
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -39,13 +40,18 @@ class FormatChoice:
 
 
 class _FormatType(click.ParamType[FormatChoice]):
+    """``known`` returns the names of the formats that there are."""
+
     name = "format"
+
+    def __init__(self, known: Callable[[], Collection[str]]) -> None:
+        self._known = known
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> FormatChoice:
         if isinstance(value, FormatChoice):
             return value
         name, colon, path = str(value).partition(":")
-        known = registry().reports
+        known = self._known()
         if name not in known:
             self.fail(f"unknown format {name!r}; choose from {', '.join(sorted(known))}", param, ctx)
         if colon and not path:
@@ -76,15 +82,24 @@ def _one_on_stdout(
 
 def format_option(default: str) -> Callable[[F], F]:
     """Add ``--format``, repeatable, with the format that is shown when none is asked for."""
+    return _format_option(default, "text, json or markdown", lambda: registry().reports)
+
+
+def log_format_option(default: str) -> Callable[[F], F]:
+    """Add ``--format`` for what logs tell."""
+    return _format_option(default, "text or json", lambda: registry().log_reports)
+
+
+def _format_option(default: str, names: str, known: Callable[[], Collection[str]]) -> Callable[[F], F]:
     return click.option(
         "--format",
         "formats",
-        type=_FormatType(),
+        type=_FormatType(known),
         multiple=True,
         metavar="FMT[:PATH]",
         default=(default,),
         callback=_one_on_stdout,
-        help=f"text, json or markdown, to stdout or a file; repeatable ({default}).",
+        help=f"{names}, to stdout or a file; repeatable ({default}).",
     )
 
 
@@ -112,9 +127,22 @@ class Output:
             click.ClickException: when a file cannot be written.
         """
         run = redacted(run)
+        reports = registry().reports
+        self._emit(formats, lambda name, presentation: reports[name].render(run, presentation))
+
+    def emit_logs(self, summary: LogSummary, formats: tuple[FormatChoice, ...]) -> None:
+        """Write what logs tell in every format asked for.
+
+        Raises:
+            click.ClickException: when a file cannot be written.
+        """
+        summary = redacted(summary)
+        reports = registry().log_reports
+        self._emit(formats, lambda name, presentation: reports[name].render(summary, presentation))
+
+    def _emit(self, formats: tuple[FormatChoice, ...], render: Callable[[str, Presentation], str]) -> None:
         for choice in formats:
-            report = registry().reports[choice.name]
-            text = report.render(run, self.presentation(to_file=choice.path is not None))
+            text = render(choice.name, self.presentation(to_file=choice.path is not None))
             if choice.path is None:
                 self.write(text)
             else:
@@ -169,7 +197,13 @@ class Output:
 
     def silent(self, formats: tuple[FormatChoice, ...]) -> bool:
         """Tell whether stdout belongs to a program, so that nothing may appear beside the document."""
-        return any(_machine(registry().reports[choice.name]) and choice.path is None for choice in formats)
+        known = registry().reports
+        return any(known[choice.name].machine and choice.path is None for choice in formats)
+
+    def silent_logs(self, formats: tuple[FormatChoice, ...]) -> bool:
+        """Tell the same of formats for what logs tell."""
+        known = registry().log_reports
+        return any(known[choice.name].machine and choice.path is None for choice in formats)
 
     @contextmanager
     def progress(self, total: int, formats: tuple[FormatChoice, ...] = ()) -> Iterator[Any]:
@@ -193,10 +227,6 @@ class Output:
 def discard_stdout() -> None:
     """Lead stdout to nowhere, so that the interpreter does not fail again when it flushes at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _machine(report: Report) -> bool:
-    return report.machine
 
 
 def write_file(path: Path, text: str) -> None:
