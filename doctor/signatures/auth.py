@@ -3,9 +3,13 @@
 from doctor.api import Hypothesis, KnownSignature, Severity
 
 _KEYS = (
-    Hypothesis("the URL of the keys is built from a publishable key that was not decoded", "AUT003"),
-    Hypothesis("the keys are fetched from the address that the token itself names", "AUT002"),
-    Hypothesis("tokens are taken without verification, or everything is let in, when nothing is configured", "AUT004"),
+    Hypothesis("the address of the keys is made from a publishable key that nobody decoded", "AUT012"),
+    Hypothesis("the keys cannot be fetched, or are no keys", "AUT005"),
+    Hypothesis("the settings are of different instances or modes", "AUT007"),
+    Hypothesis("the configured issuer is not the one that the tokens name", "AUT009"),
+    Hypothesis("the key that is held is not among those of the configured instance", "AUT008"),
+    Hypothesis("the clocks differ, so good tokens count as expired", "AUT010"),
+    Hypothesis("requests are sent before the client's session is ready, or without a token"),
 )
 
 SIGNATURES = (
@@ -40,8 +44,9 @@ SIGNATURES = (
         severity=Severity.WARNING,
         area="auth",
         hypotheses=(
-            Hypothesis("the client sends old tokens, or the clocks differ"),
-            *_KEYS[:2],
+            Hypothesis("the clocks differ, so good tokens count as expired", "AUT010"),
+            Hypothesis("the keys are of another instance than the tokens", "AUT007"),
+            Hypothesis("the client sends tokens that are really too old"),
         ),
         leads_to=("token-rejected", "token-verification-failed"),
     ),

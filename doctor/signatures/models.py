@@ -2,8 +2,10 @@
 
 from doctor.api import Hypothesis, KnownSignature, Severity
 
-_BASE_URL = Hypothesis("the base URL is one that is no longer served: then every model is not found", "MOD004")
-_MODEL = Hypothesis("the model's id, its provider suffix or the access of the account is wrong", "MOD001")
+_BASE_URL = Hypothesis("the base URL leads to a path that does not exist: then every model is not found", "MOD005")
+_MODEL = Hypothesis("the model does not exist there, or not under this name", "MOD001")
+_ACCESS = Hypothesis("the key is refused, or has no right to the model", "MOD006")
+_SERVED = Hypothesis("the model exists, and no inference provider runs it", "MOD007")
 
 SIGNATURES = (
     KnownSignature(
@@ -19,6 +21,8 @@ SIGNATURES = (
         hypotheses=(
             _BASE_URL,
             _MODEL,
+            _SERVED,
+            _ACCESS,
             Hypothesis("the log has lost the model's name, which would tell which of them it is", "LOG001"),
         ),
         leads_to=("hf-call-failed", "hf-structured-failed", "provider-failed"),
@@ -32,7 +36,7 @@ SIGNATURES = (
         pattern=r"Hugging Face API call failed: ",
         examples=("Hugging Face API call failed: Not Found",),
         area="models",
-        hypotheses=(_BASE_URL, _MODEL),
+        hypotheses=(_BASE_URL, _MODEL, _SERVED, _ACCESS),
         leads_to=("hf-structured-failed", "provider-failed"),
         resources=("service:huggingface",),
     ),
@@ -43,7 +47,7 @@ SIGNATURES = (
         pattern=r"Hugging Face structured JSON generation failed: ",
         examples=("Hugging Face structured JSON generation failed: NotFoundError: Not Found",),
         area="models",
-        hypotheses=(_BASE_URL, _MODEL),
+        hypotheses=(_BASE_URL, _MODEL, _SERVED, _ACCESS),
         leads_to=("provider-failed",),
         resources=("service:huggingface",),
     ),
@@ -54,7 +58,13 @@ SIGNATURES = (
         pattern=r"\[llm_text_gen\] Provider (?P<provider>\w+) failed: ",
         examples=("[llm_text_gen] Provider huggingface failed: RetryError[...]",),
         area="models",
-        hypotheses=(_BASE_URL, _MODEL),
+        hypotheses=(
+            _BASE_URL,
+            _MODEL,
+            _SERVED,
+            _ACCESS,
+            Hypothesis("another model answers in its place, and nobody sees that this one cannot", "MOD009"),
+        ),
         kinds={"provider": "service"},
     ),
     KnownSignature(
@@ -75,7 +85,7 @@ SIGNATURES = (
         examples=("Model 'llama3.2:3b' failed, using fallback model 'qwen2:7b': not found",),
         severity=Severity.WARNING,
         area="models",
-        hypotheses=(_MODEL,),
+        hypotheses=(_MODEL, Hypothesis("the fallback answers, and nobody sees that the model cannot", "MOD009")),
         kinds={"model": "model"},
     ),
 )

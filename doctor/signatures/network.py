@@ -41,6 +41,7 @@ SIGNATURES = (
         hypotheses=(
             Hypothesis("NATS does not answer", "NAT001"),
             Hypothesis("JetStream is off", "NAT002"),
+            Hypothesis("JetStream has no stream for the tasks", "NAT004"),
         ),
         leads_to=("embedding-not-queued", "enqueue-failed", "result-not-stored"),
         resources=("service:nats",),

@@ -29,7 +29,8 @@ SIGNATURES = (
         area="source",
         hypotheses=(
             Hypothesis("the queue cannot be reached", "NAT001"),
-            Hypothesis("JetStream is off, or its stream is missing", "NAT002"),
+            Hypothesis("JetStream is off", "NAT002"),
+            Hypothesis("JetStream has no stream for the tasks", "NAT004"),
             Hypothesis("the failure is only logged, so the chain stops without a trace", "TSK002"),
         ),
         kinds={"task": "task"},
@@ -42,7 +43,8 @@ SIGNATURES = (
         examples=('task "app.tasks:score" is not found. Maybe you forgot to import it?',),
         area="worker",
         hypotheses=(
-            Hypothesis("the worker imports other modules than the API, or older ones", "WRK001"),
+            Hypothesis("the worker imports other modules than the API, or older ones", "WRK002"),
+            Hypothesis("it is sent by a name under which no task is registered", "TSK011"),
             Hypothesis("a wrapper below the registrar keeps its own name, so the task goes by that name", "TSK006"),
         ),
         kinds={"task": "task"},
@@ -73,6 +75,9 @@ SIGNATURES = (
         examples=("Can't set result in result backend. Cause: connection refused",),
         severity=Severity.WARNING,
         area="worker",
-        hypotheses=(Hypothesis("the result backend cannot be reached", "NAT001"),),
+        hypotheses=(
+            Hypothesis("nobody keeps results", "TSK013"),
+            Hypothesis("the result backend cannot be reached", "NAT001"),
+        ),
     ),
 )

@@ -71,8 +71,8 @@ class LineReader:
         body, rest = self._rest + text[:end], text[end + 1 :]
         self._rest = ""
         self._keep(rest)
-        if "\r\n" in body:
-            body = body.replace("\r\n", "\n")
+        if "\r" in body:
+            body = body.replace("\r\n", "\n").removesuffix("\r")
         if "\N{REPLACEMENT CHARACTER}" in body:
             self.invalid += body.count("\N{REPLACEMENT CHARACTER}")
         lines = body.split("\n")

@@ -80,7 +80,7 @@ def test_what_a_person_sees(tmp_path: Path) -> None:
     assert "may be         TSK001   a decorator stands above the one that registers the task" in shown
     assert "explains       hf-call-failed ×1 · hf-structured-failed ×1 · provider-failed ×1" in shown
     assert "NOISE         reload-of-development-server ×1" in shown
-    assert "doctor check --select AGT001,AUT002" in shown
+    assert "doctor check --select AGT001,AUT005,AUT007" in shown
     assert "\x1b" not in shown
 
 
@@ -201,8 +201,9 @@ def test_a_log_that_grows_is_followed_through_a_truncation(tmp_path: Path) -> No
     finally:
         process.kill()
     assert process.returncode == 1
-    assert "3 lines, 3 records" in " ".join(rest.split())
-    assert "began anew while it was followed" in rest
+    shown = " ".join(rest.split())
+    assert "3 lines, 3 records" in shown
+    assert "began anew while it was followed" in shown
 
 
 def test_a_pipe_is_followed_to_its_end(tmp_path: Path) -> None:
