@@ -50,21 +50,29 @@ def by_area(results: Iterable[CheckResult]) -> dict[str, list[CheckResult]]:
 def state_of(results: Sequence[CheckResult], place: Callable[[Finding], int], *, shown: int | None = None) -> AreaState:
     """Sum up the results of one area; of findings equally bad the one with the lowest ``place`` speaks.
 
-    At most ``shown`` observations are named, and the others counted; all where it is None.
+    At most ``shown`` observations are named, and the others counted; all where it is None. Then it is also told why a
+    few checks did not apply to an area that is well.
     """
+    why = "" if shown is not None and _is_mostly_asked(results) else _why_skipped(results)
     findings = sorted((finding for result in results for finding in result.findings), key=place)
     if findings:
         worst = max(findings, key=lambda finding: finding.severity.rank)
         seen = _seen(results, shown) if worst.severity is Severity.INFO else ""
         more = f"  (+{len(findings) - 1} more)" if len(findings) > 1 else ""
-        words = (seen or f"{worst.symptom}{more}", _why_skipped(results))
-        return AreaState(Status.FAIL, worst.severity, _REST.join(filter(None, words)))
+        words = _REST.join(filter(None, (seen or f"{worst.symptom}{more}", why)))
+        return AreaState(Status.FAIL, worst.severity, words)
     for result in results:
         if result.status is Status.UNKNOWN:
             return AreaState(Status.UNKNOWN, None, result.reason)
-    if why := _why_skipped(results):
-        return AreaState(Status.SKIP, None, _REST.join(filter(None, (_seen(results, shown), why))))
-    return AreaState(Status.PASS, None, _seen(results, shown) or "nothing found")
+    words = _REST.join(filter(None, (_seen(results, shown), why)))
+    is_well = not why or _is_mostly_asked(results)
+    return AreaState(Status.PASS if is_well else Status.SKIP, None, words or "nothing found")
+
+
+def _is_mostly_asked(results: Sequence[CheckResult]) -> bool:
+    """Whether the checks that did not apply are fewer than the others, and nothing stood in their way."""
+    skipped = [result for result in results if result.status is Status.SKIP]
+    return 2 * len(skipped) < len(results) and not any(result.blocked_by for result in skipped)
 
 
 def _why_skipped(results: Iterable[CheckResult]) -> str:

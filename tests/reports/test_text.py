@@ -302,6 +302,14 @@ def test_an_area_of_which_most_was_not_asked_is_not_called_well():
     assert "nats – one broker read · the rest: blocked by NAT001" in words(shown(run_of((blocked, talking))))
 
 
+def test_a_few_checks_that_do_not_apply_leave_an_area_well():
+    passed = CheckResult("NAT003", "broker-settings", "nats", Status.PASS)
+    skipped = CheckResult("NAT005", "stream-grows-for-ever", "nats", Status.SKIP, reason="no stream")
+    results = (skipped, passed, replace(passed, code="NAT001"))
+    assert "nats ✓ nothing found" in words(shown(run_of(results)))
+    assert "nats ✓ no stream" in words(shown(run_of(results), verbose=True))
+
+
 def test_an_area_that_has_nothing_to_say_says_that_nothing_was_found():
     assert "nats ✓ nothing found" in words(
         shown(run_of((CheckResult("NAT003", "broker-settings", "nats", Status.PASS),)))
