@@ -103,7 +103,7 @@ def _instances(settings: AuthSettings) -> Iterator[Finding]:
             what = f"{key.variable.name} is of {key.host} and {first.variable.name} of {first.host}"
             yield _finding(key.variable, "instance", what)
     issuer = settings.issuer_variable
-    host = host_of(settings.issuer)
+    host = host_of(settings.issuer_address)
     if issuer is not None and not _same(host, first.host) and not settings.undecoded(issuer):
         what = f"{issuer.name} names {host} and {first.variable.name} is of {first.host}"
         yield _finding(issuer, "instance", what)

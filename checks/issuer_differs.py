@@ -55,7 +55,7 @@ async def issuer_differs(auth: Auth) -> AsyncIterator[Finding | Observation]:
         raise NotApplicableError("no issuer is configured")
     metadata = await auth.metadata()
     if metadata is None or not metadata.issuer:
-        bare = address_of_host(host_of(configured))
+        bare = address_of_host(host_of(auth.settings.issuer_address))
         if not auth.settings.is_clerk or configured == bare:
             raise NotApplicableError("the issuer publishes no metadata with which it could be compared")
         yield _finding(
@@ -90,6 +90,8 @@ def difference(configured: str, actual: str) -> str:
     """Say in which part two issuers differ."""
     if configured.rstrip("/") == actual.rstrip("/"):
         return "a slash at the end is too many" if configured.endswith("/") else "a slash at the end is missing"
+    if "://" not in configured:
+        return "https:// in front is missing"
     ours, theirs = host_of(configured), host_of(actual)
     our_scheme, their_scheme = configured.partition(":")[0], actual.partition(":")[0]
     if ours == theirs and our_scheme != their_scheme:

@@ -85,7 +85,7 @@ def _finding(auth: Auth, what: str, remedy: str, asked: str, said: str, raised: 
             *((f"PyJWT's client raises {raised}",) if raised else ()),
         ),
         evidence=(Evidence(EvidenceKind.HTTP, asked, said),),
-        related=(Resource("host", host_of(auth.settings.keys_url or auth.settings.issuer)),),
+        related=(Resource("host", host_of(auth.settings.keys_url or auth.settings.issuer_address)),),
         rule="a signature is checked with one of these keys",
         fixes=(FixOption.by_hand(remedy, f"the address comes from {auth.endpoint.origin or 'the settings'}"),),
         validation="doctor check --select AUT005",

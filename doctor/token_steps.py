@@ -105,9 +105,8 @@ def _signature(token: Token, settings: AuthSettings, keys: KeySet | None) -> Ite
         yield _step(Part.KEY, key is not None, f"kid {shown}" + ("" if key else f", and published: {keys.shown}"))
     if key is not None:
         yield _signed(Part.SIGNATURE, token, key, f"with the published key {key.shown}")
-    if settings.public_key is not None and not PublicKeyText.read(settings.public_key.value).problem:
-        pem = settings.public_key.value.replace("\\n", "\n")
-        yield _signed(Part.STATIC_KEY, token, pem, f"with the key in {settings.public_key.name}")
+    if settings.public_key is not None and not (static := PublicKeyText.read(settings.public_key.value)).problem:
+        yield _signed(Part.STATIC_KEY, token, static.pem, f"with the key in {settings.public_key.name}")
 
 
 def _signed(part: Part, token: Token, key: SigningKey | str, how: str) -> Step:

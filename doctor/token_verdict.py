@@ -64,7 +64,7 @@ def token_verdicts(token: Token, steps: Sequence[Step], situation: TokenSituatio
 
 
 def _other_host(token: Token, settings: AuthSettings) -> bool:
-    return host_of(str(token.claims.get("iss", ""))).lower() != host_of(settings.issuer).lower()
+    return host_of(str(token.claims.get("iss", ""))).lower() != host_of(settings.issuer_address).lower()
 
 
 def _claim(*names: str) -> tuple[Resource, ...]:
@@ -87,7 +87,7 @@ def _wrong_algorithm(token: Token, failed: Mapping[Part, Step]) -> TokenVerdict:
 
 
 def _other_instance(token: Token, failed: Mapping[Part, Step], situation: TokenSituation) -> TokenVerdict:
-    ours = host_of(situation.settings.issuer)
+    ours = host_of(situation.settings.issuer_address)
     theirs = host_of(token.claim("iss")) or token.claim("iss")
     return TokenVerdict(
         subject="instance",

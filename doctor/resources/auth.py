@@ -166,7 +166,7 @@ class Auth:
             return await self._once("backend", self._backend_document)
         metadata = await self.metadata()
         if metadata is None or not metadata.keys_url:
-            wanted = self.settings.issuer.rstrip("/") + METADATA_PATHS[self.settings.is_clerk]
+            wanted = self.settings.issuer_address + METADATA_PATHS[self.settings.is_clerk]
             raise KeysUnreachable(NoDocumentError(wanted, Reason.WRONG_PROTOCOL, "it names no `jwks_uri`"))
         return await self._fetch(metadata.keys_url)
 
@@ -180,7 +180,7 @@ class Auth:
         return await self._fetch(url, {"Authorization": f"Bearer {secret.secret.reveal()}"})
 
     async def _metadata(self) -> Metadata | None:
-        url = self.settings.issuer.rstrip("/") + METADATA_PATHS[self.settings.is_clerk]
+        url = self.settings.issuer_address + METADATA_PATHS[self.settings.is_clerk]
         document = await self._fetch(url)
         try:
             body = json.loads(document.body) if document.status == 200 and document.is_whole else None

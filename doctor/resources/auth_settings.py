@@ -16,6 +16,7 @@ from doctor.redaction import redact
 from doctor.resources.address import is_loopback
 from doctor.resources.clerk_keys import PublishableKey, SecretKey, decoded_host, read_publishable_key, read_secret_key
 from doctor.resources.environment import Variable
+from doctor.resources.key_set import PublicKeyText
 
 KEYS_PATH = "/.well-known/jwks.json"
 BACKEND_URL = "https://api.clerk.com"
@@ -24,6 +25,10 @@ BACKEND_URL = "https://api.clerk.com"
 BACKEND_PATH = "/v1/jwks"
 
 STAGE_VARIABLES = ("ENVIRONMENT", "APP_ENV", "DEPLOYMENT_ENVIRONMENT", "DJANGO_ENV", "FLASK_ENV", "ENV")
+OF_ANYBODY = ("JWT_ISSUER", "AUTH_ISSUER", "JWT_PUBLIC_KEY")
+"""Applications that sign their own tokens have these variables too: alone they say nothing of a provider."""
+
+_DOMAIN = re.compile(r"DOMAIN|FRONTEND")
 _PRODUCTION = re.compile(r"prod(?:uction)?|live", re.IGNORECASE)
 _LIST = re.compile(r"[^\s,\[\]\"']+")
 
@@ -70,6 +75,12 @@ class AuthSettings:
         return "" if self.instance is None else address_of_host(self.instance.host)
 
     @property
+    def issuer_address(self) -> str:
+        """Where the issuer answers: itself without a slash at the end, and with a scheme where it lacks one."""
+        issuer = self.issuer.rstrip("/")
+        return issuer if "://" in issuer or not issuer else address_of_host(issuer)
+
+    @property
     def issuer_source(self) -> Variable | None:
         """The variable that gives the issuer."""
         return self.issuer_variable or (self.instance.variable if self.instance else None)
@@ -79,7 +90,7 @@ class AuthSettings:
         """The address of the signing keys; empty where the issuer's metadata, or Clerk's API, has to be asked."""
         if self.keys_variable is not None:
             return self.keys_variable.value.strip()
-        return self.issuer.rstrip("/") + KEYS_PATH if self.is_clerk and self.issuer else ""
+        return self.issuer_address + KEYS_PATH if self.is_clerk and self.issuer else ""
 
     @property
     def keys_source(self) -> Variable | None:
@@ -127,14 +138,19 @@ def read_auth_settings(
     def first(candidates: tuple[str, ...]) -> Variable | None:
         return next((found for name in candidates if (found := get(name)) and found.value.strip()), None)
 
+    keys_variable, issuer, public_key = map(first, (names.jwks_url_env, names.issuer_env, names.public_key_env))
+    if keys_variable is None and issuer is not None and issuer.name in OF_ANYBODY:
+        issuer = None
+    if public_key is not None and public_key.name in OF_ANYBODY and PublicKeyText.read(public_key.value).problem:
+        public_key = None  # the path of a file, or a key in a form of the application's own
     publishable = (found for name in names.publishable_key_env if (found := get(name)) and found.value.strip())
     secret, backend = first(names.secret_key_env), first(names.backend_url_env)
     return AuthSettings(
         publishable=tuple(map(read_publishable_key, publishable)),
         secret=None if secret is None else read_secret_key(secret),
-        issuer_variable=first(names.issuer_env),
-        keys_variable=first(names.jwks_url_env),
-        public_key=first(names.public_key_env),
+        issuer_variable=issuer,
+        keys_variable=keys_variable,
+        public_key=public_key,
         parties_variable=first(names.authorized_parties_env),
         audience_variable=first(names.audience_env),
         stage=first(STAGE_VARIABLES),
@@ -173,7 +189,7 @@ def shown(url: str) -> str:
 def _issuer_of(variable: Variable) -> str:
     """Return the value, or, where the variable holds a bare domain, the issuer that its library makes of it."""
     value = variable.value.strip()
-    if "://" in value:
+    if "://" in value or not _DOMAIN.search(variable.name):
         return value
     return f"https://{value}/" if variable.name.startswith("AUTH0_") else address_of_host(value)
 

@@ -14,6 +14,7 @@ import base64
 import binascii
 import json
 import re
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -30,7 +31,9 @@ MAX_KEYS = 100
 LEAST_BYTES = 32
 """The smallest number that tells keys apart: that of an Ed25519 key."""
 
-_PEM = re.compile(r"-----BEGIN (?:RSA )?PUBLIC KEY-----(?P<body>[A-Za-z0-9+/=\s]+)-----END (?:RSA )?PUBLIC KEY-----")
+_PEM = re.compile(
+    r"(?:-----BEGIN (?P<kind>(?:RSA )?PUBLIC KEY)-----)?(?P<body>[A-Za-z0-9+/=\s]+)(?:-----END (?P=kind)-----)?"
+)
 
 
 class KeyFault(StrEnum):
@@ -139,19 +142,32 @@ class PublicKeyText:
     """A public key in PEM form, decoded; ``problem`` says why where it is none."""
 
     encoded: bytes = field(repr=False)
+    kind: str = "PUBLIC KEY"
     problem: str = ""
+
+    @property
+    def pem(self) -> str:
+        """The key as a library reads it."""
+        body = "\n".join(textwrap.wrap(base64.b64encode(self.encoded).decode(), 64))
+        return f"-----BEGIN {self.kind}-----\n{body}\n-----END {self.kind}-----\n"
 
     @classmethod
     def read(cls, text: str) -> PublicKeyText:
-        """Decode the text of a variable; line ends may be written as ``\\n``, as files of variables need it."""
-        match = _PEM.search(text.replace("\\n", "\n"))
-        if match is None:
-            return cls(b"", "it does not hold `-----BEGIN PUBLIC KEY-----` and the line that ends it")
+        """Decode the text of a variable.
+
+        Line ends may be written as ``\\n``, as files of variables need it, and the first and the last line may be left
+        out, as Clerk's libraries allow it.
+        """
+        match = _PEM.fullmatch(text.replace("\\n", "\n").strip())
+        if match is None or ("BEGIN" in text) is not ("END" in text.rpartition("BEGIN")[2]):
+            return cls(b"", problem="it is neither base64 nor that between `-----BEGIN PUBLIC KEY-----` and its end")
         try:
             encoded = base64.b64decode("".join(match["body"].split()), validate=True)
         except (binascii.Error, ValueError):
-            return cls(b"", "what stands between its first and its last line is not base64")
-        return cls(encoded) if encoded[:1] == b"0" else cls(b"", "what it holds is no key")
+            return cls(b"", problem="what should be the key is not base64")
+        if encoded[:1] != b"0":
+            return cls(b"", problem="what it holds is no key")
+        return cls(encoded, match["kind"] or "PUBLIC KEY")
 
 
 @dataclass(frozen=True, slots=True)

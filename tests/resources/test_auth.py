@@ -50,6 +50,8 @@ def settings(folder: Path, **variables: str) -> AuthSettings:
         ({"AUTH0_DOMAIN": "t.eu.auth0.example.com"}, "https://t.eu.auth0.example.com/", ""),
         ({"OIDC_ISSUER": "https://id.example.com/realms/a"}, "https://id.example.com/realms/a", ""),
         ({"CLERK_SECRET_KEY": SECRET_KEY}, "", ""),
+        ({"CLERK_ISSUER": "clerk.example.com"}, "clerk.example.com", "https://clerk.example.com/.well-known/jwks.json"),
+        ({"JWKS_URL": "https://id.example.com/keys", "JWT_ISSUER": "us"}, "us", "https://id.example.com/keys"),
     ],
 )
 def test_issuer_and_address_follow_from_the_variables(
@@ -59,6 +61,18 @@ def test_issuer_and_address_follow_from_the_variables(
     assert not found.is_empty
     assert found.issuer == issuer
     assert found.keys_url == (f"{issuer}/.well-known/jwks.json" if keys_url is None else keys_url)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"JWT_ISSUER": "my-application"},
+        {"JWT_ISSUER": "https://api.example.com", "JWT_SECRET": "planted"},
+        {"AUTH_ISSUER": "https://api.example.com", "JWT_PUBLIC_KEY": "/run/keys/public.pem"},
+    ],
+)
+def test_an_application_that_signs_its_own_tokens_has_no_provider(tmp_path: Path, variables: dict[str, str]) -> None:
+    assert settings(tmp_path, **variables).is_empty
 
 
 def test_lists_are_read_with_commas_blanks_and_brackets(tmp_path: Path) -> None:

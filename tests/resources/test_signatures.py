@@ -47,7 +47,9 @@ def test_a_key_knows_its_signature_and_its_pem_and_no_other(algorithm: str) -> N
     assert is_signed_by(given, pem(own))
     assert not is_signed_by(given, published(algorithm, other))
     assert published(algorithm, own).is_in(PublicKeyText.read(pem(own)))
-    assert published(algorithm, own).is_in(PublicKeyText.read(pem(own).replace("\n", "\\n")))
+    for written in (pem(own).replace("\n", "\\n"), "".join(pem(own).splitlines()[1:-1])):
+        assert published(algorithm, own).is_in(PublicKeyText.read(written))
+        assert is_signed_by(given, PublicKeyText.read(written).pem)
     assert not published(algorithm, own).is_in(PublicKeyText.read(pem(other)))
 
 
@@ -62,7 +64,10 @@ def test_an_algorithm_or_a_key_that_does_not_fit_says_nothing_of_the_signature()
         is_signed_by(token("RS256", private), SigningKey("k", "RSA", "", {"kty": "RSA", "n": "!", "e": "AQAB"}))
 
 
-@pytest.mark.parametrize("text", ["", "a", "-----BEGIN PUBLIC KEY-----\n!\n-----END PUBLIC KEY-----", "-----BEGIN"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "a", "-----BEGIN PUBLIC KEY-----\n!\n-----END PUBLIC KEY-----", "-----BEGIN", "/run/key.pem", "bm8ga2V5"],
+)
 def test_what_is_no_public_key_has_a_problem_and_holds_no_key(text: str) -> None:
     read = PublicKeyText.read(text)
     assert read.problem
