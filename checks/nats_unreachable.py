@@ -9,7 +9,9 @@ NATS carries every task. Without it the webhook cannot hand anything on, and no 
 
 ## How it is told from its look-alikes
 The client library hides the reason behind "no servers available"; the doctor reads it from the connection's error
-callback. A server that answers in another protocol (for example the HTTP monitoring port 8222) is named as such.
+callback. A server that answers in another protocol (for example the HTTP monitoring port 8222) is named as such. A bare
+name, as only containers know it (`nats` from a laptop), is no outage: then nobody can tell from here, and the reason
+says with which command one can.
 
 ## How to fix
 Start the server, or correct the address where the finding says it came from.
@@ -21,6 +23,8 @@ A server that is reachable from the application's network but not from here. Run
 from collections.abc import AsyncIterator
 
 from doctor.api import (
+    CouldNotTellError,
+    Environment,
     Evidence,
     EvidenceKind,
     Finding,
@@ -32,6 +36,7 @@ from doctor.api import (
     Resource,
     Severity,
     check,
+    service_elsewhere,
 )
 
 ROUND_TRIPS = 3
@@ -48,12 +53,15 @@ ROUND_TRIPS = 3
         Mechanism("NAT001", "CHN002", "a task that cannot be enqueued ends as a dead letter", ("service",)),
     ],
 )
-async def nats_unreachable(nats: Nats) -> AsyncIterator[Finding | Observation]:
+async def nats_unreachable(nats: Nats, environment: Environment) -> AsyncIterator[Finding | Observation]:
     """Connect and measure the way there and back."""
     try:
         await nats.open()
         round_trip = min([await nats.round_trip() for _ in range(ROUND_TRIPS)])
     except NatsUnreachable as error:
+        where = await service_elsewhere(environment, nats.endpoint.address, error.reason)
+        if where is not None:
+            raise CouldNotTellError(f"cannot tell from here: {where.why}. This can: {where.command}") from error
         yield Finding(
             code="NAT001",
             resource=Resource("service", "nats"),

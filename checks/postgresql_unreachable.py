@@ -11,8 +11,9 @@ the rows.
 
 ## How it is told from its look-alikes
 The reason is read from the connection attempt itself: a refused port, an unknown host and a wrong password are three
-different sentences. All checks that need the database are then skipped and name this one, so one dead server is one
-finding.
+different sentences. A bare name, as only containers know it (`db` from a laptop), is no outage: then nobody can tell
+from here, and the reason says with which command one can. All checks that need the database are then skipped and name
+this one, so one dead server is one finding.
 
 ## How to fix
 Start the server, or correct the address where the finding says it came from.
@@ -25,8 +26,10 @@ runs.
 from collections.abc import AsyncIterator
 
 from doctor.api import (
+    CouldNotTellError,
     Database,
     DatabaseUnreachable,
+    Environment,
     Evidence,
     EvidenceKind,
     Finding,
@@ -37,6 +40,7 @@ from doctor.api import (
     Severity,
     check,
     milliseconds,
+    service_elsewhere,
 )
 
 ROUND_TRIPS = 3
@@ -44,13 +48,16 @@ ROUND_TRIPS = 3
 
 
 @check("PGS001", "postgresql-unreachable", severity=Severity.CRITICAL, tags=["live"], guards="database")
-async def postgresql_unreachable(database: Database) -> AsyncIterator[Finding | Observation]:
+async def postgresql_unreachable(database: Database, environment: Environment) -> AsyncIterator[Finding | Observation]:
     """Open one session and ask for the version."""
     endpoint = database.endpoint
     try:
         await database.open()
         round_trip = min([await milliseconds(database.scalar("SELECT 1")) for _ in range(ROUND_TRIPS)])
     except DatabaseUnreachable as error:
+        where = await service_elsewhere(environment, database.endpoint.address, error.reason)
+        if where is not None:
+            raise CouldNotTellError(f"cannot tell from here: {where.why}. This can: {where.command}") from error
         unusable = error.reason is Reason.INVALID_ADDRESS and error.detail
         what = error.detail if unusable else error.reason.explanation
         yield Finding(

@@ -186,7 +186,7 @@ from doctor.task_graph import TaskGraph, task_graph
 from doctor.text_embedding import Embedder
 from doctor.token_steps import RULES_OUT, Part, Step, StepOutcome, play_through
 from doctor.token_verdict import TokenSituation, TokenVerdict, token_verdicts
-from doctor.vantage import Elsewhere, loopback_of_a_container, seen_from_here
+from doctor.vantage import Elsewhere, loopback_of_a_container, seen_from_here, service_elsewhere
 from doctor.variables import CONNECTION as CONNECTION_VARIABLE
 from doctor.variables import Setting as VariableSetting
 from doctor.variables import Variables, variables
@@ -470,6 +470,7 @@ __all__ = [
     "same_model",
     "search_settings",
     "seen_from_here",
+    "service_elsewhere",
     "settings_agree",
     "shown_setting",
     "spread",

@@ -6,6 +6,7 @@ can be said from here is whether the published port answers; for the rest there 
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ DOCKER_HOST = "host.docker.internal"
 
 _MARKS = (".dockerenv", "run/.containerenv")
 _CGROUPS = ("docker", "kubepods", "containerd", "libpod")
+
+CONNECT_SECONDS = 1.0
+"""How long a port of this machine may take to accept a connection."""
 
 Answers = Callable[[str], Awaitable[bool]]
 """Tells whether a service of the right kind answers at a URL."""
@@ -67,13 +71,40 @@ async def seen_from_here(
     if service is None and not _is_bare(host):
         return None
     ours = port if service is None else service.published(port)
-    here = _here(parts.scheme, ours, parts.path) if ours is not None else ""
+    path = parts.path if parts.scheme != "tcp" else ""
+    here = _here(parts.scheme, ours, path) if ours is not None else ""
     at = here if here and await answers(here) else ""
     if service is None and inside and not at:
         return None  # where containers find one another, this one is not to be found
     return Elsewhere(
         _why(host, port, ours, at, project), at, _command(url, host, project), _evidence(host, ours, at, project)
     )
+
+
+async def service_elsewhere(
+    environment: Environment, address: str, reason: Reason, *, contained: bool | None = None
+) -> Elsewhere | None:
+    """Return the same for a service that speaks no HTTP; ``address`` is ``host:port``, with or without more behind it.
+
+    Where its published port takes connections, the service is held to answer there.
+    """
+    url = f"tcp://{address.partition(' ')[0].rpartition('://')[2]}"
+    try:
+        port = urlsplit(url).port
+    except ValueError:  # several hosts
+        return None
+    return None if port is None else await seen_from_here(environment, url, reason, _accepts, contained=contained)
+
+
+async def _accepts(url: str) -> bool:
+    parts = urlsplit(url)
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            _, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
 
 
 async def loopback_of_a_container(url: str, reason: Reason, answers: Answers, *, contained: bool | None = None) -> str:
@@ -106,7 +137,7 @@ def _why(host: str, port: int, ours: int | None, at: str, project: ComposeProjec
     else:
         where = f"`{host}` is a bare name, as only a network of containers knows it"
     if at:
-        return f"{where}; from here it answers at {at}"
+        return f"{where}; from here it answers at {at.removeprefix('tcp://')}"
     if ours is None:
         return f"{where}; its port {port} is not published, so nothing leads to it from here"
     return f"{where}; nothing answers on port {ours} of this machine either"
@@ -114,9 +145,14 @@ def _why(host: str, port: int, ours: int | None, at: str, project: ComposeProjec
 
 def _command(url: str, host: str, project: ComposeProject | None) -> str:
     neighbour = None if project is None else project.neighbour(host)
-    ask = f"import urllib.request as u; print(u.urlopen('{url}', timeout=5).read(200))"
+    parts = urlsplit(url)
+    is_http = parts.scheme in ("http", "https")
     if neighbour is None:
-        return f"docker run --rm --network NETWORK curlimages/curl -sS {url}"
+        ask = f"curlimages/curl -sS {url}" if is_http else f"busybox nc -zv {host} {parts.port}"
+        return f"docker run --rm --network NETWORK {ask}"
+    ask = f"import urllib.request as u; print(u.urlopen('{url}', timeout=5).read(200))"
+    if not is_http:
+        ask = f"import socket; print(socket.create_connection(('{host}', {parts.port}), 5))"
     return f'docker compose exec {neighbour.name} python -c "{ask}"'
 
 

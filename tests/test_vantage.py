@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from doctor.resources.environment import Environment
 from doctor.resources.unreachable import Reason
-from doctor.vantage import inside_container, loopback_of_a_container, seen_from_here
+from doctor.vantage import inside_container, loopback_of_a_container, seen_from_here, service_elsewhere
 
 URL = "http://ollama:11434"
 
@@ -86,6 +87,23 @@ async def test_localhost_in_a_container_is_the_container(environment: Environmen
     assert await loopback_of_a_container(url, Reason.REFUSED, everybody, contained=False) == ""
     assert await loopback_of_a_container(url, Reason.TIMEOUT, everybody, contained=True) == ""
     assert await loopback_of_a_container("http://db:1", Reason.REFUSED, everybody, contained=True) == ""
+
+
+async def test_the_published_port_of_a_database_is_tried(environment: Environment):
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    (environment.root / "compose.yaml").write_text(f"services: {{db: {{ports: ['{port}:5432']}}, api: {{build: .}}}}")
+    found = await service_elsewhere(environment, "db:5432/app as app", Reason.UNKNOWN_HOST, contained=False)
+    assert found is not None
+    assert found.why.endswith(f"from here it answers at 127.0.0.1:{port}")
+    assert "socket.create_connection(('db', 5432), 5)" in found.command
+    server.close()
+    await server.wait_closed()
+    silent = await service_elsewhere(environment, "db:5432", Reason.UNKNOWN_HOST, contained=False)
+    assert silent is not None
+    assert silent.at == ""
+    for address in ("db", "one:1,two:2", "db:5432,db:5433/app", ""):
+        assert await service_elsewhere(environment, address, Reason.UNKNOWN_HOST, contained=False) is None
 
 
 def test_a_container_is_known_by_what_it_leaves(tmp_path: Path):

@@ -23,6 +23,7 @@ from doctor.record import plain
 from doctor.runner import run_checks
 from doctor.source.collector import Collector
 from doctor.target import Target
+from tests.command_line import run
 from tests.serving import serving
 
 CHAT = "openai/gpt-oss-120b"
@@ -201,6 +202,12 @@ def test_a_plain_name_means_port_80_and_ollamas_own_port_is_tried(look: Look, mo
     assert "means port 80" in seen.results["MOD002"].findings[0].cause
 
 
+def test_https_towards_a_server_without_it_is_named(look: Look, models_url: str):
+    seen = look(OLLAMA_HOST=models_url.replace("http:", "https:"))
+    assert f"the TLS handshake failed; it answers at {models_url}" in seen.symptom("MOD002")
+    assert "no TLS" in seen.results["MOD002"].findings[0].cause
+
+
 def test_a_port_at_which_nobody_listens_is_not_corrected(look: Look):
     """The variation of signature 4."""
     seen = look(OLLAMA_HOST=f"http://127.0.0.1:{free_port()}")
@@ -345,3 +352,18 @@ def test_more_than_a_model_has_is_an_error_of_the_row(look, execute, provider):
     seen = look()
     assert seen.codes == set()
     assert "context too short (qwen2.5-7b): qwen2.5-7b holds 8,192 tokens" in seen.ruled_out
+
+
+def test_no_key_is_in_any_format_or_record(pipeline, provider, misbehave):
+    provider(f"{VLLM}/v1", "qwen2.5-7b", key_env="STAND_IN_KEY")
+    misbehave(garbage="echo")
+    texts = []
+    for name in ("text", "json", "markdown"):
+        words = ("check", "--select", "MOD", "--format", name)
+        ended = run(*words, cwd=pipeline.directory, extra={"STAND_IN_KEY": PLANTED, "HF_TOKEN": NOBODYS})
+        assert ended.returncode == 1, ended.stderr
+        texts += [ended.stdout, ended.stderr]
+    files = [path for path in (pipeline.directory / ".doctor").rglob("*") if path.is_file()]
+    texts += [path.read_bytes().decode("utf-8", "replace") for path in (*files, *pipeline.layout.logs.iterdir())]
+    assert "upstream refused" in texts[2]
+    assert not [secret for secret in (PLANTED, NOBODYS) for text in texts if secret in text]

@@ -33,6 +33,20 @@ def test_it_says_what_is_wrong_with_the_address(pipeline, examine, pattern, repl
     assert "hunter2-planted" not in repr(result)
 
 
+def test_a_name_that_only_containers_know_is_no_outage(pipeline, examine):
+    compose = pipeline.directory / "compose.yaml"
+    compose.write_text("services: {db: {image: postgresql}, api: {build: .}}")
+    try:
+        result = examine("PGS001", DATABASE_URL="postgresql://app:hunter2-planted@db:5432/app")
+    finally:
+        compose.unlink()
+    assert result.status is Status.UNKNOWN
+    assert result.findings == ()
+    assert "cannot tell from here: `db` is a service of compose.yaml" in result.reason
+    assert "docker compose exec api python -c" in result.reason
+    assert "planted" not in repr(result)
+
+
 def test_a_server_that_answers_rules_a_dead_one_out(examine):
     result = examine("PGS001")
     assert result.status is Status.PASS

@@ -17,13 +17,13 @@ from doctor.pipeline.sandbox.hugging_face.world import GOOD_TOKEN, GROQ_ONLY_TOK
 from doctor.pipeline.sandbox.models.application import HUGGING_FACE, OPENAI, VLLM
 from doctor.pipeline.sandbox.models.garbage import Garbage
 from doctor.pipeline.sandbox.openai_compatible.application import KEY
+from doctor.resources.hugging_face import Hub
 from doctor.resources.model_server import (
     Answer,
     EndpointGone,
     KeyRefused,
     ModelError,
     ModelNotFound,
-    ModelServer,
     ModelServerError,
     ModelServerUnreachable,
     NotAllowed,
@@ -151,21 +151,22 @@ def test_a_refusal_is_read_in_this_order_path_key_model_rest(status: int, body: 
 
 
 @pytest.mark.parametrize("garbage", get_args(Garbage))
-@pytest.mark.parametrize("kind", ["ollama", "openai"])
+@pytest.mark.parametrize("kind", ["ollama", "openai", "hub"])
 async def test_garbage_costs_bounded_time_and_memory_and_is_called_what_it_is(
     ollama_url: str, misbehave: Any, kind: str, garbage: str
 ):
     key = Secret("sk-planted000000000000000000000001")
-    server: ModelServer = (
-        OllamaServer(ollama_url, origin="test", timeout=1.0, headers={"Authorization": f"Bearer {key.reveal()}"})
-        if kind == "ollama"
-        else OpenAIServer(f"{ollama_url}{VLLM}/v1", origin="test", timeout=1.0, key=key)
-    )
+    sent = {"Authorization": f"Bearer {key.reveal()}"}
+    server = {
+        "ollama": lambda: OllamaServer(ollama_url, origin="test", timeout=1.0, headers=sent),
+        "openai": lambda: OpenAIServer(f"{ollama_url}{VLLM}/v1", origin="test", timeout=1.0, key=key),
+        "hub": lambda: Hub(f"{ollama_url}{HUGGING_FACE}", origin="test", timeout=1.0, token=key),
+    }[kind]()
     await misbehave(garbage=garbage)
     tracemalloc.start()
     started = time.monotonic()
     try:
-        found = await server.list()
+        found = await (server.whoami() if isinstance(server, Hub) else server.list())
     except ModelError as error:
         assert "planted" not in str(error) + repr(error)
         assert len(str(error)) < 1_500
