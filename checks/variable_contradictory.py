@@ -46,6 +46,9 @@ from doctor.api import (
     variables,
 )
 
+OFF = frozenset({"0", "false", "no", "off", "n", "f"})
+ON = frozenset({"1", "true", "yes", "on", "y", "t"})
+
 _READS = 'import os\n\nURL = os.getenv("NATS_URL", "{default}")\n'
 _SERVICE = "  {name}:\n    build: .\n    environment:\n      NATS_URL: {value}\n"
 _PYTHON = {"app/settings.py": _READS.format(default="nats://localhost:4222")}
@@ -75,6 +78,13 @@ def _compose(**values: str) -> dict[str, str]:
     good=[
         Example("from two sides", {".env": "NATS_URL=nats://localhost:4333\n", **_compose(api="nats://nats:4222")}),
         Example("API and worker agree", _compose(api="nats://nats:4222", worker="nats://nats:4222")),
+        Example(
+            "one switch in two spellings",
+            {
+                "app/api.py": 'import os\n\nDEBUG = os.getenv("APP_DEBUG", "0")\n',
+                "app/worker.py": 'import os\n\nDEBUG = os.getenv("APP_DEBUG", "false")\n',
+            },
+        ),
         Example(
             "one place", {".env": "NATS_URL=nats://one:4222\n", **_compose(api="${NATS_URL}", worker="${NATS_URL}")}
         ),
@@ -139,8 +149,14 @@ def _finding(settings: list[VariableSetting], cause: str, symptom: str) -> Findi
     )
 
 
+def _value(text: str) -> str:
+    """Return what a default stands for: a switch is written in several ways."""
+    lowered = text.strip().casefold()
+    return "off" if lowered in OFF else "on" if lowered in ON else text.strip()
+
+
 def _defaults(name: str, reads: list[EnvironmentRead]) -> Iterator[Finding]:
-    if len({read.default for read in reads}) < 2 or len({read.path for read in reads}) < 2:
+    if len({_value(read.default or "") for read in reads}) < 2 or len({read.path for read in reads}) < 2:
         return
     places = ", ".join(f"{read.path}:{read.line}" for read in reads[:3])
     yield Finding(
