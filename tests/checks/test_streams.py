@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from nats.js import JetStreamContext
-from nats.js.api import ConsumerConfig, DiscardPolicy, RetentionPolicy, StreamConfig
+from nats.js.api import ConsumerConfig, DeliverPolicy, DiscardPolicy, RetentionPolicy, StreamConfig
 from nats.js.errors import APIError
 from taskiq_nats import PullBasedJetStreamBroker
 
@@ -15,7 +15,7 @@ from tests.checks.conftest import Ask, ruled_out, the_finding
 
 STREAM = "taskiq_jetstream"
 BROKER = """\
-from nats.js.api import ConsumerConfig, DiscardPolicy, RetentionPolicy, StreamConfig
+from nats.js.api import ConsumerConfig, DeliverPolicy, DiscardPolicy, RetentionPolicy, StreamConfig
 from taskiq_nats import PullBasedJetStreamBroker
 
 WEEK = 7 * 24 * 3600
@@ -164,3 +164,12 @@ async def test_tasks_that_were_removed_by_hand_are_not_held_against_a_limit(ask:
     await jetstream.purge_stream(STREAM)
     result = await ask("NAT007", code())
     assert (result.status, ruled_out(result)) == (Status.PASS, {"stream full"})
+
+
+@pytest.mark.parametrize("policy", [DeliverPolicy.ALL, DeliverPolicy.NEW])
+async def test_a_consumer_that_was_made_later_has_lost_nothing(ask: Ask, jetstream, policy):
+    await jetstream.add_stream(name=STREAM, subjects=["taskiq_tasks"], max_msgs=2)
+    for _ in range(5):
+        await jetstream.publish("taskiq_tasks", b"{}")
+    await jetstream.add_consumer(STREAM, ConsumerConfig(durable_name="taskiq_durable", deliver_policy=policy))
+    assert (await ask("NAT007", code())).findings == ()
