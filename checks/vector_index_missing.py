@@ -75,6 +75,7 @@ from doctor.api import (
     VectorIndex,
     check,
     counted,
+    not_indexable,
     operators_ordering,
     parts_of,
     planner_floor,
@@ -174,6 +175,9 @@ def _missing(column: VectorColumn, rows: dict[str, int], parts: int, operator: s
     else:
         severity = Severity.ERROR if most >= MANY_ROWS else Severity.WARNING
         words = f"no index on {place} with about {most:,} rows: every search reads them all"
+    if most >= least and (objection := not_indexable(column)):
+        option = FixOption.by_hand(objection, "only you know which queries there are")
+        return _finding(column, words, severity, option)
     large: list[JSON] = [name for name in sorted(rows) if rows[name] >= least]
     option = FixOption(
         fix="create-vector-index",

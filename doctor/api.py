@@ -57,7 +57,7 @@ from doctor.fix import (
 from doctor.hookspecs import hookimpl
 from doctor.index_definition import new_statement
 from doctor.index_parameters import IndexParameters
-from doctor.index_planning import PlannedBuild, as_it_was, find_column, plan_again, plan_new
+from doctor.index_planning import PlannedBuild, as_it_was, find_column, not_indexable, plan_again, plan_new
 from doctor.known_signature import Hypothesis, KnownSignature, SignatureKind
 from doctor.late import sql
 from doctor.log_summary import LogGroup, LogIssue, LogRate, LogSample, LogSignal, LogSummary, Occurrences
@@ -450,6 +450,7 @@ __all__ = [
     "nearest_capable",
     "never_enqueued",
     "new_statement",
+    "not_indexable",
     "null_pattern",
     "operators_ordering",
     "parse_source",

@@ -196,7 +196,10 @@ async def _attempt(database: Database, order: IndexBuild, note: Note, progress: 
             if not stands or not isinstance(error, psycopg.OperationalError):
                 raise
             notices.append("the connection was lost at the end of the build")  # the index is whole all the same
-    return "; ".join([*notices, await proved(database, order.table, order.name)])
+    try:
+        return "; ".join([*notices, await proved(database, order.table, order.name)])
+    except DatabaseError as error:  # no reason to lose what may have taken hours
+        return "; ".join([*notices, f"whether the planner uses it could not be asked: {error}"])
 
 
 async def _prepare(connection: AsyncConnection[Any], order: IndexBuild) -> Backend:

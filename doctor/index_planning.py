@@ -78,7 +78,10 @@ async def plan_new(
 
     ``instead_of`` are valid indexes that somebody drops when it stands.
     """
-    _require_indexable(column, operator)
+    if operator not in OPERATOR_CLASSES:
+        raise RefusedError(f"`{operator}` is no distance that an HNSW index serves")
+    if objection := not_indexable(column):
+        raise RefusedError(objection)
     rows = await _rows(database, column)
     hnsw = parameters.of(rows)
     build = IndexBuild(
@@ -163,18 +166,20 @@ def _remarks(column: VectorColumn, found: Ground, needed: int, memory: int) -> t
     return tuple(remarks)
 
 
-def _require_indexable(column: VectorColumn, operator: str) -> None:
-    """Refuse what HNSW cannot hold."""
-    if operator not in OPERATOR_CLASSES:
-        raise RefusedError(f"`{operator}` is no distance that an HNSW index serves")
+def not_indexable(column: VectorColumn) -> str | None:
+    """Return why HNSW cannot hold the vectors of a column, with what a person can do; None where it can."""
     if column.dimensions is None:
-        raise RefusedError(f"{column.name} has no fixed number of dimensions: give the column's type one first")
-    limit = MAX_DIMENSIONS.get(column.type, 0)
-    if column.dimensions > limit:
-        raise RefusedError(
-            f"{column.dimensions} dimensions are too many for HNSW on {column.type} ({limit:,} at most)"
-            + ("; index a cast to halfvec instead" if column.type == "vector" and column.dimensions <= 4_000 else "")
-        )
+        return f"{column.name} has no fixed number of dimensions: give the column's type one first"
+    if column.type not in MAX_DIMENSIONS:
+        return f"HNSW holds up to 1,000 elements of a {column.type} that are not zero: build the index by hand"
+    limit = MAX_DIMENSIONS[column.type]
+    if column.dimensions <= limit:
+        return None
+    words = f"{column.dimensions:,} dimensions are too many for HNSW on {column.type} ({limit:,} at most)"
+    if column.dimensions > MAX_DIMENSIONS["halfvec"]:
+        return f"{words}: store fewer dimensions, or index the signs (binary_quantize) and order the nearest again"
+    cast = f"{readable(column.column)}::halfvec({column.dimensions})"
+    return f"{words}: index (({cast}) halfvec_cosine_ops), and write {cast} in the queries too"
 
 
 async def _rows(database: Database, column: VectorColumn) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from doctor.model import Role, Severity, Status
+from doctor.model import Applicability, Role, Severity, Status
 
 INDEX = "CREATE INDEX made_here ON atoms USING hnsw (embedding vector_cosine_ops)"
 
@@ -49,6 +51,25 @@ def test_an_invalid_index_that_is_ready_slows_every_write(execute, examine, drop
 def test_the_distance_is_the_one_that_the_code_orders_by(examine):
     (finding,) = of_atoms(examine("VEC001"))
     assert finding.fixes[0].arguments["operator"] == "<=>"
+
+
+@pytest.mark.parametrize(
+    ("kind", "how"),
+    [
+        ("vector(3072)", r"index \(\(embedding::halfvec\(3072\)\) halfvec_cosine_ops\)"),
+        ("vector", "give the column's type one first"),
+        ("sparsevec(20)", "HNSW holds up to 1,000 elements of a sparsevec"),
+    ],
+)
+def test_what_hnsw_does_not_hold_is_for_a_person(execute, examine, kind, how):
+    execute(f"CREATE TABLE odd_here (id int, embedding {kind})")
+    execute("INSERT INTO odd_here SELECT n, NULL FROM generate_series(1, 5000) AS n")
+    try:
+        (finding,) = [one for one in examine("VEC001").findings if one.resource.id == "public.odd_here.embedding"]
+    finally:
+        execute("DROP TABLE odd_here")
+    assert finding.fixes[0].applicability is Applicability.MANUAL
+    assert re.search(how, finding.fixes[0].title)
 
 
 PARTED = """
