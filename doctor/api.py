@@ -58,6 +58,8 @@ from doctor.hookspecs import hookimpl
 from doctor.index_definition import new_statement
 from doctor.index_parameters import IndexParameters
 from doctor.index_planning import PlannedBuild, as_it_was, find_column, not_indexable, plan_again, plan_new
+from doctor.index_planning import PlannedBuild, as_it_was, find_column, plan_again, plan_new
+from doctor.index_recall import Recall, recall_of
 from doctor.known_signature import Hypothesis, KnownSignature, SignatureKind
 from doctor.late import sql
 from doctor.log_summary import LogGroup, LogIssue, LogRate, LogSample, LogSignal, LogSummary, Occurrences
@@ -335,6 +337,7 @@ __all__ = [
     "QueueState",
     "QueueVerdict",
     "Reason",
+    "Recall",
     "RefusedError",
     "Repair",
     "RepairStatus",
@@ -466,6 +469,7 @@ __all__ = [
     "queue_subject",
     "read_source",
     "readable",
+    "recall_of",
     "recent_rows",
     "resource_of",
     "same_model",

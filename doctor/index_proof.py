@@ -33,23 +33,36 @@ async def proved(database: Database, table: str, index: str) -> str:
         FixError: the index is not there, not usable, or the planner would not use it where it may do nothing else.
         DatabaseError: a question could not be answered.
     """
-    row = await database.fetch_one(_SEARCHED, {"name": identifier(index).as_string(None)})
-    if row is None:
+    parts = await search_parts(database, table, index)
+    if parts is None:
         raise FixError(f"{index} is gone or invalid right after it was built")
-    parts = {
-        "table": identifier(table),
-        "key": sql.SQL(row["key"]),
-        "predicate": sql.SQL(row["predicate"] or "true"),
-        "schema": sql.Identifier(row["schema"]),
-        "operator": sql.SQL(row["operator"]),
-    }
     search = sql.SQL(_SEARCH).format(**parts)
     name = index.partition(".")[2]
     if name in await _indexes_used(database, search):
         return "the planner uses it"
     if name in await _indexes_used(database, search, FORCED):
         return "the planner still reads the whole table, which costs less at this size"
-    raise FixError(f"the planner cannot use {index} for ORDER BY {row['key']} {row['operator']} …")
+    key, operator = (parts[name].as_string(None) for name in ("key", "operator"))
+    raise FixError(f"the planner cannot use {index} for ORDER BY {key} {operator} …")
+
+
+async def search_parts(database: Database, table: str, index: str) -> dict[str, sql.Composable] | None:
+    """Return what a search that is made for the index is composed of: ``table``, ``key``, ``predicate``, ``operator``
+    and the operator's ``schema``; None where there is no such index in working order.
+
+    Raises:
+        DatabaseError: the question could not be answered.
+    """
+    row = await database.fetch_one(_SEARCHED, {"name": identifier(index).as_string(None)})
+    if row is None:
+        return None
+    return {
+        "table": identifier(table),
+        "key": sql.SQL(row["key"]),
+        "predicate": sql.SQL(row["predicate"] or "true"),
+        "schema": sql.Identifier(row["schema"]),
+        "operator": sql.SQL(row["operator"]),
+    }
 
 
 async def _indexes_used(database: Database, search: sql.Composed, without: tuple[str, ...] = ()) -> set[str]:

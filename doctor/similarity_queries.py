@@ -58,6 +58,15 @@ class SimilarityQueries:
             found[setting.name] = max(found.get(setting.name, ""), setting.value, key=_generosity)
         return found
 
+    @property
+    def widest(self) -> dict[str, str]:
+        """What the source sets anywhere, of several values the most generous, as far as it says them."""
+        found: dict[str, str] = {}
+        for setting in self.settings:
+            if setting.value:
+                found[setting.name] = max(found.get(setting.name, ""), setting.value, key=_generosity)
+        return found
+
 
 def _generosity(value: str) -> tuple[bool, int]:
     return value not in ("", "off"), int(value) if value.isdigit() else 0

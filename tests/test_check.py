@@ -16,6 +16,7 @@ import pytest
 
 import doctor.checks
 import doctor.fixes
+from doctor.api import PROBE
 from doctor.check import AREAS, OPT_IN, PAGE_SECTIONS, RESOURCE_NAMES, Check, InvalidCheckError, check, checks_in
 from doctor.model import Applicability, Finding, Severity
 from tests.example_runs import BUILT_INS
@@ -142,7 +143,7 @@ def test_codes_and_names_are_unique_and_every_family_has_an_area():
 
 @pytest.mark.parametrize("each", BUILT_IN, ids=lambda each: each.code)
 def test_a_built_in_check_is_complete(each: Check):
-    assert each.tags - {OPT_IN} in ({"static"}, {"live"})
+    assert each.tags - {OPT_IN, PROBE, "slow"} in ({"static"}, {"live"})
     assert "static" in each.tags or set(each.needs) != {"source"}
     assert 0 < each.timeout <= 30
     assert each.guards is None or each.guards in each.needs

@@ -30,7 +30,11 @@ PYTHON_SUFFIXES = (".py", ".pyi", ".pyw")
 @click.option("--ignore", metavar="CODES", multiple=True, help="Leave these codes or prefixes out.")
 @click.option("--tag", metavar="TAG", multiple=True, help="Run only checks with one of these tags: static, live, slow.")
 @click.option("--offline", is_flag=True, help="Read the source and nothing else; open no connection.")
-@click.option("--probe", is_flag=True, help="Also let each model in use answer once: costs money, or evicts a model.")
+@click.option(
+    "--probe",
+    is_flag=True,
+    help="Also do what costs: let each model answer once, compare vector indexes with exact searches.",
+)
 @click.option("--no-cache", is_flag=True, help="Read every file of the source again, and keep nothing of it.")
 @click.option(
     "--fail-on",
