@@ -205,7 +205,7 @@ class Child:
 
     async def _await_ready(self) -> None:
         while not (await self.service.is_ready() and self._listens()):  # noqa: ASYNC110 - only the process knows
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(self.service.ask_seconds)
         if not self._asked_to_stop.is_set():
             self._note(ServiceStatus.READY)
 

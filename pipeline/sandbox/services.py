@@ -22,7 +22,8 @@ class Service:
 
     ``prepare`` runs before each start. ``stop_signal`` asks it to end by itself; ``whole_group`` sends that to its
     children too. ``patience`` is how many seconds it may take. When it is to start again on changed code, it gets up to
-    ``drain`` seconds as long as ``is_busy``, so that work in hand is finished and not lost for an ``ack_wait``.
+    ``drain`` seconds as long as ``is_busy``, so that work in hand is finished and not lost for an ``ack_wait``. It is asked
+    every ``ask_seconds`` whether it is ready.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Service:
     has_port: bool = True
     patience: float = 2.0
     drain: float = 0.0
+    ask_seconds: float = 0.03
     is_busy: Callable[[], Awaitable[bool]] | None = None
 
 
@@ -139,6 +141,8 @@ def _worker(addresses: Addresses) -> Service:
         is_ready=lambda: nats.worker_is_listening(addresses.nats_url),
         # TaskIQ's parent looks at its signals once a second; its child reacts at once when it is told directly.
         whole_group=True,
+        # Each question is a connection to the queue, and Python takes a second to import the worker.
+        ask_seconds=0.1,
         has_port=False,
         drain=20.0,
         is_busy=lambda: nats.worker_is_busy(addresses.nats_url),
