@@ -25,6 +25,7 @@ from tests.bench.probes import measure_probes
 from tests.bench.search import measure_search
 from tests.bench.soak import measure_load
 from tests.bench.source import measure_source
+from tests.bench.triage import measure_triage
 
 STARTS = 15
 CHECKS = 7
@@ -41,6 +42,15 @@ def main() -> None:
         if sys.argv[1:] not in (["backfill"], ["live"]):
             measure_source(Path(folder), line)
         if sys.argv[1:] == ["source"]:
+    """Measure and print one line each; with an argument, only the part that it names: ``source``,
+    ``triage`` or ``backfill``."""
+    if sys.argv[1:] != ["backfill"]:
+        version_start()
+    with tempfile.TemporaryDirectory(prefix="doctor-bench-") as folder:
+        for name, measure in (("source", measure_source), ("triage", measure_triage)):
+            if sys.argv[1:] in ([], [name]):
+                measure(Path(folder), line)
+        if sys.argv[1:] in (["source"], ["triage"]):
             return
         sandbox = Sandbox.create(Path(folder) / "sandbox", name="bench")
         line("sandbox up", seconds(lambda: sandbox.up(with_parent=True)), "s", "the servers, the API and the worker")
