@@ -87,7 +87,7 @@ class CallSites:
 
     def candidates(self, masked: str) -> tuple[Template, ...]:
         """Return the templates that share a word with a masked message, those that say most first."""
-        found = {id(one): one for word in set(masked.split(" ")) for one in self._by_word.get(word, ())}
+        found = {id(one): one for word in _plain(masked.split(" ")) for one in self._by_word.get(word, ())}
         return tuple(sorted(found.values(), key=_rank)[:CANDIDATES])
 
     def template_of(self, message: str, candidates: Sequence[Template]) -> Template | None:
@@ -155,5 +155,10 @@ def _whole_words(parts: Parts) -> set[str]:
             some = some[1:]
         if number < len(parts) - 1:
             some = some[:-1]
-        words.update(word for word in some if len(word) > 1 and masked_word(word) == word and VALUE not in word)
-    return {word for word in words if word.strip() == word and "(" not in word and ")" not in word}
+        words.update(word for word in some if masked_word(word) == word and VALUE not in word)
+    return {word for word in _plain(words) if len(word) > 1 and word.strip() == word and not set("()") & set(word)}
+
+
+def _plain(words: Iterable[str]) -> set[str]:
+    """Return words without the punctuation behind them: masking may have moved it."""
+    return {word.rstrip(".,:;") for word in words}
