@@ -58,7 +58,6 @@ from doctor.hookspecs import hookimpl
 from doctor.index_definition import new_statement
 from doctor.index_parameters import IndexParameters
 from doctor.index_planning import PlannedBuild, as_it_was, find_column, not_indexable, plan_again, plan_new
-from doctor.index_planning import PlannedBuild, as_it_was, find_column, plan_again, plan_new
 from doctor.index_recall import Recall, recall_of
 from doctor.known_signature import Hypothesis, KnownSignature, SignatureKind
 from doctor.late import sql
