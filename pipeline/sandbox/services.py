@@ -22,8 +22,8 @@ class Service:
 
     ``prepare`` runs before each start. ``stop_signal`` asks it to end by itself; ``whole_group`` sends that to its
     children too. ``patience`` is how many seconds it may take. When it is to start again on changed code, it gets up to
-    ``drain`` seconds as long as ``is_busy``, so that work in hand is finished and not lost for an ``ack_wait``. It is asked
-    every ``ask_seconds`` whether it is ready.
+    ``drain`` seconds as long as ``is_busy``, so that work in hand is finished and not lost for an ``ack_wait``. It is
+    asked every ``ask_seconds`` whether it is ready.
     """
 
     name: str
