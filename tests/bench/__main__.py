@@ -33,44 +33,41 @@ DELAY = 1.0
 """Seconds by which the model server's answers are delayed, to show what one slow system costs."""
 
 
+WITHOUT_SANDBOX = {"source": measure_source, "triage": measure_triage}
+"""The parts that need no running pipeline."""
+
+
 def main() -> None:
-    """Measure and print one line each; with an argument, only the part that it names: ``source``, ``backfill`` or
-    ``live``."""
-    if sys.argv[1:] not in (["backfill"], ["live"]):
+    """Measure and print one line each; with an argument only that part: source, triage, backfill or live."""
+    part = next(iter(sys.argv[1:]), None)
+    if part is None:
         version_start()
     with tempfile.TemporaryDirectory(prefix="doctor-bench-") as folder:
-        if sys.argv[1:] not in (["backfill"], ["live"]):
-            measure_source(Path(folder), line)
-        if sys.argv[1:] == ["source"]:
-    """Measure and print one line each; with an argument, only the part that it names: ``source``,
-    ``triage`` or ``backfill``."""
-    if sys.argv[1:] != ["backfill"]:
-        version_start()
-    with tempfile.TemporaryDirectory(prefix="doctor-bench-") as folder:
-        for name, measure in (("source", measure_source), ("triage", measure_triage)):
-            if sys.argv[1:] in ([], [name]):
+        for name, measure in WITHOUT_SANDBOX.items():
+            if part in (None, name):
                 measure(Path(folder), line)
-        if sys.argv[1:] in (["source"], ["triage"]):
-            return
-        sandbox = Sandbox.create(Path(folder) / "sandbox", name="bench")
-        line("sandbox up", seconds(lambda: sandbox.up(with_parent=True)), "s", "the servers, the API and the worker")
-        try:
-            if sys.argv[1:] == ["backfill"]:
-                measure_backfill(sandbox, line)
-                return
+        if part not in WITHOUT_SANDBOX:
+            with_sandbox(Path(folder) / "sandbox", part)
+
+
+def with_sandbox(directory: Path, part: str | None) -> None:
+    """Bring a sandbox up and measure what needs one."""
+    sandbox = Sandbox.create(directory, name="bench")
+    line("sandbox up", seconds(lambda: sandbox.up(with_parent=True)), "s", "the servers, the API and the worker")
+    try:
+        if part in (None, "live"):
             healthy_check(sandbox)
             measure_probes(sandbox, line)
             measure_outages(sandbox, line)
-            if sys.argv[1:] == ["live"]:
-                one_slow_system(sandbox)
-                return
-            measure_search(sandbox, line)
+            one_slow_system(sandbox)
+        if part in (None, "backfill"):
             measure_backfill(sandbox, line)
+        if part is None:
+            measure_search(sandbox, line)
             measure_database_checks(sandbox, line)
             measure_load(sandbox, line)
-            one_slow_system(sandbox)
-        finally:
-            sandbox.down(keep_data=False)
+    finally:
+        sandbox.down(keep_data=False)
 
 
 def line(what: str, value: float, unit: str, note: str) -> None:
@@ -114,6 +111,7 @@ def one_slow_system(sandbox: Sandbox) -> None:
     control = f"{sandbox.environment()['OLLAMA_HOST']}/_stand_in/behaviour"
     httpx.put(control, json={"rules": [{"delay_seconds": DELAY}]}).raise_for_status()
     slow = examine(sandbox)
+    httpx.put(control, json={"rules": []}).raise_for_status()
     slowest = max(slow.before, key=lambda result: result.duration)
     note = f"{slow.duration / slowest.duration:.2f} x its slowest check, {slowest.code}; budget 1.3 x"
     line(f"checks with a model server {DELAY:g} s late", slow.duration, "s", note)
