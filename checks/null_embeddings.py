@@ -23,8 +23,8 @@ Without a chain the share decides: a warning up to 5 %, an error beyond, critica
 
 ## How to fix
 `doctor fix EMB001` embeds the rows in batches with the configured model (`backfill-embeddings`). It can be stopped
-and run again. It needs the chain in `doctor.toml`. From which columns the text is made is guessed from their names and
-stands in the evidence; `doctor.toml` may say it:
+and run again. It needs the chain in `doctor.toml`. From which columns the text is made is read where the source has it
+embedded, or else guessed from their names; the evidence says which, and `doctor.toml` may say it:
 
 ```toml
 [[embeddings]]
@@ -204,7 +204,7 @@ def _made_of(text: EmbeddingText | None) -> str:
     """Say from which columns the text is taken, and who says so."""
     if text is None:
         return "; no text column is known"
-    return f"; text: {', blank line, '.join(text.columns)}" + ("" if text.configured else " (guessed)")
+    return f"; text: {text}"
 
 
 def _severity(chain: Chain, counts: EmbeddingCounts) -> Severity:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -35,6 +36,7 @@ from doctor.resources.environment import Environment, Variable
 from doctor.root import root_of
 
 if TYPE_CHECKING:
+    from doctor.embedding_texts import EmbeddingTexts
     from doctor.resources.auth import Auth
     from doctor.resources.database import Database
     from doctor.resources.models import Models
@@ -141,7 +143,7 @@ class Target:
         if name == "environment":
             return self.environment
         if name == "texts":
-            return resolve_texts(self.configuration)
+            return await self._texts()
         if name == "index_parameters":
             return resolve_index_parameters(self.configuration)
         if name == "token":
@@ -186,6 +188,17 @@ class Target:
         if not source.files:
             raise NotConfiguredError("no Python files here")
         return source
+
+    async def _texts(self) -> EmbeddingTexts:
+        """Return what is known of the embedded texts; the source says its part where there is one that can be read."""
+        from doctor.source.index import SourceError
+        from doctor.source_texts import source_texts
+
+        configured = resolve_texts(self.configuration)
+        with suppress(NotConfiguredError, SourceError):
+            source = await self._once("source", self._open_source)
+            return replace(configured, embedded=source_texts(source))
+        return configured
 
     async def _queries(self) -> SimilarityQueries:
         from doctor.similarity_queries import SimilarityQueries

@@ -65,7 +65,7 @@ async def plan(context: FixContext) -> Plan:
     return Plan(
         summary=f"embed {rows} of {table} with `{job.model}`, {counted(batches, 'batch', 'batches')} of {size}",
         preview=f"UPDATE {readable(table)} SET {column} = … WHERE {column} IS NULL;  -- {rows}\n"
-        f"-- text: {', blank line, '.join(job.text.columns)}; model: {job.model} at {server}",
+        f"-- text: {job.text}; model: {job.model} at {server}",
         touches=(f"{rows} of {job.column.table_name}",),
         locks="the rows of one batch, for milliseconds",
         estimate="depends on the model; one real call was made to plan this",

@@ -30,3 +30,17 @@ async def test_a_longer_timeout_in_the_configuration_holds_for_reading_the_sourc
     async with Target.at(tmp_path) as target:
         await target.provide("source")
     assert given == [limit]
+
+
+async def test_the_source_says_which_texts_it_embeds_and_need_not_be_there(tmp_path: Path) -> None:
+    async with Target.at(tmp_path) as target:
+        assert (await target.provide("texts")).embedded == ()
+    job = """
+def embed_notes(connection, model):
+    for row in connection.execute("SELECT id, note FROM notes"):
+        model.encode(row["note"])
+"""
+    (tmp_path / "jobs.py").write_text(job, encoding="utf-8")
+    async with Target.at(tmp_path) as target:
+        (text,) = (await target.provide("texts")).embedded
+    assert (text.place, text.tables) == ("jobs.py:4", {"notes"})

@@ -160,7 +160,10 @@ def test_beyond_the_limit_a_sample_is_counted_and_says_so(beside, examine, monke
     result = examine("EMB001")
     (finding,) = result.findings
     assert finding.symptom == "about 30 of 100 rows of beside, older than 24 h, have no embedding"
-    assert finding.evidence[0].text == "about 100 rows, 30 NULL (0 without text), sampled; text: content (guessed)"
+    assert (
+        finding.evidence[0].text
+        == "about 100 rows, 30 NULL (0 without text), sampled; text: content (guessed from the names)"
+    )
     assert finding.evidence[0].provenance is Provenance.ESTIMATED
     assert result.observations[0].text == "about 70 of 100 rows have a vector; 1 column sampled"
 
@@ -169,7 +172,10 @@ def test_beyond_the_limit_an_index_of_the_nulls_is_exact(beside, examine, monkey
     monkeypatch.setattr(embeddings, "EXACT_UP_TO", 0)
     beside(100, 30, "CREATE INDEX ON beside (id) WHERE embedding IS NULL", "ANALYZE beside")
     (finding,) = examine("EMB001").findings
-    assert finding.evidence[0].text == "about 100 rows, 30 NULL (0 without text), exact; text: content (guessed)"
+    assert (
+        finding.evidence[0].text
+        == "about 100 rows, 30 NULL (0 without text), exact; text: content (guessed from the names)"
+    )
 
 
 def test_what_is_locked_is_estimated_and_never_healthy(beside, examine, pipeline):
@@ -181,7 +187,7 @@ def test_what_is_locked_is_estimated_and_never_healthy(beside, examine, pipeline
     assert (result.status, finding.severity) == (Status.UNKNOWN, Severity.ERROR)
     assert (
         finding.evidence[0].text
-        == "about 100 rows, 30 NULL (0 without text), estimated, of any age; text: content (guessed)"
+        == "about 100 rows, 30 NULL (0 without text), estimated, of any age; text: content (guessed from the names)"
     )
     assert "by the planner's statistics 30 of 100 rows are NULL" in result.reason
 
@@ -276,7 +282,10 @@ def test_the_text_that_the_configuration_names_is_shown_and_counted_by(articles,
     articles('[[embeddings]]\ntable = "articles"\ntext = ["headline", "lead"]\n')
     (finding,) = examine_database_alone().findings
     evidence = finding.evidence[0].text
-    assert evidence == "3 rows, 3 NULL (1 without text), exact, of any age; text: headline, blank line, lead"
+    assert (
+        evidence
+        == "3 rows, 3 NULL (1 without text), exact, of any age; text: headline, blank line, lead (as doctor.toml says)"
+    )
 
 
 @pytest.mark.parametrize(
