@@ -120,7 +120,7 @@ async def _key_hosts(auth: Auth) -> AsyncIterator[Finding]:
         return
     try:
         own, served = await auth.keys_at(address_of_host(first.host) + KEYS_PATH), await auth.keys()
-        if {key.kid for key in own.keys} & {key.kid for key in served.keys}:
+        if own.shares_a_key_with(served):
             return
         measured = f"there {served.shown}, at {first.host} {own.shown}"
     except (KeysUnreachable, KeysUnusable) as error:

@@ -87,13 +87,16 @@ async def _secret_compared(auth: Auth, variable: Variable) -> Finding | Observat
         raise CouldNotTellError(f"whose secret key it is: {error}") from error
     except KeysUnreachable as error:
         raise CouldNotTellError(f"whose secret key it is: {error}") from error
-    if {key.kid for key in shown.keys} & {key.kid for key in published.keys}:
+    if shown.shares_a_key_with(published):
         return Observation(f"{variable.name} opens the same instance", rules_out="secret key of another instance")
-    measured = f"published: {published.shown}; to the secret key the API shows {shown.shown}"
-    return _finding(variable, "is of another instance than the address of the signing keys", measured)
+    same_name = any(published.find(key.kid) for key in shown.keys)
+    what = "a key of the same name and another number" if same_name else shown.shown
+    measured = f"published: {published.shown}; to the secret key the API shows {what}"
+    claims = ("kid", "published signature")
+    return _finding(variable, "is of another instance than the address of the signing keys", measured, claims)
 
 
-def _finding(variable: Variable, what: str, measured: str) -> Finding:
+def _finding(variable: Variable, what: str, measured: str, claims: tuple[str, ...] = ("signature", "kid")) -> Finding:
     return Finding(
         code="AUT008",
         resource=variable.resource,
@@ -102,7 +105,7 @@ def _finding(variable: Variable, what: str, measured: str) -> Finding:
         severity=Severity.ERROR,
         impacts=("every token that this key is to check is refused",),
         evidence=(Evidence(EvidenceKind.HTTP, "the published keys", measured),),
-        related=(Resource("claim", "signature"), Resource("claim", "kid")),
+        related=tuple(Resource("claim", name) for name in claims),
         rule="a signature is good under the key that made it, and under no other",
         fixes=(
             FixOption.by_hand(

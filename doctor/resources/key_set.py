@@ -184,11 +184,15 @@ class SigningKey:
         """The name, safe to print."""
         return bounded(redact(self.kid), 60)
 
-    def is_in(self, pem: PublicKeyText) -> bool:
-        """Whether a public key in PEM form is this one: its encoding holds the numbers of the key as they are."""
+    @property
+    def number(self) -> bytes:
+        """What tells the key from every other."""
         names = ("n",) if self.kind == "RSA" else ("x", "y") if self.kind == "EC" else ("x",)
-        number = b"".join(_number(str(self.parameters.get(name, ""))) for name in names)
-        return len(number) >= LEAST_BYTES and number in pem.encoded
+        return b"".join(_number(str(self.parameters.get(name, ""))) for name in names)
+
+    def is_in(self, pem: PublicKeyText) -> bool:
+        """Whether a public key in PEM form is this one: its encoding holds the number of the key as it is."""
+        return len(self.number) >= LEAST_BYTES and self.number in pem.encoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +205,10 @@ class KeySet:
     def find(self, kid: str) -> SigningKey | None:
         """Return the key of this name, or None."""
         return next((key for key in self.keys if key.kid == kid), None)
+
+    def shares_a_key_with(self, other: KeySet) -> bool:
+        """Whether a key of this set is in the other too: name and number, for a name alone proves nothing."""
+        return any((own := other.find(key.kid)) is not None and own.number == key.number for key in self.keys)
 
     @property
     def shown(self) -> str:

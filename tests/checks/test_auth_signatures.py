@@ -88,6 +88,15 @@ def test_keys_of_another_instance_are_found_by_the_secret_key_without_any_token(
     assert seen.effects() == {"AUT011"}
 
 
+def test_another_key_under_the_same_name_is_found_by_its_number(ask, keys: KeyStandIn) -> None:
+    keys.behave("other-key")
+    seen = ask(keys.mint(), CLERK_SECRET_KEY=SECRET_KEY, CLERK_API_URL=keys.url)
+    assert seen.roots() == ["AUT008"]
+    assert "the same name and another number" in seen.finding("AUT008").evidence[0].text
+    assert seen.subjects() == ["signature"]
+    assert seen.effects() == {"AUT011"}
+
+
 @pytest.mark.parametrize("mode", ["test", "live"])
 def test_settings_of_two_instances_are_told_before_any_token_is_seen(ask, keys: KeyStandIn, mode: Any) -> None:
     other = publishable_key("clerk.example.com", mode)
