@@ -2,8 +2,8 @@
 
 ## What it finds
 A stage of `[chain]` names an agent (`agent = "knowledge_extractor"`), and the table of agent configurations has no
-row of that name, none that is active, several that are, or one whose provider is missing, inactive, known to be broken,
-or without the key that it names.
+row of that name, none that is active, several that are, or one whose provider is not named, does not exist, is
+inactive, known to be broken, or without the key that it names.
 
 ## Why it hurts
 The application looks for the *active* row of that *name*, finds none, logs one line and returns. The stage never
@@ -15,8 +15,9 @@ a row under a similar name, and no row at all are three different repairs. A key
 nor the environment of this process sets the variable that the provider's row names (`api_key_env`).
 
 ## How to fix
-An inactive row is activated (safe: one column). A missing row needs a prompt, which only you have: create it through
-the application, or copy a similar row.
+An inactive row is activated (safe: one column). A row whose name is nearly right is renamed (`--unsafe-fixes`: somebody
+may look for it by that name). A missing row needs a prompt, which only you have: write it as `[agents.<name>]` into
+`doctor.toml`, create it through the application, or copy a similar row.
 
 ## False positives
 An agent that is switched off on purpose. Remove `agent` from its stage. A key that only the worker's own environment
@@ -25,7 +26,6 @@ holds.
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from difflib import get_close_matches
 
 from doctor.api import (
     JSON,
@@ -81,21 +81,23 @@ def _problem(tables: AgentTables, stage: Stage, chain: Chain, environment: Envir
     name = str(stage.agent)
     rows = tables.named(name)
     if not rows:
-        return _finding(stage, "missing", _missing(tables, name), "no row of this name", _insert(tables, chain, name))
+        fixes = (*_rename(tables, chain, name), *_insert(tables, chain, name))
+        return _finding(stage, "missing", _missing(tables, name), "no row of this name", fixes)
     row = rows[0]
     if not row.is_active:
         words = f"no active row named `{name}` in {row.table} ({len(rows)} row, inactive)"
         return _finding(
             stage, "inactive", words, "the row is inactive", (_activate(row.name, row.table, row.key_column, row.key),)
         )
+    problem = row.provider_problem
     if row.provider is None:
-        words = f"the active row `{name}` in {row.table} has no provider"
-        return _finding(stage, "orphan", words, "the row refers to no provider", ())
-    if row.provider.problem:
-        words = f"`{name}` uses {row.provider.name}, but {row.provider.problem}"
+        words = f"the active row `{name}` in {row.table} has no provider: {problem}"
+        return None if problem is None else _finding(stage, "orphan", words, problem, ())
+    if problem:
+        words = f"`{name}` uses {row.provider.name}, but {problem}"
         inactive = row.provider.is_active is False
         fix = _activate(row.provider.name, row.provider.table, row.provider.key_column, row.provider.key)
-        return _finding(stage, "provider", words, row.provider.problem, (fix,) if inactive else ())
+        return _finding(stage, "provider", words, problem, (fix,) if inactive else ())
     variable = row.provider.api_key_env
     if variable and not _is_set(environment, variable):
         words = f"`{name}` uses {row.provider.name}, whose key should be in {variable}, which nothing here sets"
@@ -123,9 +125,9 @@ def _ambiguous(stage: Stage, rows: list[AgentRow]) -> Finding:
 def _missing(tables: AgentTables, name: str) -> str:
     if not tables.tables:
         return f"no table of agent configurations, so no `{name}`"
-    near = get_close_matches(name, [row.name for row in tables.rows], n=1)
+    near = tables.nearest(name)
     return f"no row named `{name}` in {tables.tables[0].name}" + (
-        f"; did somebody misspell it as `{near[0]}`?" if near else ""
+        f"; did somebody misspell it as `{near.name}`?" if near else ""
     )
 
 
@@ -146,6 +148,28 @@ def _finding(stage: Stage, subject: str, symptom: str, cause: str, fixes: tuple[
         rule="the application selects the active row by its name",
         fixes=fixes,
         validation="doctor check --select AGT001",
+    )
+
+
+def _rename(tables: AgentTables, chain: Chain, name: str) -> tuple[FixOption, ...]:
+    """Offer to rename the row whose name is nearly right, unless another stage is meant by it."""
+    near = tables.nearest(name)
+    if near is None or near.name in {stage.agent for stage in chain.stages}:
+        return ()
+    return (
+        FixOption(
+            fix="update-row",
+            title=f"rename `{near.name}` in {near.table} to `{name}`",
+            applicability=Applicability.UNSAFE,
+            reason="somebody may look for the row by the name that it has; undo gives it back",
+            arguments={
+                "table": near.table,
+                "key": {near.key_column: near.key},
+                "before": {"name": near.name},
+                "after": {"name": name},
+            },
+            recommended=True,
+        ),
     )
 
 
@@ -170,7 +194,7 @@ def _insert(tables: AgentTables, chain: Chain, name: str) -> tuple[FixOption, ..
             applicability=Applicability.UNSAFE,
             reason="a new row decides what the pipeline says to the model; undo removes it while nobody changed it",
             arguments={"table": table.name, "row": row, "key": list(table.primary_key), "unique": "name"},
-            recommended=True,
+            recommended=tables.nearest(name) is None,
         ),
     )
 

@@ -1,13 +1,14 @@
 """The target's agent configurations and model providers: rows of tables that look like them.
 
 An agent table has the columns name, model_name and is_active; its provider table is the one that a foreign key of it
-leads to. Columns that may hold a key are never read.
+leads to, or for want of one, its only column with *provider* in its name. Columns that may hold a key are never read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from doctor.late import sql
@@ -52,7 +53,11 @@ class ProviderRow:
 
 @dataclass(frozen=True, slots=True)
 class AgentRow:
-    """One agent configuration. ``key_column`` and ``key`` identify the row in ``table`` (``schema.table``)."""
+    """One agent configuration. ``key_column`` and ``key`` identify the row in ``table`` (``schema.table``).
+
+    ``provider_named`` is what the row says of its provider; None where it says nothing. ``has_providers`` is false
+    where the table has no column for it.
+    """
 
     table: str
     key_column: str
@@ -65,6 +70,19 @@ class AgentRow:
     max_tokens: int | None = None
     prompt_characters: int = 0
     """The length of the system prompt; the prompt itself is nobody's business."""
+    provider_named: str | None = None
+    has_providers: bool = True
+
+    @property
+    def provider_problem(self) -> str | None:
+        """Why its provider cannot be used, or None."""
+        if not self.has_providers:
+            return None
+        if self.provider is not None:
+            return self.provider.problem
+        if self.provider_named is None:
+            return "the row refers to no provider"
+        return f"it names the provider `{self.provider_named}`, which does not exist"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +92,13 @@ class AgentTables:
     tables: tuple[Table, ...]
     rows: tuple[AgentRow, ...]
     providers: tuple[ProviderRow, ...]
+
+    def nearest(self, name: str) -> AgentRow | None:
+        """Return the row whose name differs from this one the least; None where none is near."""
+        by_name = {row.name: row for row in reversed(self.rows) if row.name != name}
+        alike = [other for other in by_name if _folded(other) == _folded(name)]
+        near = alike or get_close_matches(name, by_name, n=1)
+        return by_name[near[0]] if near else None
 
     def named(self, name: str) -> tuple[AgentRow, ...]:
         """Return the rows of this name, active ones first."""
@@ -95,12 +120,25 @@ async def agent_tables(database: Database) -> AgentTables:
 
 
 async def _provider_link(database: Database, agent: Table) -> tuple[ForeignKey, Table] | None:
+    """Return how the rows of an agent table refer to their providers, and the table of these."""
     candidates = {(table.schema, table.table): table for table in await tables_like(database, PROVIDER_TYPE_COLUMNS)}
     for foreign_key in agent.foreign_keys:
         target = candidates.get((foreign_key.target_schema, foreign_key.target_table))
         if target is not None and "provider" in f"{foreign_key.columns[0]} {target.table}":
             return foreign_key, target
-    return None
+    return _by_names(agent, [table for table in candidates.values() if "provider" in table.table])
+
+
+def _by_names(agent: Table, providers: Sequence[Table]) -> tuple[ForeignKey, Table] | None:
+    """Return the link of a column without a foreign key: ``provider_id``, or a name."""
+    columns = [column for column in agent.columns if "provider" in column]
+    if len(columns) != 1 or len(providers) != 1:
+        return None
+    (column,), (provider,) = columns, providers
+    targets = provider.primary_key if column.endswith("_id") else ("name",)
+    if len(targets) != 1 or targets[0] not in provider.columns:
+        return None
+    return ForeignKey("", (column,), provider.schema, provider.table, targets), provider
 
 
 async def _providers(database: Database, link: ForeignKey, table: Table) -> list[ProviderRow]:
@@ -136,11 +174,18 @@ async def _agents(
             fallback_model=row.get("fallback_model"),
             is_active=bool(row["is_active"]),
             provider=providers.get((str(provider_table), str(row.get(reference)))) if reference else None,
+            provider_named=None if reference is None or row.get(reference) is None else str(row[reference]),
+            has_providers=reference is not None,
             max_tokens=row["max_tokens"] if isinstance(row.get("max_tokens"), int) else None,
             prompt_characters=len(str(row.get("system_prompt") or "")),
         )
         for row in rows
     ]
+
+
+def _folded(name: str) -> str:
+    """Return a name without what is overlooked: case, spaces and marks."""
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 
 async def _read(database: Database, table: Table, key: str, columns: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -16,7 +16,12 @@ SAFE, UNSAFE, MANUAL = Applicability.SAFE, Applicability.UNSAFE, Applicability.M
         (
             "UPDATE agent_configs SET name = 'knowledge_extracter'",
             "did somebody misspell it as `knowledge_extracter`?",
-            ("insert-row", UNSAFE),
+            [("update-row", UNSAFE), ("insert-row", UNSAFE)],
+        ),
+        (
+            "UPDATE agent_configs SET name = 'Knowledge Extractor '",
+            "did somebody misspell it as `Knowledge Extractor `?",
+            [("update-row", UNSAFE), ("insert-row", UNSAFE)],
         ),
         ("UPDATE agent_configs SET is_active = false", "(1 row, inactive)", ("update-row", SAFE)),
         ("UPDATE agent_configs SET provider_id = NULL", "has no provider", None),
@@ -28,7 +33,16 @@ SAFE, UNSAFE, MANUAL = Applicability.SAFE, Applicability.UNSAFE, Applicability.M
             ("manual", MANUAL),
         ),
     ],
-    ids=["no row", "misspelt", "inactive", "no provider", "inactive provider", "broken provider", "no key"],
+    ids=[
+        "no row",
+        "misspelt",
+        "written otherwise",
+        "inactive",
+        "no provider",
+        "inactive provider",
+        "broken provider",
+        "no key",
+    ],
 )
 def test_a_configuration_that_cannot_be_used_is_named(execute, examine, statement, words, fix):
     execute(statement)
@@ -37,7 +51,8 @@ def test_a_configuration_that_cannot_be_used_is_named(execute, examine, statemen
     (finding,) = result.findings
     assert words in finding.symptom
     assert finding.stage == "extracted"
-    assert [(option.fix, option.applicability) for option in finding.fixes] == ([] if fix is None else [fix])
+    wanted = fix if isinstance(fix, list) else [] if fix is None else [fix]
+    assert [(option.fix, option.applicability) for option in finding.fixes] == wanted
 
 
 def test_an_active_row_with_its_provider_passes(examine):
@@ -78,4 +93,41 @@ def test_two_active_rows_of_one_name_leave_the_choice_to_chance(namesake, examin
 
 def test_an_inactive_namesake_of_the_active_row_is_no_problem(namesake, examine):
     namesake(active=False)
+    assert examine("AGT001").status is Status.PASS
+
+
+@pytest.fixture
+def loose(execute):
+    """Let agents name a provider that is not there, as tables without a foreign key do."""
+    execute("ALTER TABLE agent_configs DROP CONSTRAINT agent_configs_provider_id_fkey")
+    yield execute
+    execute(
+        "UPDATE agent_configs SET provider_id = NULL",
+        "ALTER TABLE agent_configs ADD CONSTRAINT agent_configs_provider_id_fkey FOREIGN KEY (provider_id) "
+        "REFERENCES llm_providers (id) ON DELETE SET NULL",
+    )
+
+
+def test_a_provider_is_found_without_a_foreign_key_and_missed_where_it_is_not_there(loose, examine):
+    assert examine("AGT001").status is Status.PASS
+    loose("UPDATE agent_configs SET provider_id = '00000000-0000-0000-0000-000000000001'")
+    (finding,) = examine("AGT001").findings
+    assert finding.cause == "it names the provider `00000000-0000-0000-0000-000000000001`, which does not exist"
+
+
+@pytest.fixture
+def without_providers(execute):
+    """Take the column of the providers away; agents of such a table are served by the configured server."""
+    execute("ALTER TABLE agent_configs RENAME COLUMN provider_id TO served_by")
+    execute("ALTER TABLE agent_configs DROP CONSTRAINT agent_configs_provider_id_fkey")
+    yield
+    execute("ALTER TABLE agent_configs RENAME COLUMN served_by TO provider_id")
+    execute(
+        "ALTER TABLE agent_configs ADD CONSTRAINT agent_configs_provider_id_fkey FOREIGN KEY (provider_id) "
+        "REFERENCES llm_providers (id) ON DELETE SET NULL",
+    )
+
+
+@pytest.mark.usefixtures("without_providers")
+def test_a_table_without_a_column_for_providers_is_not_blamed_for_it(examine):
     assert examine("AGT001").status is Status.PASS

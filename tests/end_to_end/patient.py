@@ -121,7 +121,7 @@ def reset(sandbox: Sandbox) -> None:
         "DROP INDEX IF EXISTS atoms_embedding_hnsw_cosine",
         "TRUNCATE messages, topics, atoms, atom_links, extractions, failed_tasks CASCADE",
         "UPDATE agent_configs SET is_active = true, model_name = 'qwen2:7b-instruct-q4_K_M', fallback_model = NULL",
-        "UPDATE llm_providers SET type = 'ollama', base_url = NULL",
+        "UPDATE llm_providers SET type = 'ollama', base_url = NULL, is_active = true",
     )
     for journal in journals(sandbox):
         journal.unlink()

@@ -16,6 +16,7 @@ from tests.end_to_end.patient import ask, check, codes, doctor, effects, eventua
 FAULTS = all_faults()
 BY_HAND = (
     "agent-config-missing",
+    "agent-config-misspelt",
     "embedding-not-queued",
     "enqueue-error-swallowed",
     "initialisation-race",

@@ -19,6 +19,8 @@ NAMES = (
     "decorator-order",
     "agent-config-inactive",
     "agent-config-missing",
+    "agent-config-misspelt",
+    "provider-inactive",
     "model-not-available",
     "enqueue-error-swallowed",
     "embedding-not-queued",
@@ -48,7 +50,7 @@ NAMES = (
     "stream-settings-drift",
     "unknown-task-dropped",
 )
-ALONE = {"agent-config-missing", "base-url-stale"}
+ALONE = {"agent-config-missing", "agent-config-misspelt", "base-url-stale"}
 """Faults that write what another one writes, too: the agent's row, and the model in it."""
 
 # Everything that a fault may touch. The history's numbers and times are new each time, its texts are not.
