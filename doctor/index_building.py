@@ -260,10 +260,10 @@ async def _told(
 def _stage(row: dict[str, Any]) -> str:
     """Return the phase of a build, with its share, or with whom it waits for."""
     phase = str(row["phase"]).removeprefix("building index: ")
-    if row["blocks_total"]:
-        return f"{phase}, {row['blocks_done'] / row['blocks_total']:.0%}"
     if row["current_locker_pid"]:
         return f"{phase}, pid {row['current_locker_pid']}"
+    if row["blocks_total"]:
+        return f"{phase}, {row['blocks_done'] / row['blocks_total']:.0%}"
     return phase
 
 

@@ -48,5 +48,8 @@ def disk_needed(rows: int, kind: str, dimensions: int, m: int) -> int:
 
 
 def memory_needed(rows: int, kind: str, dimensions: int, m: int) -> int:
-    """Return about how many bytes hold the whole graph; with less, a build takes about five times as long."""
-    return rows * (BYTES_OF_A_NUMBER.get(kind, 4) * dimensions + 32 * m + 200)
+    """Return about how many bytes hold the whole graph, rounded up to megabytes.
+
+    With less, a build takes about five times as long.
+    """
+    return -(-rows * (BYTES_OF_A_NUMBER.get(kind, 4) * dimensions + 32 * m + 200) >> 20) << 20

@@ -50,9 +50,16 @@ class PlannedBuild:
     @property
     def estimate(self) -> str:
         """How long it takes and how large the index becomes."""
-        seconds = self.rows * 0.0003, self.rows * 0.0006
-        time = f"about {seconds[0]:,.0f} to {seconds[1]:,.0f} s for {counted(self.rows, 'row')}"
+        time = f"{_duration(self.rows)} for {counted(self.rows, 'row')}"
         return "; ".join((f"{time}, and {max(1, self.disk >> 20):,} MB of disk", *self.remarks))
+
+
+def _duration(rows: int) -> str:
+    """Return about how long a build takes: 0.3 ms a row with m = 16, 0.6 ms with 24 and ef_construction = 200."""
+    least, most = rows * 0.0003, rows * 0.001
+    if most < 1:
+        return "less than a second"
+    return f"about {least:.0f} to {most:.0f} s" if most < 120 else f"about {least / 60:.0f} to {most / 60:.0f} minutes"
 
 
 async def find_column(database: Database, table: object, name: object) -> VectorColumn:

@@ -99,7 +99,9 @@ class Repair:
         return context, await fix.plan(context)
 
     async def make(self, fix: Fix, **arguments: Any) -> str:
-        context, plan = await self.plan(fix, **arguments)
+        return await self.apply(fix, *await self.plan(fix, **arguments))
+
+    async def apply(self, fix: Fix, context: FixContext, plan: Plan) -> str:
         nothing: Any = None
         writer = DatabaseWriter(self._open, self.journal)
         return await fix.apply(context, plan, Writers(nothing, writer, nothing, nothing, self.progress))

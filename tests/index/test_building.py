@@ -14,6 +14,7 @@ import pytest
 from doctor import index_building
 from doctor.fix import NothingToDoError, RefusedError
 from doctor.fixes.create_vector_index import CREATE_VECTOR_INDEX
+from doctor.fixes.rebuild_vector_index import REBUILD_VECTOR_INDEX
 from doctor.index_building import IndexLeftBehindError
 from doctor.resources.database import DatabaseUnreachable
 from tests.index.conftest import Line, Notes, Repair
@@ -61,9 +62,12 @@ async def test_a_table_too_small_for_its_index_is_told_of(notes: Notes, repair: 
 
 async def test_a_cancelled_repair_leaves_nothing(notes: Notes, repair: Repair, hold: Hold):
     notes.make(50)
-    hold(SNAPSHOT, "REPEATABLE READ")
+    holder = hold(SNAPSHOT, "REPEATABLE READ")
+    told = asyncio.Event()
+    waits = f"building public.{INDEX}: waiting for old snapshots, pid {holder.info.backend_pid}"
+    repair.progress = lambda line: told.set() if line == waits else None
     work = building(repair)
-    await notes.builder("waiting for old snapshots")
+    await asyncio.wait_for(told.wait(), 20)
     work.cancel()
     with pytest.raises(asyncio.CancelledError):
         await work
@@ -197,6 +201,52 @@ async def test_a_build_whose_way_became_free_is_tried_again(notes: Notes, repair
     repair.progress = lambda line: holder.rollback() if "what is left" in line else None
     await repair.make(CREATE_VECTOR_INDEX)
     assert notes.indexes() == {INDEX: True}
+
+
+async def test_a_time_limit_of_the_database_does_not_end_a_build(notes: Notes, repair: Repair, hold: Hold):
+    notes.make(50)
+    notes.execute(
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET statement_timeout = 200', current_database()); END $$"
+    )
+    holder = hold(SNAPSHOT, "REPEATABLE READ")
+    work = building(repair)
+    backend = await notes.builder("waiting for old snapshots")
+    query = "SELECT pid FROM pg_stat_activity WHERE pid = %s AND query_start < clock_timestamp() - interval '250 ms'"
+    async with asyncio.timeout(20):
+        while not await asyncio.to_thread(notes.execute, query, backend):
+            await asyncio.sleep(0.01)
+    holder.rollback()
+    await work
+    assert notes.indexes() == {INDEX: True}
+
+
+async def test_two_doctors_do_not_build_on_one_table(notes: Notes, repair: Repair):
+    notes.make(50)
+    with psycopg.connect(notes.url) as other:
+        other.execute("SELECT pg_advisory_lock(hashtextextended('doctor:index:public.notes', 0))")
+        with pytest.raises(RefusedError, match=r"another doctor builds an index on public\.notes"):
+            await repair.make(CREATE_VECTOR_INDEX)
+    assert repair.journal.entries() == []
+
+
+async def test_a_name_that_is_taken_is_left_to_whoever_has_it(notes: Notes, repair: Repair):
+    notes.make(50)
+    notes.execute(f"CREATE INDEX {INDEX} ON notes (kind)")
+    with pytest.raises(RefusedError, match="exists already, and is not what is wanted"):
+        await repair.make(CREATE_VECTOR_INDEX)
+    assert repair.journal.entries() == []
+
+
+async def test_an_index_that_became_valid_since_the_plan_is_left_alone(notes: Notes, repair: Repair):
+    notes.make(50)
+    notes.execute("CREATE INDEX half ON notes USING hnsw (embedding vector_l2_ops)")
+    mark = "UPDATE pg_index SET indisvalid = {} WHERE indexrelid = 'half'::regclass"
+    notes.execute(mark.format("false"))
+    context, plan = await repair.plan(REBUILD_VECTOR_INDEX, index="public.half")
+    notes.execute(mark.format("true"))
+    with pytest.raises(RefusedError, match=r"public\.half is valid by now"):
+        await repair.apply(REBUILD_VECTOR_INDEX, context, plan)
+    assert notes.indexes() == {"half": True}
 
 
 async def test_a_full_disk_leaves_nothing(notes: Notes, repair: Repair, hold: Hold):

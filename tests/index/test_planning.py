@@ -93,21 +93,24 @@ async def test_a_disk_without_room_for_twice_the_index_is_not_filled(
 
 
 async def test_a_build_gets_the_memory_that_holds_its_graph_as_far_as_it_may(notes: Notes, repair: Repair):
-    notes.make(3_000, dimensions=2_000)
-    notes.execute("ALTER SYSTEM SET maintenance_work_mem = '16MB'")
+    notes.make(400, dimensions=2_000)
+    notes.execute("ALTER SYSTEM SET maintenance_work_mem = '1MB'")
     notes.execute("SELECT pg_reload_conf()")
     try:
         _, free = await repair.plan(CREATE_VECTOR_INDEX)
-        _, bound = await replace(repair, parameters=IndexParameters(memory=20 << 20)).plan(CREATE_VECTOR_INDEX)
+        bound = replace(repair, parameters=IndexParameters(memory=2 << 20))
+        _, less = await bound.plan(CREATE_VECTOR_INDEX)
+        said = await bound.make(CREATE_VECTOR_INDEX)
     finally:
         notes.execute("ALTER SYSTEM RESET maintenance_work_mem")
         notes.execute("SELECT pg_reload_conf()")
     assert free.preview.splitlines()[:2] == [
-        "-- about 1 to 2 s for 3,000 rows, and 23 MB of disk",
-        "SET maintenance_work_mem = '26MB';",
+        "-- less than a second for 400 rows, and 3 MB of disk",
+        "SET maintenance_work_mem = '4MB';",
     ]
-    assert "\n-- the graph needs 26 MB and gets 20, so about five times as long" in bound.preview
-    assert "\nSET maintenance_work_mem = '20MB';" in bound.preview
+    assert "\n-- the graph needs 4 MB and gets 2, so about five times as long" in less.preview
+    assert "\nSET maintenance_work_mem = '2MB';" in less.preview
+    assert "hnsw graph no longer fits into maintenance_work_mem" in said
 
 
 async def test_the_same_is_shown_as_a_migration(notes: Notes, repair: Repair):
