@@ -29,6 +29,7 @@ SELECT
     pg_has_role(c.relowner, 'USAGE') AS owns,
     has_schema_privilege(c.relnamespace, 'CREATE') AS may_create,
     pg_is_in_recovery() AS standby,
+    current_setting('default_transaction_read_only')::boolean AS read_only,
     pg_has_role('pg_read_all_stats', 'USAGE') AS sees_all,
     pg_size_bytes(current_setting('maintenance_work_mem')) AS memory,
     pg_size_bytes(current_setting('shared_buffers')) AS shared_buffers,
@@ -95,6 +96,7 @@ class Ground:
     owns: bool
     may_create: bool
     standby: bool
+    read_only: bool
     sees_all: bool
     memory: int
     shared_buffers: int
@@ -109,6 +111,8 @@ class Ground:
         """Return why no index of ``disk`` bytes can be built on ``table``, with the remedy; None where it can."""
         if self.standby:
             return "the server is a standby, which only reads: build the index on its primary"
+        if self.read_only:
+            return f"sessions of {self.role} only read (default_transaction_read_only): run as a role that may write"
         if not self.owns:
             return f"the role {self.role} does not own {table}: run as {self.owner}, who does"
         if not self.may_create:

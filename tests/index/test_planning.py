@@ -83,6 +83,14 @@ async def test_a_role_that_may_not_build_is_told_who_may(notes: Notes, stranger:
     assert "how much disk is free cannot be known from here" in plan.estimate
 
 
+async def test_a_session_that_only_reads_builds_nothing(notes: Notes, repair: Repair):
+    notes.make(50)
+    only_reads = "ALTER DATABASE %I SET default_transaction_read_only = on"
+    notes.execute(f"DO $$ BEGIN EXECUTE format('{only_reads}', current_database()); END $$")
+    with pytest.raises(RefusedError, match=r"only read \(default_transaction_read_only\): run as a role that may"):
+        await repair.plan(CREATE_VECTOR_INDEX)
+
+
 async def test_a_disk_without_room_for_twice_the_index_is_not_filled(
     notes: Notes, repair: Repair, monkeypatch: pytest.MonkeyPatch
 ):
