@@ -152,7 +152,11 @@ class DatabaseWriter(Protocol):
         """
 
     async def drop_index(self, again: IndexBuild) -> None:
-        """Drop a valid index; ``again`` is how undo builds it anew."""
+        """Drop a valid index; ``again`` is how undo builds it anew.
+
+        Raises:
+            RefusedError: it cannot be dropped now.
+        """
 
     async def drop_invalid_index(self, name: str) -> None:
         """Drop an index that PostgreSQL never uses because its build failed. Undo does not bring it back.

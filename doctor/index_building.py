@@ -164,6 +164,20 @@ async def restore(database: Database, order: IndexBuild) -> bool:
     return True
 
 
+async def retire(database: Database, name: str) -> None:
+    """Drop a valid index that another takes the place of.
+
+    Raises:
+        RefusedError: it cannot be dropped; the message says how a person drops it later.
+    """
+    try:
+        await retried(lambda: remove(database, name), (DatabaseError, psycopg.Error))
+    except (DatabaseError, psycopg.Error) as error:
+        raise RefusedError(
+            f"{name} could not be dropped: {str(error).strip()}; later: DROP INDEX CONCURRENTLY {readable(name)}"
+        ) from error
+
+
 async def require_invalid(connection: AsyncConnection[Any], name: str) -> None:
     """Refuse to go on where an index is valid, or where an index is being built on its table.
 

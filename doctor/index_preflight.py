@@ -52,11 +52,8 @@ WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.backend
   AND a.xact_start <= clock_timestamp() - make_interval(secs => %(seconds)s)
   AND (
       a.backend_xmin IS NOT NULL OR a.backend_xid IS NOT NULL
-      OR EXISTS (
-          SELECT FROM pg_locks l
-          WHERE l.pid = a.pid AND l.relation = to_regclass(%(table)s)
-            AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')
-      )
+      -- Who has only read the table is waited for by whatever drops an index of it.
+      OR EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND l.relation = to_regclass(%(table)s))
   )
   AND a.pid NOT IN (SELECT pid FROM pg_stat_progress_create_index UNION SELECT pid FROM pg_stat_progress_vacuum)
 UNION ALL

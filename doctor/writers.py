@@ -137,7 +137,7 @@ class DatabaseWriter:
     async def drop_index(self, again: IndexBuild) -> None:
         """Drop a valid index; ``again`` is how undo builds it anew."""
         self._journal.append({"kind": "index dropped", "name": again.name, "again": asdict(again)})
-        await index_building.remove(await self._database(), again.name)
+        await index_building.retire(await self._database(), again.name)
 
     async def drop_invalid_index(self, name: str) -> None:
         """Drop what a failed build left behind; it served nobody, so undo does not bring it back.

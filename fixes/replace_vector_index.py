@@ -11,6 +11,7 @@ from doctor.api import (
     NothingToDoError,
     Phase,
     Plan,
+    RefusedError,
     VectorColumn,
     VectorIndex,
     Writers,
@@ -47,10 +48,13 @@ async def apply(context: FixContext, plan: Plan, writers: Writers) -> str:
     """Build the new one, then drop the old ones."""
     build, old = plan.payload
     writers.progress(f"building {build.name}")
-    said = await writers.database.create_index(build, writers.progress)
+    said = [plan.summary, await writers.database.create_index(build, writers.progress)]
     for again in old:
-        await writers.database.drop_index(again)
-    return f"{plan.summary}; {said}"
+        try:
+            await writers.database.drop_index(again)
+        except RefusedError as error:  # the new one serves all the same
+            said.append(str(error))
+    return "; ".join(said)
 
 
 def _named(column: VectorColumn, names: object) -> list[VectorIndex]:

@@ -6,6 +6,7 @@ import ast
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -29,12 +30,13 @@ def migration(plan: Plan) -> str:
     return "\n".join(line.removeprefix("-- ") for line in shown if line.startswith("-- "))
 
 
+@pytest.mark.parametrize("statement", ["INSERT INTO notes VALUES (-1, 0, NULL)", "SELECT FROM notes"])
 async def test_a_transaction_that_is_long_open_is_named_before_anything_is_done(
-    notes: Notes, repair: Repair, monkeypatch: pytest.MonkeyPatch
+    notes: Notes, repair: Repair, monkeypatch: pytest.MonkeyPatch, statement: LiteralString
 ):
     notes.make(50)
     with psycopg.connect(notes.url) as forgotten:
-        forgotten.execute("INSERT INTO notes VALUES (-1, 0, NULL)")
+        forgotten.execute(statement)
         await repair.plan(CREATE_VECTOR_INDEX)  # one that is open for a moment is waited for
         monkeypatch.setattr(index_preflight, "OLD", 0.0)
         with pytest.raises(RefusedError, match=rf"wait for pid {forgotten.info.backend_pid} \(idle in transaction"):

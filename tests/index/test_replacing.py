@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 
 from doctor.fix import NothingToDoError
@@ -38,6 +39,22 @@ async def test_an_undo_that_was_killed_while_it_built_is_done_by_the_next(notes:
     await repair.make(REPLACE_VECTOR_INDEX, **WANTED)
     notes.execute(OLD)
     notes.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'by_l2'::regclass")
+    await repair.undo()
+    assert notes.indexes() == {"by_l2": True}
+
+
+async def test_an_old_index_that_cannot_be_dropped_costs_the_new_one_nothing(
+    notes: Notes, repair: Repair, impatient: None
+):
+    notes.make(50)
+    notes.execute(OLD)
+    with psycopg.connect(notes.url) as reader:
+        reader.execute("SELECT FROM notes")
+        said = await repair.make(REPLACE_VECTOR_INDEX, **WANTED)
+        reader.rollback()
+    assert "public.by_l2 could not be dropped" in said
+    assert "later: DROP INDEX CONCURRENTLY public.by_l2" in said
+    assert notes.indexes()["notes_embedding_hnsw_cosine"]
     await repair.undo()
     assert notes.indexes() == {"by_l2": True}
 
