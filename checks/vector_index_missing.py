@@ -55,7 +55,6 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from doctor.api import (
-    JSON,
     Applicability,
     CouldNotTellError,
     Database,
@@ -163,23 +162,32 @@ def _invalid(column: VectorColumn, index: VectorIndex) -> Finding:
     return replace(found, impacts=(*found.impacts, "each write maintains the invalid index")) if index.ready else found
 
 
-def _missing(column: VectorColumn, rows: dict[str, int], parts: int, operator: str) -> Finding:
-    """Judge a column by the largest of its tables that lack an index; ``parts`` is how many tables it has."""
-    least, most = planner_floor(column.dimensions), max(rows.values())
+def _missing(column: VectorColumn, bare: dict[str, int], parts: int, operator: str) -> Finding:
+    """Judge a column by its tables without index (name → rows); ``parts`` is how many tables it has.
+
+    Beside a large partition, the small ones are none of the finding.
+    """
+    least = planner_floor(column.dimensions)
+    large = {name: rows for name, rows in bare.items() if rows >= least}
+    concerned = large or bare
+    most = max(concerned.values())
     place = f"{column.table}.{column.column}"
-    if len(rows) < parts:
-        place = f"{counted(len(rows), 'partition')} of {parts} of {place}"
-    if most < least:
-        severity = Severity.INFO
+    if len(concerned) < parts:
+        place = f"{counted(len(concerned), 'partition')} of {parts} of {place}"
+    if not large:
         words = f"no index on {place}, and none needed below about {least:,} rows (now {most:,})"
-    else:
-        severity = Severity.ERROR if most >= MANY_ROWS else Severity.WARNING
-        words = f"no index on {place} with about {most:,} rows: every search reads them all"
-    if most >= least and (objection := not_indexable(column)):
-        option = FixOption.by_hand(objection, "only you know which queries there are")
-        return _finding(column, words, severity, option)
-    large: list[JSON] = [name for name in sorted(rows) if rows[name] >= least]
-    option = FixOption(
+        return _finding(column, words, Severity.INFO, _build(column, operator, []))
+    words = f"no index on {place} with about {most:,} rows: every search reads them all"
+    objection = not_indexable(column)
+    by_hand = objection and FixOption.by_hand(objection, "only you know which queries there are")
+    option = by_hand or _build(column, operator, sorted(large))
+    found = _finding(column, words, Severity.ERROR if most >= MANY_ROWS else Severity.WARNING, option)
+    return replace(found, subject="large partitions" if column.partitioned else "")
+
+
+def _build(column: VectorColumn, operator: str, large: list[str]) -> FixOption:
+    """Return the repair, which is recommended where it serves a ``large`` table."""
+    return FixOption(
         fix="create-vector-index",
         title=f"build an HNSW index on {column.table_name}.{column.column}, concurrently",
         applicability=Applicability.SAFE,
@@ -188,12 +196,11 @@ def _missing(column: VectorColumn, rows: dict[str, int], parts: int, operator: s
             "table": column.table_name,
             "column": column.column,
             "operator": operator,
-            "partitions": large if column.partitioned else None,
+            "partitions": [*large] if column.partitioned else None,
         },
-        recommended=most >= least,
+        recommended=bool(large),
         tradeoff="each later write of a vector costs milliseconds more",
     )
-    return _finding(column, words, severity, option)
 
 
 def _finding(column: VectorColumn, symptom: str, severity: Severity, option: FixOption) -> Finding:

@@ -105,6 +105,15 @@ def test_partitions_that_all_have_an_index_need_none_as_a_whole(execute, examine
     assert of_parted(examine("VEC001")) == []
 
 
+def test_small_partitions_do_not_hide_that_the_large_ones_are_repaired(execute, examine, parted):
+    (before,) = of_parted(examine("VEC001"))
+    assert before.fixes[0].arguments["partitions"] == ["public.parted_1"]
+    execute("CREATE INDEX ON parted_1 USING hnsw (embedding vector_cosine_ops)")
+    (after,) = of_parted(examine("VEC001"))
+    assert after.severity is Severity.INFO
+    assert after.fingerprint != before.fingerprint
+
+
 def test_an_invalid_index_of_a_partition_is_an_error(execute, examine, parted):
     execute("CREATE INDEX half ON parted_2 USING hnsw (embedding vector_cosine_ops)")
     execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'half'::regclass")
