@@ -15,16 +15,17 @@ analysed has no known number of rows; ANALYZE it first.
 
 ## How to fix
 Build the index anew, concurrently, with the number of lists that the finding names; or an HNSW index, which needs no
-such number.
+such number: `doctor fix VEC004 --unsafe-fixes` builds one, and drops the other when it stands.
 
 ## False positives
 A table that is about to grow or shrink to the size that the lists are made for.
 """
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 from doctor.api import (
+    Applicability,
     Database,
     Evidence,
     EvidenceKind,
@@ -39,6 +40,7 @@ from doctor.api import (
     VectorIndex,
     check,
     counted,
+    not_indexable,
     readable,
     vector_columns,
 )
@@ -102,6 +104,28 @@ def _finding(column: VectorColumn, index: VectorIndex) -> Finding:
         impacts=("search misses neighbours" if many else "each search reads much of the table",),
         evidence=(Evidence(EvidenceKind.SQL, "pg_class", index.definition, Provenance.ESTIMATED),),
         rule="pgvector: rows / 1000 lists up to a million rows, the square root beyond",
-        fixes=(FixOption.by_hand(f"build {name} anew with lists = {right}, or use hnsw", "the build takes a while"),),
+        fixes=(
+            FixOption.by_hand(f"build {name} anew with lists = {right}, or use hnsw", "the build takes a while"),
+            *_by_hnsw(column, index),
+        ),
         validation="doctor check --select VEC004",
+    )
+
+
+def _by_hnsw(column: VectorColumn, index: VectorIndex) -> Iterator[FixOption]:
+    """Yield the repair by an HNSW index, where it serves all that the old one does."""
+    if index.expression or index.predicate or len(index.operators) != 1 or not_indexable(column):
+        return
+    yield FixOption(
+        fix="replace-vector-index",
+        title=f"replace {index.name} by an HNSW index, concurrently",
+        applicability=Applicability.UNSAFE,
+        reason="HNSW takes more memory and longer to build, and makes writes slower",
+        arguments={
+            "table": column.table_name,
+            "column": column.column,
+            "operator": index.operators[0],
+            "instead_of": [f"{index.schema}.{index.name}"],
+        },
+        recommended=False,
     )

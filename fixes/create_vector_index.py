@@ -81,7 +81,7 @@ def _whole(column: VectorColumn, statement: str) -> tuple[str, ...]:
     if not column.partitioned:
         return ()
     return (
-        "-- Partitions that are added later get an index too after this, which adopts those above:",
+        "-- Later partitions get one too after this, which adopts those above and builds what is missing:",
         f"-- {statement};",
     )
 

@@ -1,4 +1,4 @@
-"""Builds an index for the distance that the code asks for, concurrently, and drops those that serve nothing of it.
+"""Builds an HNSW index for the distance that the code asks for, concurrently, and drops those that are no good for it.
 
 The new one is built and proved first; only then the old ones go. Undo drops the new one and builds the old ones again.
 Everything that `create-vector-index` looks at before and after a build is looked at here too.
@@ -19,6 +19,7 @@ from doctor.api import (
     counted,
     find_column,
     plan_new,
+    usable_indexes,
 )
 
 
@@ -27,15 +28,15 @@ async def plan(context: FixContext) -> Plan:
     database: Database = context.resources["database"]
     operator = str(context.arguments["operator"])
     column = await find_column(database, context.arguments["table"], context.arguments["column"])
-    if any(index.is_usable and operator in index.operators for index in column.vector_indexes):
-        raise NothingToDoError(f"{column.name} has a usable index for `{operator}`")
     useless = _named(column, context.arguments["instead_of"])
+    if any(operator in index.operators for index in usable_indexes(column) if index not in useless):
+        raise NothingToDoError(f"{column.name} has another usable index for `{operator}`")
     planned = await plan_new(database, context.resources["index_parameters"], column, operator, useless)
     old = [as_it_was(column, index, planned.build.memory) for index in useless]
     names = ", ".join(again.name for again in old)
     return Plan(
         summary=f"build {planned.build.name} over {counted(planned.rows, 'row')}"
-        + (f" and drop {names}, which serves no search of the code" if old else ""),
+        + (f" and drop {names}" if old else ""),
         preview=planned.preview,
         touches=(f"index {planned.build.name}", *(f"index {again.name}" for again in old)),
         locks="none that reads or writes feel",
@@ -59,12 +60,12 @@ async def apply(context: FixContext, plan: Plan, writers: Writers) -> str:
 
 def _named(column: VectorColumn, names: object) -> list[VectorIndex]:
     wanted = names if isinstance(names, list) else []
-    return [one for one in column.vector_indexes if one.is_usable and f"{one.schema}.{one.name}" in wanted]
+    return [one for one in usable_indexes(column) if f"{one.schema}.{one.name}" in wanted]
 
 
 REPLACE_VECTOR_INDEX = Fix(
     name="replace-vector-index",
-    title="replace a vector index by one for another distance, concurrently",
+    title="replace a vector index by an HNSW index for the right distance, concurrently",
     phase=Phase.SCHEMA,
     needs=("database", "index_parameters"),
     reverts=True,

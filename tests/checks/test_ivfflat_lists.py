@@ -33,6 +33,8 @@ def test_a_thousand_lists_for_five_thousand_rows_are_too_many(indexed, examine):
     (finding,) = examine("VEC004").findings
     assert "has 1,000 lists for about 5,000 rows, where about 5 are right" in finding.symptom
     assert "search misses neighbours" in finding.impacts
+    assert [option.fix for option in finding.fixes] == ["manual", "replace-vector-index"]
+    assert finding.fixes[1].arguments["operator"] == "<=>"
 
 
 @pytest.mark.parametrize(

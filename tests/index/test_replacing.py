@@ -59,6 +59,14 @@ async def test_an_old_index_that_cannot_be_dropped_costs_the_new_one_nothing(
     assert notes.indexes() == {"by_l2": True}
 
 
+async def test_an_index_of_another_method_for_the_same_distance_gives_way_too(notes: Notes, repair: Repair):
+    notes.make(50)
+    notes.execute("CREATE INDEX lists ON notes USING ivfflat (embedding vector_cosine_ops) WITH (lists = 40)")
+    await repair.make(REPLACE_VECTOR_INDEX, operator="<=>", instead_of=["public.lists"])
+    assert notes.indexes() == {"notes_embedding_hnsw_cosine": True}
+    assert notes.execute("SELECT to_regclass('lists')") == [(None,)]
+
+
 async def test_what_serves_a_query_stays_beside_the_new_one(notes: Notes, repair: Repair):
     notes.make(50)
     notes.execute(OLD)
