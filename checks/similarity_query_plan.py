@@ -6,8 +6,8 @@ column has a vector index in working order:
 
 - the index is for another operator: `<->` on an index of `vector_cosine_ops`;
 - no index can give that order: an expression, a function in place of the operator, a cast, `NULLS FIRST`;
-- the index is used, and gives fewer rows than there are: a LIMIT above `hnsw.ef_search`, an OFFSET beyond it, a filter
-  that is applied to the few nearest only.
+- the index is used, and gives less than 90 % of the rows that there are: a LIMIT above `hnsw.ef_search`, an OFFSET
+  beyond it, a filter that is applied to the few nearest only.
 
 Queries are texts of the source, what SQLAlchemy, SQLModel and Django make of the source's calls, and the `[[queries]]`
 of `doctor.toml`, with a `name`, the `sql`, and `values` for placeholders that only you can fill.
@@ -109,9 +109,11 @@ class _Asked:
 
 @dataclass(slots=True)
 class _Seen:
-    """What became of the queries: the places by verdict, of those that were not run or too slow, and the failures."""
+    """What became of the queries: the places by verdict, and of those that could not be planned, run or counted."""
 
     verdicts: dict[Verdict, list[str]] = field(default_factory=dict)
+    without_index: list[str] = field(default_factory=list)
+    incomplete: list[str] = field(default_factory=list)
     not_run: list[str] = field(default_factory=list)
     slow: list[str] = field(default_factory=list)
     not_understood: list[str] = field(default_factory=list)
@@ -125,7 +127,8 @@ async def similarity_query_plan(queries: SimilarityQueries, database: Database) 
     if major_version(database) < OLDEST_SERVER:
         raise NotApplicableError(f"PostgreSQL {OLDEST_SERVER} or newer plans a query without its values")
     seen = _Seen()
-    for asked in _asked(queries, columns)[:MOST]:
+    to_plan = _asked(queries, columns, seen)
+    for asked in to_plan[:MOST]:
         try:
             found = await planned(database, asked.statement, columns)
             if found is not None:
@@ -139,25 +142,30 @@ async def similarity_query_plan(queries: SimilarityQueries, database: Database) 
                 seen.not_understood.append(asked.place)
             else:
                 seen.problems.append(f"{asked.place}: {error}")
-    if words := _words(seen, queries.unresolved):
+    if words := _words(seen, queries.unresolved, len(to_plan) - MOST):
         yield Observation(words)
     if seen.problems:
         number = counted(len(seen.problems), "query", "queries")
         raise CouldNotTellError(f"{number} not judged: {'; '.join(seen.problems)}")
 
 
-def _asked(queries: SimilarityQueries, columns: tuple[VectorColumn, ...]) -> list[_Asked]:
+def _asked(queries: SimilarityQueries, columns: tuple[VectorColumn, ...], seen: _Seen) -> list[_Asked]:
     """Return the queries that can be planned; one that leaves the table open, for each table that it may mean."""
     indexed = [column for column in columns if usable_indexes(column)]
     found: list[_Asked] = []
     for query in queries.queries:
-        if query.order or not indexed:  # VEC007 says why, without a server
+        if query.order:  # VEC007 says why, without a server
+            continue
+        if not indexed:
+            seen.without_index.append(query.place)
             continue
         fitting = indexed if names_no_table(query.statement) else indexed[:1]
         for column in fitting:
             table = identifier(column.table_name).as_string(None)
             statement = statement_of(query.statement, table, dict(query.values))
-            if statement is not None and (len(fitting) == 1 or column.column in query.statement):
+            if statement is None:
+                seen.incomplete.append(query.place)
+            elif len(fitting) == 1 or column.column in query.statement:
                 found.append(_Asked(query, statement))
     return found
 
@@ -238,19 +246,19 @@ def _way_out(asked: _Asked, found: Planned, rows: Answer) -> FixOption:
     )
 
 
-def _words(seen: _Seen, unresolved: tuple[str, ...]) -> str:
-    planned_ones = sum(map(len, seen.verdicts.values()))
-    numbers = [f"{len(places)} {verdict.value} ({_named(places)})" for verdict, places in seen.verdicts.items()]
-    parts = [f"{counted(planned_ones, 'similarity query', 'similarity queries')} planned: {', '.join(numbers)}"]
-    parts = parts if planned_ones else []
-    for places, what in (
-        (seen.not_run, "not run"),
-        (seen.slow, "not counted within 2 s"),
-        (seen.not_understood, "not understood by this database"),
-        (list(unresolved), "of a table that the source does not show"),
-    ):
-        parts += [f"{len(places)} {what} ({_named(places)})"] if places else []
-    return "; ".join(parts)
+def _words(seen: _Seen, unresolved: tuple[str, ...], beyond: int) -> str:
+    groups = (
+        *((verdict.value, places) for verdict, places in seen.verdicts.items()),
+        ("without a vector index to plan with", seen.without_index),
+        ("with parts that only the program knows", list(dict.fromkeys(seen.incomplete))),
+        ("not run", seen.not_run),
+        ("not counted within 2 s", seen.slow),
+        ("not understood by this database", seen.not_understood),
+        ("of a table that the source does not show", list(unresolved)),
+    )
+    parts = [f"{len(places)} {what} ({_named(places)})" for what, places in groups if places]
+    parts += [f"{beyond} more not planned"] if beyond > 0 else []
+    return f"similarity queries: {', '.join(parts)}" if parts else ""
 
 
 def _named(places: list[str]) -> str:

@@ -99,7 +99,7 @@ def test_what_the_index_serves_is_silent(ask, query):
     result = ask(query)
     assert result.status is Status.PASS, result
     (words,) = result.observations
-    assert words.text.partition(";")[0] == "1 similarity query planned: 1 used (search.py:1)"
+    assert words.text.startswith("similarity queries: 1 used (search.py:1)")
 
 
 @pytest.mark.parametrize(("key", "why"), UNSERVED.values(), ids=UNSERVED.keys())
@@ -201,12 +201,31 @@ def test_a_query_that_is_built_from_calls_is_judged_like_a_text(ask, distance, s
     assert symptom in finding.symptom
 
 
+def test_what_cannot_be_planned_is_counted_with_its_place(ask):
+    fragments = (
+        'A = f"SELECT id FROM planned_here WHERE {condition} ORDER BY embedding <=> %s LIMIT 5"\n'
+        "B = select(Unknown).order_by(Unknown.place.l2_distance(v)).limit(5)\n"
+    )
+    words = ask("none", fragments).observations[0].text
+    assert words == (
+        "similarity queries: 1 with parts that only the program knows (search.py:2), "
+        "1 of a table that the source does not show (search.py:3)"
+    )
+
+
+def test_an_exact_answer_that_takes_too_long_is_said_to_be_unknown(ask):
+    slow = "(SELECT count(*) FROM planned_here a, planned_here b, planned_here c)"
+    result = ask(f"SELECT id FROM planned_here WHERE 0 < {slow} ORDER BY embedding <=> %s LIMIT 100")
+    assert result.status is Status.PASS
+    assert "1 not counted within 2 s (search.py:1)" in result.observations[0].text
+
+
 def test_a_server_that_cannot_plan_without_values_prepares_the_query(ask):
     def seen(query: str) -> CheckResult:
         return ask(query, version="15.4")
 
     starving = "SELECT id FROM planned_here WHERE topic = %s ORDER BY embedding <=> %s LIMIT 5"
-    assert seen(SERVED["tie-breaker"]).observations[0].text.startswith("1 similarity query planned: 1 used")
+    assert seen(SERVED["tie-breaker"]).observations[0].text.startswith("similarity queries: 1 used")
     assert "rows of 5" in found(seen(starving)).symptom
     assert "does not serve `<->`" in found(seen(starving.replace("<=>", "<->"))).symptom
     assert "1 not understood" in seen(starving.replace("id", "no")).observations[0].text
@@ -220,7 +239,7 @@ def test_a_server_that_is_too_old_for_both_is_told(ask):
 @pytest.mark.parametrize("call", ["pg_sleep(9)", '"pg_sleep"(9)', "pg_sleep/**/(9)", r"E'\'', pg_sleep(9), E'\''"])
 def test_a_query_that_calls_what_may_do_more_is_planned_and_never_run(ask, call):
     result = ask(f"SELECT id, {call} FROM planned_here ORDER BY embedding <=> %s LIMIT 100")
-    assert result.observations[0].text == ("1 similarity query planned: 1 used (search.py:1); 1 not run (search.py:1)")
+    assert result.observations[0].text == "similarity queries: 1 used (search.py:1), 1 not run (search.py:1)"
     assert result.findings == ()
     assert result.status is Status.PASS
 
