@@ -11,8 +11,9 @@ may take longer to load than the client waits.
 ## How it is told from its look-alikes
 A model that is not loaded is *cold*, not down: Ollama's `/api/ps` is asked before, and the answer says how long loading
 took. A client that gives up while it loads stops the loading, so it never gets warm; the time that the target waits
-(`MODEL_TIMEOUT_SECONDS` and its kin) is compared with it. An answer that was cut (`length`) is no failure of the
-model. A refusal is named as MOD001, MOD006 and MOD007 would: a missing model, a key, a permission, a provider.
+(`MODEL_TIMEOUT_SECONDS` and its kin) is compared with it. A vector's length is compared with the columns of the chain
+where only a real one tells it (for Ollama the server says it: EMB002). An answer that was cut (`length`) is no failure
+of the model. A refusal is named as MOD001, MOD006 and MOD007 would: a missing model, a key, a permission, a provider.
 
 ## How to fix
 By hand: let the target wait longer than loading takes, keep the model loaded (`OLLAMA_KEEP_ALIVE`), enable a provider,
@@ -30,6 +31,7 @@ from doctor.api import (
     OPT_IN,
     PROBE,
     Chain,
+    ClientTimeout,
     Database,
     Environment,
     Evidence,
@@ -43,6 +45,7 @@ from doctor.api import (
     ModelUse,
     NotApplicableError,
     Observation,
+    OllamaServer,
     Severity,
     Trial,
     TrialState,
@@ -50,6 +53,7 @@ from doctor.api import (
     client_timeout,
     examine_models,
     try_model,
+    vector_columns,
 )
 
 REMEDIES = {
@@ -83,15 +87,41 @@ async def model_does_not_run(
     if not usable:
         raise NotApplicableError("no model in use is there")
     waits = client_timeout(environment)
+    takes = await _columns(database, chain)
     for use, trial in zip(usable, await asyncio.gather(*map(try_model, usable)), strict=True):
-        slow = trial.state is TrialState.RUNS and waits is not None and (trial.load_seconds or 0) >= waits.seconds
-        if trial.state is not TrialState.RUNS or slow:
-            wait = f"{waits.name}={waits.seconds:g}" if waits is not None else ""
-            yield _finding(use, trial, wait if slow else "")
-        else:
-            yield Observation(f"{use.model} {trial.said}")
+        problem = _problem(use, trial, waits, takes)
+        yield _finding(use, trial, *problem) if problem is not None else Observation(f"{use.model} {trial.said}")
         for hypothesis, measured in _ruled_out(use, trial):
             yield Observation(measured, rules_out=f"{hypothesis} ({use.model})")
+
+
+async def _columns(database: Database | None, chain: Chain | None) -> dict[str, int]:
+    """Return the vector columns of the chain and how many dimensions each takes."""
+    if database is None or chain is None:
+        return {}
+    filled = {(stage.table, stage.column) for stage in chain.stages}
+    columns = await vector_columns(database)
+    return {each.name: each.dimensions for each in columns if (each.table, each.column) in filled and each.dimensions}
+
+
+def _problem(
+    use: ModelUse, trial: Trial, waits: ClientTimeout | None, takes: dict[str, int]
+) -> tuple[str, str, str, Severity] | None:
+    """Return symptom, cause, remedy and severity of what is wrong with an answer, or None."""
+    if trial.state is not TrialState.RUNS:
+        seen = f"`{use.model}` does not answer: {trial.said}; {use.role}"
+        return seen, f"{use.server.endpoint.address}: {trial.state}", REMEDIES[trial.state], Severity.ERROR
+    if waits is not None and (trial.load_seconds or 0) >= waits.seconds:
+        gives_up = f"the target gives up before ({waits.name}={waits.seconds:g})"
+        seen = f"`{use.model}` took {trial.load_seconds:.1f} s to load, and {gives_up}"
+        return seen, "the client's time-out is shorter than a cold start", REMEDIES[TrialState.COLD], Severity.WARNING
+    unfit = [f"{name} takes {number}" for name, number in takes.items() if number != trial.dimensions]
+    if (
+        trial.dimensions is not None and unfit and not isinstance(use.server, OllamaServer)
+    ):  # of Ollama's, EMB002 says so
+        seen = f"`{use.model}` embeds into {trial.dimensions} dimensions, and {', '.join(unfit)}"
+        return seen, "model and column were not chosen together", "choose a model that fits the column", Severity.ERROR
+    return None
 
 
 def _ruled_out(use: ModelUse, trial: Trial) -> Iterable[tuple[str, str]]:
@@ -103,19 +133,13 @@ def _ruled_out(use: ModelUse, trial: Trial) -> Iterable[tuple[str, str]]:
         yield "model missing", "the router lists it"
 
 
-def _finding(use: ModelUse, trial: Trial, wait: str) -> Finding:
-    if wait:
-        symptom = f"`{use.model}` took {trial.load_seconds:.1f} s to load, and the target gives up before ({wait})"
-        cause, remedy = "the client's time-out is shorter than a cold start", REMEDIES[TrialState.COLD]
-    else:
-        symptom = f"`{use.model}` does not answer: {trial.said}; {use.role}"
-        cause, remedy = f"{use.server.endpoint.address}: {trial.state}", REMEDIES[trial.state]
+def _finding(use: ModelUse, trial: Trial, symptom: str, cause: str, remedy: str, severity: Severity) -> Finding:
     return Finding(
         code="MOD011",
         resource=use.resource,
         symptom=symptom,
         cause=cause,
-        severity=Severity.WARNING if wait or use.link else Severity.ERROR,
+        severity=Severity.WARNING if use.link else severity,
         stage=None if use.link else use.stage,
         subject=f"{use.capability} for {use.wanted_by.key}",
         group=use.model,

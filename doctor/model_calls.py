@@ -67,9 +67,7 @@ def _server(client: ModelClient, environment: Environment, finder: ServerFinder)
     variable = environment.get(client.variable) if client.variable else None
     url = variable.value if variable is not None and variable.value else client.address
     origin = f"{client.path}:{client.line}" if url == client.address or variable is None else variable.origin
-    key = environment.secret(client.key_variable) if client.key_variable else None
+    key = environment.secret(client.key_variable) if client.key_variable else finder.default_key(client.kind)
     if url:
         return finder.at(client.kind, url, origin, key)
-    if client.kind == "ollama" or key is not None or finder.has_key(client.kind):
-        return finder.of_kind(client.kind)
-    return None
+    return finder.of_kind(client.kind) if client.kind == "ollama" or key is not None else None

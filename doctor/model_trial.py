@@ -61,6 +61,8 @@ class Trial:
     said: str
     load_seconds: float | None = None
     was_cold: bool = False
+    dimensions: int | None = None
+    """The length of the vector that came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ async def try_model(use: ModelUse, *, timeout: float | None = None) -> Trial:
     cold = await _is_cold(use.server, use.model)
     started = time.perf_counter()
     try:
-        said, load = await _answer(use, timeout)
+        said, load, dimensions = await _answer(use, timeout)
     except ModelServerUnreachable as error:
         if error.reason is Reason.TIMEOUT and cold:
             return Trial(TrialState.COLD, f"{error.detail}; it was not in memory when it was asked", was_cold=True)
@@ -99,15 +101,15 @@ async def try_model(use: ModelUse, *, timeout: float | None = None) -> Trial:
         return Trial(_state_of(error), str(error))
     took = time.perf_counter() - started
     load = took if load is None and cold else load
-    return Trial(TrialState.RUNS, f"{said} in {took:.1f} s{', from cold' if cold else ''}", load, bool(cold))
+    return Trial(TrialState.RUNS, f"{said} in {took:.1f} s{', from cold' if cold else ''}", load, cold, dimensions)
 
 
-async def _answer(use: ModelUse, timeout: float | None) -> tuple[str, float | None]:
+async def _answer(use: ModelUse, timeout: float | None) -> tuple[str, float | None, int | None]:
     if use.capability == EMBEDDING:
         vectors = await use.server.embed(use.model, [TEXT], timeout=timeout or EMBEDDING_SECONDS)
-        return f"embeds into {len(vectors[0])} dimensions", None
+        return f"embeds into {len(vectors[0])} dimensions", None, len(vectors[0])
     answer = await use.server.generate(use.model, PROMPT, timeout=timeout or GENERATION_SECONDS)
-    return f"answers{' (cut)' if answer.finish == 'length' else ''}", answer.load_seconds
+    return f"answers{' (cut)' if answer.finish == 'length' else ''}", answer.load_seconds, None
 
 
 def _state_of(error: ModelError) -> TrialState:

@@ -102,7 +102,8 @@ class ServerFinder:
             return self._models.default
         written = (provider.type or "ollama").lower().replace("_", "").replace("-", "")
         kind = PROVIDER_KINDS.get(written, "openai" if provider.base_url and written not in OTHER_PROTOCOLS else "")
-        key = self._environment.secret(provider.api_key_env) if provider.api_key_env else None
+        own = self._environment.secret(provider.api_key_env) if provider.api_key_env else None
+        key = own or (None if provider.base_url or provider.api_key_env else self.default_key(kind))
         return self.at(kind, provider.base_url or "", f"{provider.table} `{provider.name}`", key)
 
     def of_kind(self, kind: str) -> ModelServer | None:
@@ -110,7 +111,8 @@ class ServerFinder:
         if kind == "ollama":
             return self._models.default
         url = self._first(OPENAI_URLS) if kind == "openai" else None
-        return self.at(kind, "" if url is None else url.value, "" if url is None else url.origin, None)
+        key = self.default_key(kind)
+        return self.at(kind, "" if url is None else url.value, "" if url is None else url.origin, key)
 
     def at(self, kind: str, url: str, origin: str, key: Secret | None) -> ModelServer | None:
         """Return the server of a kind at a URL (empty: where the kind is served by default)."""
@@ -125,15 +127,13 @@ class ServerFinder:
                 token=key or (None if token is None else token.secret),
             )
         if kind == "openai":
-            found = self._first(OPENAI_KEYS) if key is None and not url else None
-            return self._models.openai(
-                url or OPENAI, origin=origin or "the default", key=found.secret if found else key
-            )
+            return self._models.openai(url or OPENAI, origin=origin or "the default", key=key)
         return None
 
-    def has_key(self, kind: str) -> bool:
-        """Tell whether the environment has a key for the servers of a kind."""
-        return self._first(OPENAI_KEYS if kind == "openai" else HUB_TOKENS) is not None
+    def default_key(self, kind: str) -> Secret | None:
+        """Return the key that the clients of a kind take from the environment by themselves, or None."""
+        found = self._first(OPENAI_KEYS if kind == "openai" else HUB_TOKENS) if kind != "ollama" else None
+        return None if found is None else found.secret
 
     def _first(self, names: tuple[str, ...]) -> Variable | None:
         return next((found for name in names if (found := self._environment.get(name)) and found.value), None)

@@ -14,7 +14,8 @@ from doctor.model import Resource, Secret
 from doctor.model_trial import PROBE, Trial, TrialState, client_timeout, try_model
 from doctor.model_uses import COMPLETION, EMBEDDING, ModelUse
 from doctor.pipeline.sandbox.hugging_face import world
-from doctor.pipeline.sandbox.models.application import HUGGING_FACE, VLLM, build_application
+from doctor.pipeline.sandbox.models.application import HUGGING_FACE, OPENAI, VLLM, build_application
+from doctor.pipeline.sandbox.openai_compatible.application import KEY
 from doctor.resources.environment import Environment
 from doctor.resources.model_server import ModelServer
 from doctor.resources.models import Models
@@ -127,3 +128,23 @@ def test_in_the_pipeline_each_model_answers_once(examine):
     texts = " ".join(observation.text for observation in result.observations)
     assert "qwen2:7b-instruct-q4_K_M answers" in texts
     assert "nomic-embed-text embeds into 768 dimensions" in texts
+
+
+def test_vectors_of_another_length_than_the_column_takes_are_found_where_only_a_real_one_tells(pipeline, examine):
+    """Signature 10, for a server that says nothing of its models."""
+    base = f"{pipeline.environment()['OLLAMA_HOST']}{OPENAI}/v1"
+    variables = {"OPENAI_BASE_URL": base, "OPENAI_API_KEY": KEY, "OPENAI_EMBEDDING_MODEL": "text-embedding-3-small"}
+    (finding,) = examine("MOD011", **variables).findings
+    assert "`text-embedding-3-small` embeds into 1536 dimensions" in finding.symptom
+    assert "public.messages.embedding takes 768" in finding.symptom
+
+
+def test_a_target_that_waits_less_than_a_cold_start_is_told_so(pipeline, examine):
+    url = pipeline.environment()["OLLAMA_HOST"]
+    httpx.put(f"{url}/_stand_in/behaviour", json={"load_seconds": 0.4}, trust_env=False).raise_for_status()
+    try:
+        (finding,) = examine("MOD011", OLLAMA_MODEL="deepseek-r1:7b", MODEL_TIMEOUT_SECONDS="0.2").findings
+    finally:
+        httpx.delete(f"{url}/_stand_in/behaviour", trust_env=False)
+    assert "the target gives up before (MODEL_TIMEOUT_SECONDS=0.2)" in finding.symptom
+    assert finding.severity == "warning"
