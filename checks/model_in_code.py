@@ -3,7 +3,8 @@
 ## What it finds
 Clients that the code makes (`OpenAI(base_url=…)`, `InferenceClient(…)`, `ollama.Client(…)` and their kin) whose address
 does not answer or knows no path, and models that are named beside them, in calls, defaults and lists of fallbacks,
-that do not exist there, are gated, are run by nobody, or cannot do the job. Each link of a list is looked at.
+that do not exist there, are gated, are run by nobody, or cannot do the job. Each link of a list is looked at. So is
+what the code takes where a variable (`OLLAMA_HOST`, `OLLAMA_EMBEDDING_MODEL` and their kin) is not set.
 
 ## Why it hurts
 Every call fails with the same `Not Found`, and people change the names of models although it is the address, or the
@@ -33,22 +34,24 @@ from doctor.api import (
     Finding,
     FixOption,
     Models,
+    ModelServer,
     ModelState,
     ModelVerdict,
     NotApplicableError,
     Observation,
+    Place,
     Resource,
     ServerFinder,
     Severity,
     Source,
     check,
     client_servers,
+    default_uses,
     elsewhere,
     endpoint_problem,
     examine,
     model_calls,
 )
-from doctor.source.collectors.model_clients import ModelClient
 
 
 @check("MOD008", "model-in-code-not-usable", severity=Severity.ERROR, tags=["live"], timeout=25.0)
@@ -57,16 +60,18 @@ async def model_in_code_not_usable(
 ) -> AsyncIterator[Finding | Observation]:
     """Look at the servers and models that the code names, as at those of rows and variables."""
     finder = ServerFinder(models, environment)
-    servers, uses = client_servers(source, environment, finder), model_calls(source, environment, finder)
-    if not servers:
-        raise NotApplicableError("the code makes no client of a model server whose address it names")
+    defaults, unset = default_uses(source, environment, finder)
+    servers: dict[ModelServer, tuple[Place, ...]] = {**defaults, **client_servers(source, environment, finder)}
+    uses = (*model_calls(source, environment, finder), *unset)
+    if not servers and not uses:
+        raise NotApplicableError("the code names no model server, and no model that a variable does not set")
     examination = await examine(models, uses, servers)
     for report in examination.reports:
         if report.state not in (EndpointState.ANSWERS, EndpointState.KEY):
             where = await elsewhere(models, environment, report)
-            if where is None:
+            if where is None and report.server in servers:
                 yield await _of_server(report, servers[report.server])
-            else:
+            elif where is not None:
                 yield Observation(f"cannot tell from here: {where.why}")
     for verdict in examination.verdicts:
         if verdict.state not in (ModelState.USABLE, ModelState.UNCLEAR):
@@ -77,7 +82,7 @@ async def model_in_code_not_usable(
         yield Observation(" · ".join(verdict.said for verdict in usable))
 
 
-async def _of_server(report: EndpointReport, clients: tuple[ModelClient, ...]) -> Finding:
+async def _of_server(report: EndpointReport, clients: tuple[Place, ...]) -> Finding:
     problem, client = await endpoint_problem(report), clients[0]
     is_path = report.state in (EndpointState.WRONG_PATH, EndpointState.GONE)
     at = "" if report.works_at is None else f"; {report.works_at.endpoint.address} answers"

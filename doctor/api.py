@@ -92,7 +92,7 @@ from doctor.model import (
     Unexplained,
     Verification,
 )
-from doctor.model_calls import client_servers, model_calls
+from doctor.model_calls import Place, client_servers, default_uses, model_calls
 from doctor.model_examination import NO_MODELS, ModelExamination, examine, examine_models
 from doctor.model_trial import PROBE, ClientTimeout, Trial, TrialState, client_timeout, try_model
 from doctor.model_uses import COMPLETION, EMBEDDING, ModelUse, ServerFinder, is_local, model_uses
@@ -323,6 +323,7 @@ __all__ = [
     "Outcome",
     "Part",
     "Phase",
+    "Place",
     "Plan",
     "Planned",
     "PlannedBuild",
@@ -415,6 +416,7 @@ __all__ = [
     "consumer_name",
     "counted",
     "dead_letters",
+    "default_uses",
     "difference",
     "elsewhere",
     "embedding_counts",

@@ -1,16 +1,67 @@
-"""Which models the code asks for, and of which server: clients with their address, and the names beside them."""
+"""Which models the code asks for, and of which server: clients with their address, the names beside them, and what it
+takes where a variable of the environment is not set."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Protocol
 
 from doctor.model import Resource
-from doctor.model_uses import EMBEDDING, ModelUse, ServerFinder
+from doctor.model_uses import EMBEDDING, MODEL_VARIABLES, OPENAI_URLS, ModelUse, ServerFinder
 from doctor.resources.environment import Environment
 from doctor.resources.model_server import ModelServer
+from doctor.source.collectors.environment_reads import COLLECTOR as READS
+from doctor.source.collectors.environment_reads import EnvironmentRead
 from doctor.source.collectors.model_clients import COLLECTOR, ModelClient, ModelName
 from doctor.source.index import Source
+
+URL_VARIABLES = {"OLLAMA_HOST": "ollama", "OLLAMA_BASE_URL": "ollama", **dict.fromkeys(OPENAI_URLS, "openai")}
+"""Variables that hold the base URL of a kind of server."""
+
+
+class Place(Protocol):
+    """A line of the code that names a server."""
+
+    @property
+    def path(self) -> str:
+        """The file."""
+
+    @property
+    def line(self) -> int:
+        """The line."""
+
+    @property
+    def text(self) -> str:
+        """What stands there."""
+
+
+def default_uses(
+    source: Source, environment: Environment, finder: ServerFinder
+) -> tuple[dict[ModelServer, tuple[Place, ...]], tuple[ModelUse, ...]]:
+    """Return the servers and models that the code takes because nothing sets their variable."""
+    reads = [read for read in source.collected(READS) if _counts(read, environment)]
+    urls = {URL_VARIABLES[read.name]: read for read in reads if read.name in URL_VARIABLES}
+    servers: dict[ModelServer, tuple[Place, ...]] = {}
+    for kind, read in urls.items():
+        found = finder.at(kind, read.default or "", f"{read.path}:{read.line}", finder.default_key(kind))
+        if found is not None and (kind == "ollama" or finder.default_key(kind) is not None):
+            servers[found] = (read,)
+    uses = []
+    for name, kind, capability in MODEL_VARIABLES:
+        for read in (each for each in reads if each.name == name):
+            own = next((server for server in servers if server.kind == kind), None)
+            server = own or (finder.of_kind(kind) if kind == "ollama" or finder.default_key(kind) else None)
+            if server is not None:
+                place = Resource("code", f"{read.path}:{read.default}", read.path, read.line)
+                uses.append(ModelUse(read.default or "", capability, server, place, f"{read.path}:{read.line}"))
+    return servers, tuple(uses)
+
+
+def _counts(read: EnvironmentRead, environment: Environment) -> bool:
+    variable = environment.get(read.name)
+    is_set = variable is not None and (bool(variable.value) or not read.ignores_empty)
+    return bool(read.default) and not read.apart and not is_set
 
 
 def model_calls(source: Source, environment: Environment, finder: ServerFinder) -> tuple[ModelUse, ...]:

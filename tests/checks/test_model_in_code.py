@@ -90,6 +90,37 @@ def test_an_embedder_in_the_code_of_ollama_cannot_chat(look: Look, url: str):
     assert "`qwen3:8b` is the nearest that can" in finding.fixes[0].title
 
 
+SETTINGS = """\
+import os
+
+from pydantic_settings import BaseSettings
+
+
+class Settings(BaseSettings):
+    ollama_host: str = "{url}"
+    ollama_embedding_model: str = "{model}"
+
+
+KEY = os.environ.get("UNRELATED", "x")
+"""
+
+
+def test_what_the_code_takes_where_nothing_sets_it_is_looked_at(look: Look, url: str):
+    assert look(SETTINGS.format(url=url, model="nomic-embed-text")).findings == ()
+    (finding,) = look(SETTINGS.format(url=url, model="mxbai-embed-large")).findings
+    assert "`mxbai-embed-large`, a model that the code asks for, is missing" in finding.symptom
+    assert finding.resource.location == "llm.py:8"
+    (finding,) = look(SETTINGS.format(url=f"{url}/v1", model="nomic-embed-text")).findings
+    assert f"{url} answers" in finding.symptom
+    (finding,) = look(SETTINGS.format(url="http://127.0.0.1:1", model="nomic-embed-text")).findings
+    assert finding.severity == "warning"
+
+
+def test_a_variable_that_is_set_leaves_nothing_of_the_default(look: Look, url: str):
+    text = SETTINGS.format(url="http://127.0.0.1:1", model="nosuch")
+    assert look(text, OLLAMA_HOST=url, OLLAMA_EMBEDDING_MODEL="nomic-embed-text").status == "skip"
+
+
 @pytest.mark.parametrize(
     "text",
     [
