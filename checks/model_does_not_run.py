@@ -71,7 +71,7 @@ REMEDIES = {
     "model-does-not-run",
     severity=Severity.ERROR,
     tags=["live", "slow", PROBE, OPT_IN],
-    timeout=60.0,
+    timeout=30.0,
     mechanisms=[
         Mechanism("MOD011", "CHN001", "the model call fails and the task gives up", ("stage",)),
         Mechanism("MOD011", "CHN002", "the model call fails until the task gives up", ("agent",)),
