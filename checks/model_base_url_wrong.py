@@ -59,6 +59,7 @@ from doctor.api import (
         Mechanism("MOD005", "CHN002", "every model call answers 404 until the task gives up", ("agent",)),
         Mechanism("MOD005", "CHN004", "every model call answers 404 until the task gives up", ("agent",)),
         Mechanism("MOD005", "EMB001", "nothing is extracted or no vector is computed", ("stage",)),
+        Mechanism("MOD005", "MOD008", "the code asks the same address", ("url",)),
     ],
 )
 async def model_base_url_wrong(

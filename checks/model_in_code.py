@@ -26,6 +26,7 @@ An address that is replaced at run time. Code that no deployment uses.
 from collections.abc import AsyncIterator
 
 from doctor.api import (
+    CouldNotTellError,
     EndpointReport,
     EndpointState,
     Environment,
@@ -66,13 +67,14 @@ async def model_in_code_not_usable(
     if not servers and not uses:
         raise NotApplicableError("the code names no model server, and no model that a variable does not set")
     examination = await examine(models, uses, servers)
+    untold = [examination.untold()]
     for report in examination.reports:
         if report.state not in (EndpointState.ANSWERS, EndpointState.KEY):
             where = await elsewhere(models, environment, report)
             if where is None and report.server in servers:
                 yield await _of_server(report, servers[report.server])
             elif where is not None:
-                yield Observation(f"cannot tell from here: {where.why}")
+                untold.append(f"cannot tell from here: {where.why}. This can: {where.command}")
     for verdict in examination.verdicts:
         if verdict.state not in (ModelState.USABLE, ModelState.UNCLEAR):
             yield _of_model(verdict)
@@ -80,6 +82,8 @@ async def model_in_code_not_usable(
                 yield Observation(measured, rules_out=f"{hypothesis} ({verdict.use.model})")
     if usable := examination.of(ModelState.USABLE):
         yield Observation(" · ".join(verdict.said for verdict in usable))
+    if any(untold):
+        raise CouldNotTellError("; ".join(filter(None, untold)))
 
 
 async def _of_server(report: EndpointReport, clients: tuple[Place, ...]) -> Finding:

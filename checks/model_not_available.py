@@ -31,7 +31,9 @@ from doctor.api import (
     NO_MODELS,
     Applicability,
     Chain,
+    CouldNotTellError,
     Database,
+    EndpointState,
     Environment,
     Evidence,
     EvidenceKind,
@@ -83,6 +85,8 @@ async def model_not_available(
     if not examination.verdicts:
         raise NotApplicableError(NO_MODELS)
     examination.require_answers()
+    if not examination.at(EndpointState.ANSWERS):
+        raise NotApplicableError("no server gave its list of models; MOD002, MOD005 and MOD006 say why")
     for verdict in examination.of(*STATES):
         yield _finding(verdict, examination)
         for hypothesis, measured in verdict.ruled_out:
@@ -90,6 +94,8 @@ async def model_not_available(
     present = [verdict.said for verdict in examination.of(ModelState.USABLE)]
     if present:
         yield Observation(" · ".join(dict.fromkeys(present)))
+    if untold := examination.untold():
+        raise CouldNotTellError(untold)
 
 
 def _finding(verdict: ModelVerdict, examination: ModelExamination) -> Finding:
@@ -102,9 +108,7 @@ def _finding(verdict: ModelVerdict, examination: ModelExamination) -> Finding:
         code="MOD001",
         resource=use.resource,
         symptom=f"{_seen(verdict)}; {use.role}",
-        cause=f"{use.origin} names a model for a job that it cannot do"
-        if incapable
-        else f"{use.origin} names a model that the server does not have",
+        cause=_cause(verdict),
         severity=Severity.WARNING if spared else Severity.ERROR,
         stage=stage,
         subject=f"{'incapable' if incapable else 'missing'} for {use.wanted_by.key}",
@@ -116,6 +120,15 @@ def _finding(verdict: ModelVerdict, examination: ModelExamination) -> Finding:
         fixes=_fixes(verdict),
         validation="doctor check --select MOD001",
     )
+
+
+def _cause(verdict: ModelVerdict) -> str:
+    use = verdict.use
+    if verdict.state is ModelState.INCAPABLE:
+        return f"{use.origin} names a model for a job that it cannot do"
+    if verdict.is_alone:
+        return f"{use.server.endpoint.address} has no model at all: it is fresh, another one, or its volume is missing"
+    return f"{use.origin} names a model that the server does not have"
 
 
 def _seen(verdict: ModelVerdict) -> str:

@@ -65,6 +65,7 @@ from doctor.api import (
         Mechanism("MOD002", "CHN004", "the task's model call fails", ("service",)),
         Mechanism("MOD002", "CHN001", "the task's model call fails", ("service",)),
         Mechanism("MOD002", "EMB001", "no vector can be computed", ("service",)),
+        Mechanism("MOD002", "MOD008", "the code asks the same address", ("url",)),
     ],
 )
 async def model_server_unreachable(
@@ -125,6 +126,7 @@ async def _finding(report: EndpointReport, examination: ModelExamination) -> Fin
         subject="" if report is examination.reports[0] else address,
         group=address,
         impacts=("nothing is extracted or embedded",) if is_used else (),
+        related=(Resource("url", address),),
         evidence=(Evidence(EvidenceKind.HTTP, problem.asked, problem.said), *problem.evidence),
         rule="every model call goes there",
         fixes=(FixOption.by_hand(problem.remedy, f"the address comes from {origin}"),),

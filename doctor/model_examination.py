@@ -47,6 +47,12 @@ class ModelExamination:
             for verdict in self.verdicts
         )
 
+    def untold(self) -> str:
+        """Return why models of servers that do answer could not be judged, or an empty text."""
+        answering = {report.server for report in self.at(EndpointState.ANSWERS)}
+        left = [verdict for verdict in self.of(ModelState.UNCLEAR) if verdict.use.server in answering]
+        return "; ".join(f"`{verdict.use.model}` could not be judged: {verdict.said}" for verdict in left)
+
     def require_answers(self) -> None:
         """Make sure that at least one server answered.
 

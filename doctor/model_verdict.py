@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from fnmatch import fnmatchcase
 
 from doctor.endpoint_probe import EndpointReport, EndpointState
 from doctor.model_uses import EMBEDDING, ModelUse
 from doctor.resources.hugging_face import POLICIES, Access, HubModel, HuggingFace, without_provider
-from doctor.resources.model_names import nearest_capable, normalise_model_name, same_model
+from doctor.resources.model_names import DEFAULT_TAG, nearest_capable, normalise_model_name, same_model
 from doctor.resources.model_server import (
     InstalledModel,
     KeyRefused,
@@ -59,6 +60,9 @@ class ModelVerdict:
     tags: tuple[str, ...] = ()
     """The same model with other tags."""
 
+    is_alone: bool = False
+    """The server has no model at all."""
+
     ruled_out: tuple[tuple[str, str], ...] = ()
 
 
@@ -72,7 +76,10 @@ async def judge(use: ModelUse, report: EndpointReport) -> ModelVerdict:
         return await _on_hugging_face(use, use.server, report)
     if not report.has_list:
         return await _described(use)
-    return _listed(use, report)
+    verdict = _listed(use, report)
+    if verdict.state is ModelState.MISSING and use.server.kind != "ollama":
+        return await _perhaps_unlisted(verdict)
+    return verdict
 
 
 def _listed(use: ModelUse, report: EndpointReport) -> ModelVerdict:
@@ -88,7 +95,7 @@ def _listed(use: ModelUse, report: EndpointReport) -> ModelVerdict:
         state = ModelState.OTHER_TAG if use.server.kind == "ollama" and tags else ModelState.MISSING
         nearest = nearest_capable(use.model, models, use.capability)
         said = f"the server has: {names}"
-        return ModelVerdict(use, state, said, nearest, tags=tuple(tags), ruled_out=(reached,))
+        return ModelVerdict(use, state, said, nearest, tags=tuple(tags), is_alone=not models, ruled_out=(reached,))
     present = ("model missing", f"{address} lists {found.name}")
     if found.capabilities and use.capability not in found.capabilities and _knows_capabilities(use):
         nearest = nearest_capable(use.model, models, use.capability)
@@ -103,7 +110,18 @@ def _knows_capabilities(use: ModelUse) -> bool:
 
 
 def _is(use: ModelUse, name: str) -> bool:
-    return same_model(name, use.model) if use.server.kind == "ollama" else name == use.model
+    """Compare as the server does; Ollama's own rules hold behind its ``/v1``, too, and a proxy may list patterns."""
+    if use.server.kind == "ollama" or name.endswith(f":{DEFAULT_TAG}"):
+        return same_model(name, use.model)
+    return name == use.model or ("*" in name and fnmatchcase(use.model, name))
+
+
+async def _perhaps_unlisted(verdict: ModelVerdict) -> ModelVerdict:
+    """Ask for a model by its name where the list lacks it: some servers list less than they serve."""
+    described = await _described(verdict.use)
+    if described.state is ModelState.USABLE:
+        return replace(described, said=f"{verdict.use.model} present, though not listed", ruled_out=verdict.ruled_out)
+    return verdict
 
 
 async def _described(use: ModelUse) -> ModelVerdict:

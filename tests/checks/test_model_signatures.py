@@ -15,8 +15,8 @@ from doctor.commands.output import registry
 from doctor.diagnosis import diagnose
 from doctor.model import CheckResult, Status
 from doctor.pipeline.sandbox.hugging_face import world
-from doctor.pipeline.sandbox.models.application import HUGGING_FACE, OPENAI, VLLM
-from doctor.pipeline.sandbox.openai_compatible.application import KEY
+from doctor.pipeline.sandbox.models.application import HUGGING_FACE, OPENAI, VLLM, build_application
+from doctor.pipeline.sandbox.openai_compatible.application import KEY, Offered
 from doctor.pipeline.sandbox.openai_compatible.application import build_application as build_openai
 from doctor.pipeline.sandbox.ports import free_port
 from doctor.record import plain
@@ -352,6 +352,32 @@ def test_more_than_a_model_has_is_an_error_of_the_row(look, execute, provider):
     seen = look()
     assert seen.codes == set()
     assert "context too short (qwen2.5-7b): qwen2.5-7b holds 8,192 tokens" in seen.ruled_out
+
+
+def test_a_server_without_any_model_is_another_one_or_fresh(look):
+    """Signature 6, the other half."""
+    with serving(build_application([])) as url:
+        finding, *_ = look(OLLAMA_HOST=url).results["MOD001"].findings
+    assert "has no model at all" in finding.cause
+
+
+def test_ollamas_names_hold_behind_v1_and_a_pattern_of_a_proxy_is_no_missing_model(look, provider, models_url: str):
+    provider("/v1", "qwen3:8b", fallback="nomic-embed-text")
+    seen = look()
+    assert "cannot do `completion`" in seen.symptom("MOD001")
+    with serving(build_openai("openai", (Offered("mistral/*"), Offered("gpt-4o")))) as url:
+        provider(f"{url}/v1", "mistral/large", fallback="gpt-4")
+        seen = look()
+    assert "`gpt-4` is not on" in seen.symptom("MOD001")
+    assert "mistral" not in seen.symptom("MOD001")
+
+
+def test_what_the_hub_does_not_say_is_not_green(look, provider, misbehave, models_url: str):
+    provider(f"{HUGGING_FACE}/v1", "nosuch/model")
+    misbehave(paths=[f"{HUGGING_FACE}/api/models/nosuch/model/auth-check"], status=500)
+    result = look(**hugging_face(models_url)).results["MOD001"]
+    assert result.status is Status.UNKNOWN
+    assert "`nosuch/model` could not be judged" in result.reason
 
 
 def test_no_key_is_in_any_format_or_record(pipeline, provider, misbehave):

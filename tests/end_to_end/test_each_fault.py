@@ -30,7 +30,6 @@ BY_HAND = (
     "two-models",
     "zero-vectors",
     "threshold-passes-nan",
-    "wrong-vantage",
     "publishable-key-undecoded",
     "auth-fails-open",
     "consumer-paused",
