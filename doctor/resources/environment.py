@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
@@ -19,7 +19,7 @@ from dotenv.parser import parse_stream
 from doctor.file_names import visible
 from doctor.model import Resource, Secret
 from doctor.redaction import bounded, redact
-from doctor.resources.processes import Process, processes_of, stale
+from doctor.resources.processes import Process, processes_of, stale, variables_of
 
 PROCESS_ENVIRONMENT = "environment"
 """The origin of a variable that the doctor's own process environment sets."""
@@ -93,6 +93,10 @@ class Environment:
     def processes(self) -> tuple[Process, ...]:
         """Return the target's running processes that this user may see, by pid; the doctor's own are not among them."""
         return processes_of(self.root)
+
+    def variables_of(self, process: Process, names: Collection[str]) -> dict[str, str]:
+        """Return the named variables of a running process; none where this user may not see them."""
+        return variables_of(process.pid, names)
 
     def running_old_code(self, path: Path) -> tuple[Process, ...]:
         """Return the API and worker processes that started before ``path`` was last changed.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,6 +62,18 @@ def processes_of(root: Path) -> tuple[Process, ...]:
     ]
     kept = [one for one in _with_inherited_kinds(found) if one.kind != "other" or one.pid not in children]
     return tuple(sorted(kept, key=lambda process: process.pid))
+
+
+def variables_of(pid: int, names: Collection[str]) -> dict[str, str]:
+    """Return the named variables of the environment that a process was started with.
+
+    None of a process that is gone, or of somebody else's.
+    """
+    try:
+        found = psutil.Process(pid).environ()
+    except (psutil.Error, OSError):
+        return {}
+    return {name: found[name] for name in names if name in found}
 
 
 def stale(processes: Sequence[Process], changed: float) -> tuple[Process, ...]:
