@@ -66,7 +66,7 @@ async def task_lost_or_multiplied(
     subject = queue_subject(chain, source)
     if not brokers(source):
         raise NotApplicableError("the source makes no broker over NATS")
-    if not is_core_nats(source, subject):
+    if subject is None or not is_core_nats(source, subject):
         return  # the tasks go over JetStream, which keeps them
     given = [variable.value for name in MONITORING_VARIABLES if (variable := environment.get(name)) is not None]
     url = monitoring_url(nats.endpoint.address, next(filter(None, given), None))

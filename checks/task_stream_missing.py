@@ -37,7 +37,6 @@ from doctor.api import (
     Resource,
     Severity,
     Source,
-    brokers,
     check,
     is_core_nats,
     queue_state,
@@ -63,10 +62,10 @@ async def task_stream_missing(
 ) -> AsyncIterator[Finding | Observation]:
     """Ask for all streams and look for the subject."""
     subject = queue_subject(chain, source)
+    if subject is None:
+        raise NotApplicableError("neither doctor.toml nor the source says which subject of NATS the tasks have")
     if is_core_nats(source, subject):
         raise NotApplicableError(f"`{subject}` belongs to plain NATS: NatsBroker needs no stream")
-    if chain is None and not brokers(source):
-        raise NotApplicableError("neither doctor.toml nor the source says that tasks go over NATS")
     state = await queue_state(nats, subject)
     if state.streams:
         names = ", ".join(f"`{stream.name}`" for stream in state.streams)

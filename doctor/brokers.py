@@ -26,30 +26,42 @@ def brokers(source: Source | None) -> tuple[BrokerCall, ...]:
     return () if source is None else tuple(_resolved(source))
 
 
-def brokers_of(source: Source | None, subject: str) -> tuple[BrokerCall, ...]:
+def subject_of(broker: BrokerCall) -> str | None:
+    """Return the subject to which a broker sends; None where it is given and cannot be read."""
+    values = dict(broker.values)
+    if broker.unknown or ("subject" in broker.settings and "subject" not in values):
+        return None
+    return str(values.get("subject", QUEUE_SUBJECT))
+
+
+def brokers_of(source: Source | None, subject: str | None) -> tuple[BrokerCall, ...]:
     """Return the brokers that send to ``subject``, as far as their subject can be read."""
-    return tuple(broker for broker in brokers(source) if dict(broker.values).get("subject", QUEUE_SUBJECT) == subject)
+    return tuple(broker for broker in brokers(source) if subject is not None and subject_of(broker) == subject)
 
 
-def queue_subject(chain: Chain | None, source: Source | None) -> str:
-    """Return the subject of the tasks: configured, or of the only broker in the source, or taskiq-nats' own."""
-    if chain is not None:
+def queue_subject(chain: Chain | None, source: Source | None) -> str | None:
+    """Return the subject of the tasks: the configured one, else that of the brokers in the source.
+
+    None where the brokers have several, or theirs cannot be read, or there is none and nothing but a default is
+    configured.
+    """
+    if chain is not None and (source is None or brokers(source) or chain.queue_subject != QUEUE_SUBJECT):
         return chain.queue_subject
-    named = {str(dict(broker.values).get("subject", QUEUE_SUBJECT)) for broker in brokers(source)}
-    return named.pop() if len(named) == 1 else QUEUE_SUBJECT
+    named = {subject_of(broker) for broker in brokers(source)}
+    return named.pop() if len(named) == 1 else None
 
 
-def batch_size(source: Source | None, subject: str) -> int:
+def batch_size(source: Source | None, subject: str | None) -> int:
     """Return how many tasks a worker waits for before it runs one: 1, unless the code says more and no time-out."""
-    waiting = (
-        int(dict(broker.values).get("pull_consume_batch", 1))
+    given = (
+        dict(broker.values).get("pull_consume_batch", 1)
         for broker in brokers_of(source, subject)
         if broker.kind == PULL and "pull_consume_timeout" not in broker.settings
     )
-    return max(waiting, default=1)
+    return max((number for number in given if isinstance(number, int)), default=1)
 
 
-def is_core_nats(source: Source | None, subject: str) -> bool:
+def is_core_nats(source: Source | None, subject: str | None) -> bool:
     """Tell whether every broker of a subject is one of plain NATS, which keeps no task."""
     kinds = {broker.kind for broker in brokers_of(source, subject)}
     return kinds == {CORE}

@@ -9,6 +9,7 @@ from typing import Any
 
 from doctor.chain import Chain, Stage
 from doctor.late import sql
+from doctor.queue_state import queue_state
 from doctor.redaction import bounded, redact
 from doctor.resources.database import Database
 from doctor.resources.nats import Nats
@@ -198,12 +199,8 @@ async def failing_tasks(database: Database, chain: Chain) -> tuple[FailingTask, 
 
 async def queue_is_idle(nats: Nats, subject: str) -> bool:
     """Tell whether no task waits and none is being worked on, on any stream that carries ``subject``."""
-    for stream in await nats.streams():
-        if subject in stream.subjects:
-            for consumer in await nats.consumers(stream.name):
-                if consumer.num_pending or consumer.num_ack_pending:
-                    return False
-    return True
+    state = await queue_state(nats, subject)
+    return not (state.pending or state.unacknowledged)
 
 
 async def milliseconds(awaitable: Awaitable[Any]) -> float:

@@ -75,21 +75,21 @@ def carries(pattern: str, subject: str) -> bool:
     return len(wanted) == len(given)
 
 
-async def queue_state(nats: Nats, subject: str) -> QueueState:
-    """Ask the server once.
+async def queue_state(nats: Nats, subject: str | None) -> QueueState:
+    """Ask the server once. Nothing carries a subject that is not known (None).
 
     Raises:
         NatsError: see :mod:`doctor.resources.nats`.
     """
     streams = await nats.streams()
-    ours = tuple(stream for stream in streams if any(carries(pattern, subject) for pattern in stream.subjects))
+    ours = tuple(stream for stream in streams if subject and any(carries(one, subject) for one in stream.subjects))
     consumers = [consumer for stream in ours for consumer in await nats.consumers(stream.name)]
     wanted = [
         consumer
         for consumer in consumers
-        if not consumer.filter_subjects or any(carries(pattern, subject) for pattern in consumer.filter_subjects)
+        if not consumer.filter_subjects or any(carries(one, subject or "") for one in consumer.filter_subjects)
     ]
-    return QueueState(subject, ours, tuple(one for one in streams if one not in ours), tuple(wanted))
+    return QueueState(subject or "", ours, tuple(one for one in streams if one not in ours), tuple(wanted))
 
 
 async def waiting_messages(nats: Nats, state: QueueState) -> tuple[StoredMessage, ...]:

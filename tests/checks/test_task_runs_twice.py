@@ -23,7 +23,15 @@ EXECUTED = """
     INSERT INTO task_executions (task, status, attempts, started_at, finished_at)
     VALUES ('app.tasks.scoring:score_message_task', 'succeeded', 1, now() - interval '{seconds} s', now())
 """
-REPORTS = "async def run(message) -> None:\n    await message.in_progress()\n"
+REPORTS = """\
+from taskiq_nats import PullBasedJetStreamBroker
+
+broker = PullBasedJetStreamBroker()
+
+
+async def run(message) -> None:
+    await message.in_progress()
+"""
 
 
 @pytest.fixture
@@ -90,7 +98,7 @@ async def test_code_that_tells_of_its_progress_may_take_long(redelivered, execut
     executed(41)
     (tmp_path / "work.py").write_text(REPORTS)
     (seen,) = await look(source=Source.read(tmp_path))
-    assert (seen.rules_out, "work.py:2" in seen.text) == ("ack_wait too short", True)
+    assert (seen.rules_out, "work.py:7" in seen.text) == ("ack_wait too short", True)
 
 
 async def test_without_a_log_of_executions_a_repetition_of_the_past_is_no_finding(redelivered, executed, look):

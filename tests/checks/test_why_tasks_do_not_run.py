@@ -228,6 +228,27 @@ async def test_a_stream_that_is_there_rules_a_missing_one_out(ask: Ask, publishe
     assert ruled_out(await ask("NAT004", pull())) == {"stream missing"}
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        "subject=SETTINGS.subject",
+        "'nats://localhost', 'jobs'",
+        "**OPTIONS",
+        "subject='jobs')\nother = PullBasedJetStreamBroker(subject='mails'",
+    ],
+)
+async def test_a_subject_that_cannot_be_read_is_not_guessed(ask: Ask, given: str):
+    result = await ask("NAT004", pull(given))
+    assert result.status is Status.SKIP
+    assert "which subject of NATS the tasks have" in result.reason
+
+
+async def test_a_subject_that_the_code_gives_is_the_one_that_is_looked_for(ask: Ask, jetstream):
+    await jetstream.add_stream(name="work", subjects=["jobs.>"])
+    assert ruled_out(await ask("NAT004", pull("subject='jobs.new'"))) == {"stream missing"}
+    assert "`mails`" in the_finding(await ask("NAT004", pull("subject='mails'"))).symptom
+
+
 async def test_plain_nats_needs_no_stream(ask: Ask):
     files = {"app/broker.py": "from taskiq_nats import NatsBroker\n\nbroker = NatsBroker(queue='workers')\n"}
     assert (await ask("NAT004", files)).status is Status.SKIP
