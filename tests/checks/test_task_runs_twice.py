@@ -23,11 +23,13 @@ EXECUTED = """
     INSERT INTO task_executions (task, status, attempts, started_at, finished_at)
     VALUES ('app.tasks.scoring:score_message_task', 'succeeded', 1, now() - interval '{seconds} s', now())
 """
-REPORTS = """\
+BROKER = """\
 from taskiq_nats import PullBasedJetStreamBroker
 
 broker = PullBasedJetStreamBroker()
-
+"""
+REPORTS = f"""\
+{BROKER}
 
 async def run(message) -> None:
     await message.in_progress()
@@ -101,11 +103,19 @@ async def test_code_that_tells_of_its_progress_may_take_long(redelivered, execut
     assert (seen.rules_out, "work.py:7" in seen.text) == ("ack_wait too short", True)
 
 
-async def test_without_a_log_of_executions_a_repetition_of_the_past_is_no_finding(redelivered, executed, look):
-    assert await look(chain=None) == []
+@pytest.fixture
+def code(tmp_path: Path) -> Source:
+    (tmp_path / "broker.py").write_text(BROKER)
+    return Source.read(tmp_path)
 
 
-async def test_without_a_log_of_executions_a_repetition_now_has_two_causes(jetstream, look):
+async def test_without_a_log_of_executions_a_repetition_of_the_past_is_no_finding(redelivered, executed, look, code):
+    executed(0.2)
+    assert [seen.rules_out for seen in await look(source=code)] == ["ack_wait too short"]
+    assert await look(chain=None, source=code) == []
+
+
+async def test_without_a_log_of_executions_a_repetition_now_has_two_causes(jetstream, look, code):
     await jetstream.add_stream(name="taskiq_jetstream", subjects=["taskiq_tasks"])
     await jetstream.add_consumer("taskiq_jetstream", ConsumerConfig(durable_name="taskiq_durable", ack_wait=0.3))
     await jetstream.publish("taskiq_tasks", b"{}")
@@ -113,7 +123,7 @@ async def test_without_a_log_of_executions_a_repetition_now_has_two_causes(jetst
     await subscription.fetch(1)
     await subscription.fetch(1, timeout=5)
     async with asyncio.timeout(5):
-        while not (found := await look(chain=None)) or not isinstance(found[0], Finding):
+        while not (found := await look(chain=None, source=code)) or not isinstance(found[0], Finding):
             await asyncio.sleep(0.02)
     assert found[0].cause == "`ack_wait` is too short, or a worker has died"
     assert (found[0].severity, found[0].rule) == (Severity.WARNING, "")
