@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from doctor.chain import Chain
+from doctor.log_summary import LogIssue
 from doctor.model import (
     CheckResult,
     Confidence,
@@ -29,12 +30,14 @@ from doctor.model import (
     Status,
     Unexplained,
 )
+from doctor.witnesses import rules_out, witness_of
 
 SUBSYSTEM_ORDER = ("PGS", "NAT", "WRK", "ENV", "INI", "TSK", "AUT", "AGT", "MOD", "EMB", "VEC", "LOG", "CHN", "DOC")
 """Within one stage, what must work first: storage, queue, worker, code, keys, agent row, model, vectors."""
 
 RULE_LOW = "only a claim or a log line speaks for it"
 RULE_MEDIUM = "the cause was measured, but none of its effects was observed"
+RULE_WITNESSED = "the cause was measured, lines of a log witness its effect, and nothing refutes it"
 RULE_OBSERVED = "the cause was measured, its effect is observed, and nothing refutes it"
 RULE_HIDDEN = "the cause was measured; its effect is hidden behind a stage that is already blocked"
 RULE_FOLLOWS = "the cause was measured, and its effect follows"
@@ -76,6 +79,29 @@ def diagnose(results: Sequence[CheckResult], mechanisms: Iterable[Mechanism], ch
             if observation.rules_out
         ),
     )
+
+
+def with_logs(diagnosis: Diagnosis, results: Sequence[CheckResult], issues: Sequence[LogIssue]) -> Diagnosis:
+    """Add what logs tell: a line witnesses a cause that was measured, or leaves a question; it confirms nothing.
+
+    A root whose effect nobody had observed is raised to *high* by a line that witnesses the effect. A cause that a line
+    lets one suspect, and whose check finds nothing, is ruled out.
+    """
+    witnesses = tuple(witness_of(issue, results, issues) for issue in issues)
+    told = {fingerprint for witness in witnesses for fingerprint in witness.explained_by}
+    ruled_out = dict.fromkeys(one for issue in issues for one in rules_out(issue, results))
+    return replace(
+        diagnosis,
+        roots=tuple(_witnessed(root) if told & set(root.findings) else root for root in diagnosis.roots),
+        ruled_out=(*diagnosis.ruled_out, *ruled_out),
+        witnesses=witnesses,
+    )
+
+
+def _witnessed(root: Root) -> Root:
+    if root.confidence is not Confidence.MEDIUM:
+        return root
+    return replace(root, confidence=Confidence.HIGH, confidence_rule=RULE_WITNESSED)
 
 
 def confirm(diagnosis: Diagnosis, before: Sequence[CheckResult], after: Sequence[CheckResult]) -> Diagnosis:

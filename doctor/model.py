@@ -308,6 +308,26 @@ class RuledOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Witness:
+    """Lines of a log that are known: how often, when and where one of them stands.
+
+    ``explained_by`` are findings of which they are an effect, by fingerprint; ``questions`` are causes that they may
+    have and that no check of the run has decided. Lines witness; they prove nothing.
+    """
+
+    signature: str
+    title: str
+    severity: Severity
+    count: int
+    first: str
+    last: str
+    place: str
+    text: str
+    explained_by: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnosis:
     """The findings put in order: roots along the chain, everything else under or beside them (by fingerprint)."""
 
@@ -317,6 +337,8 @@ class Diagnosis:
     unexplained: tuple[Unexplained, ...] = ()
     advice: tuple[str, ...] = ()
     ruled_out: tuple[RuledOut, ...] = ()
+    witnesses: tuple[Witness, ...] = ()
+    """What logs say, where some were read; ordered by what must work first."""
 
 
 class RepairStatus(StrEnum):

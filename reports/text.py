@@ -171,6 +171,7 @@ class _Screen:
             self._labelled("blocks", ", ".join(root.stages))
         self._explained("explains", root.effects)
         self._explained("made silent by", root.contributing)
+        self._witnesses(root)
         self._repair_options(findings)
         if self.presentation.verbose:
             self._labelled("confidence", f"{root.confidence}: {root.confidence_rule}")
@@ -179,6 +180,27 @@ class _Screen:
         for item in items:
             finding = self.run.finding(item.fingerprint)
             self._labelled(label, f"{finding.code}  {_placed(finding)}")
+            label = ""
+
+    def _witnesses(self, root: Root) -> None:
+        """Show the lines of logs that witness a root."""
+        label = "witnessed by"
+        for witness in self.run.diagnosis.witnesses:
+            if set(witness.explained_by) & set(root.findings):
+                self._labelled(label, f"{witness.signature} ×{witness.count:,}  {witness.place}  {witness.text}")
+                label = ""
+
+    def _logs(self) -> None:
+        """Show the lines of logs that nothing explains, with what would have to be known."""
+        label = "LOGS"
+        for witness in self.run.diagnosis.witnesses:
+            if witness.explained_by:
+                continue
+            line = f"{witness.severity}  {witness.title} ×{witness.count:,}  {witness.place}"
+            self._line()
+            self._line(Text.assemble((f"{label:<14}", "bold"), line), indent=2, hang=14)
+            for question in witness.questions:
+                self._line(Text(question, "dim"), indent=16, hang=2)
             label = ""
 
     def _repair_options(self, findings: Sequence[Finding]) -> None:
@@ -211,6 +233,7 @@ class _Screen:
                 if with_repair and (option := finding.recommended_fix):
                     self._line(Text(f"repair  {option.title} ({option.applicability})", "dim"), indent=16, hang=2)
                 label = ""
+        self._logs()
         self._unknown()
         self._ruled_out()
 

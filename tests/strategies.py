@@ -33,6 +33,7 @@ from doctor.model import (
     Target,
     Unexplained,
     Verification,
+    Witness,
 )
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -123,6 +124,13 @@ diagnoses = st.builds(
     several(st.builds(Unexplained, fingerprints, several(texts))),
     several(fingerprints),
     several(st.builds(RuledOut, texts, texts, codes)),
+    several(
+        st.builds(
+            Witness,
+            *(texts, texts, st.sampled_from(Severity), st.integers(0)),
+            *(texts, texts, texts, texts, several(fingerprints), several(texts)),
+        )
+    ),
 )
 repairs = st.builds(
     Repair,

@@ -47,6 +47,13 @@ PYTHON_SUFFIXES = (".py", ".pyi", ".pyw")
     metavar="NAME",
     help="Take the token in this variable apart and say what refuses it; it is never shown.",
 )
+@click.option(
+    "--logs",
+    metavar="LOG",
+    multiple=True,
+    type=click.Path(exists=True, allow_dash=True),
+    help="Read this log file or folder too (- is stdin): lines witness causes, and raise questions; repeatable.",
+)
 @format_option("text")
 @timeout_options
 @configuration_option
@@ -60,6 +67,7 @@ def check_command(
     probe: bool,
     no_cache: bool,
     fail_on: str | None,
+    logs: tuple[str, ...],
     token_env: str | None,
     formats: tuple[FormatChoice, ...],
     timeout: float | None,
@@ -95,6 +103,7 @@ def check_command(
         total_timeout=total_timeout,
         formats=formats,
         paths=paths if len(paths) > 1 or any(path.is_file() for path in paths) else (),
+        logs=logs,
     )
     asked = any(result.status is not Status.SKIP for result in run.current)
     if asked and RunStore(target.root).save_if_possible(run) is None:

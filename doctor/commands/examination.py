@@ -7,7 +7,7 @@ import platform
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +16,8 @@ import click
 from doctor import __version__
 from doctor.check import OPT_IN, Check
 from doctor.commands.output import FormatChoice, Output, registry
-from doctor.diagnosis import diagnose
+from doctor.diagnosis import diagnose, with_logs
+from doctor.log_summary import LogSummary
 from doctor.model import CheckResult, Mechanism, Run, Status
 from doctor.model_trial import PROBE
 from doctor.narrowing import narrowed
@@ -28,6 +29,10 @@ from doctor.source.collectors.ignore_comments import IgnoreComment
 from doctor.source.index import Source, SourceError
 from doctor.suppression import COMMENTS, suppress
 from doctor.target import NotConfiguredError, Target
+from doctor.triage.catalogue import Catalogue
+from doctor.triage.inputs import sources
+from doctor.triage.problems import Problems
+from doctor.triage.triage import Triage
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +98,12 @@ def examine(
     total_timeout: float | None = None,
     formats: tuple[FormatChoice, ...] = (),
     paths: tuple[Path, ...] = (),
+    logs: tuple[str, ...] = (),
 ) -> Run:
     """Run the selected checks on ``target`` and return the diagnosed run; the target is closed afterwards.
 
-    ``paths`` limit it to what is found in these files and folders, and to what is found in no file.
+    ``paths`` limit it to what is found in these files and folders, and to what is found in no file. ``logs`` are read
+    when the checks are done.
     """
     chosen = choose(list(registry().checks.values()), selection, target)
 
@@ -113,7 +120,22 @@ def examine(
                     paths=paths,
                 )
 
-    return asyncio.run(work())
+    run = asyncio.run(work())
+    if not logs:
+        return run
+    summary = read_logs(logs, target.source_folder)
+    for problem in summary.problems:
+        output.tell(problem, formats)
+    return replace(run, diagnosis=with_logs(run.diagnosis, run.before, summary.issues))
+
+
+def read_logs(logs: Sequence[str], source: Path) -> LogSummary:
+    """Return what these logs tell; lines are looked for in the source."""
+    problems = Problems()
+    catalogue = Catalogue(registry().signatures.values())
+    triage = Triage(catalogue, problems, source=source)
+    triage.read(sources(logs, problems))
+    return triage.summary("never")
 
 
 async def examine_open(

@@ -185,3 +185,20 @@ def _command_line(process: Path) -> str:
         return (process / "cmdline").read_text(errors="replace")
     except OSError:
         return ""
+
+
+def test_lines_of_logs_witness_what_was_found_and_leave_the_rest_as_questions(project: Path) -> None:
+    (project / "worker.log").write_text(
+        "Failed to queue jobs task: 'function' object has no attribute 'delay'\nUnverified token rejected (x).\n"
+    )
+    shown = " ".join(run("check", "--tag", "static", "--logs", "worker.log", cwd=project).stdout.split())
+    assert "witnessed by task-has-no-kiq ×1 worker.log:1 Failed to queue jobs task" in shown
+    assert "LOGS error tokens that could not be verified are refused ×1 worker.log:2" in shown
+    assert "one of 6 causes: doctor check --select AUT012,AUT005" in shown
+    document = json.loads(
+        run("check", "--tag", "static", "--logs", "worker.log", "--format", "json", cwd=project).stdout
+    )
+    task, token = document["diagnosis"]["witnesses"]
+    assert task["explained_by"] == document["diagnosis"]["roots"][0]["findings"]
+    assert token["explained_by"] == []
+    assert document["diagnosis"]["roots"][0]["confidence"] == "high"

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 import doctor.reports
 from doctor.diagnosis import diagnose
-from doctor.model import CheckResult, RepairStatus, Run, Severity, Status
+from doctor.model import CheckResult, RepairStatus, Run, Severity, Status, Witness
 from doctor.report import Presentation
 from doctor.reports.json_document import REPORT, document
 from doctor.verdict import exit_code
@@ -54,6 +54,15 @@ RUNS = {
     ),
     "every outcome of a repair": replace(
         repaired_run(), repairs=tuple(repair(stalled("scored"), status) for status in RepairStatus)
+    ),
+    "lines of a log": replace(
+        run_of(three_in_series()),
+        diagnosis=replace(
+            run_of(three_in_series()).diagnosis,
+            witnesses=(
+                Witness("x-failed", "it failed", Severity.ERROR, 3, "", "", "w.log:7", "x", ("0" * 12,), ("why?",)),
+            ),
+        ),
     ),
     "a proof that failed": replace(
         repaired_run(), verification=replace(repaired_run().verification, passed=False, stopped_at="scored")
