@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from itertools import combinations
 
 from doctor.triage.masking import VALUE, collapsed
 
@@ -16,6 +17,9 @@ ENOUGH = 5
 
 CONSTANT = 2
 """Words besides it that must stay."""
+
+MOST_WORDS = 20
+"""Words of a template of which pairs are looked at."""
 
 MOST = 5_000
 """Templates above which nothing is merged: it costs their number times their length."""
@@ -52,7 +56,25 @@ def _merged_bucket(bucket: list[str]) -> dict[str, str]:
                     new = (*rest[:position], VALUE, *rest[position:])
                     current.update(dict.fromkeys(members, new))
                     changed = True
+    _in_pairs(current)
     return {name: collapsed(" ".join(words)) for name, words in current.items()}
+
+
+def _in_pairs(current: dict[str, tuple[str, ...]]) -> None:
+    """Make two positions variable at once where many templates differ in both, such as the states of a transition."""
+    length = len(next(iter(current.values())))
+    if length > MOST_WORDS:
+        return
+    for first, second in combinations(range(1, length), 2):
+        groups: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        for name, words in current.items():
+            groups[(*words[:first], *words[first + 1 : second], *words[second + 1 :])].append(name)
+        for rest, members in groups.items():
+            values = [{current[name][position] for name in members} for position in (first, second)]
+            if min(map(len, values)) >= ENOUGH and _is_variable(values[0], rest):
+                new = list(current[members[0]])
+                new[first] = new[second] = VALUE
+                current.update(dict.fromkeys(members, tuple(new)))
 
 
 def _is_variable(values: set[str], rest: tuple[str, ...]) -> bool:

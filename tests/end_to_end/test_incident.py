@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from doctor.check import OPT_IN
-from doctor.commands.examination import Selection, choose, examine_open
+from doctor.commands.examination import Selection, choose, examine_open, read_logs
 from doctor.commands.fix import repair_target
 from doctor.commands.output import registry
+from doctor.diagnosis import with_logs
 from doctor.fixing import Policy
 from doctor.model import Applicability, Confidence, RepairStatus, Run, Status
 from doctor.pipeline.sandbox.sandbox import Sandbox
@@ -105,6 +106,17 @@ def break_all(sandbox: Sandbox) -> None:
     )
 
 
+def assert_logs_witness(sandbox: Sandbox, run: Run) -> None:
+    """The worker's own log leads to the line that wrote it, and to the root of which it is an effect."""
+    summary = read_logs([str(sandbox.layout.logs)], sandbox.directory)
+    issue = next(issue for issue in summary.issues if issue.signature == "task-has-no-kiq")
+    sites = {site.path for group in summary.groups if group.id in issue.groups for site in group.sites}
+    assert sites == {"app/tasks/ingestion.py"}
+    diagnosis = with_logs(run.diagnosis, run.before, summary.issues)
+    witness = next(witness for witness in diagnosis.witnesses if witness.signature == "task-has-no-kiq")
+    assert set(witness.explained_by) & set(diagnosis.roots[0].findings)
+
+
 def test_a_healthy_pipeline_is_healthy(healthy):
     run = check(healthy)
     assert exit_code(run) is ExitCode.OK
@@ -126,6 +138,7 @@ def test_three_causes_in_series_are_named_in_one_run_repaired_and_taken_back(hea
     ]
     assert codes(before, before.diagnosis.contributing) == {"TSK002"}
     assert codes(before, before.diagnosis.left_over) == {"EMB001"}
+    assert_logs_witness(healthy, before)
     sources = {name: (healthy.directory / name).read_bytes() for name in SOURCES}
     rows = database_state(healthy)
 
@@ -141,6 +154,8 @@ def test_three_causes_in_series_are_named_in_one_run_repaired_and_taken_back(hea
 
     proof = doctor(healthy, "verify")
     assert proof.returncode == 0, proof.stdout + proof.stderr
+    progress = {signal.signature for signal in read_logs([str(healthy.layout.logs)], healthy.directory).progress}
+    assert progress >= {"threshold-reached", "extraction-started", "extraction-completed", "embedding-queued"}
 
     undone = doctor(healthy, "undo")
     assert undone.returncode == 0, undone.stdout + undone.stderr

@@ -1,5 +1,7 @@
 """What varies goes, what tells one origin from another stays; the same message is always masked alike."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,6 +69,12 @@ def test_templates_that_differ_in_a_name_are_shown_as_one() -> None:
     shown = merged([*some, f"Accepted password for root from {VALUE}"])
     assert {shown[one] for one in some} == {f"Failed password for {VALUE} from {VALUE}"}
     assert shown[f"Accepted password for root from {VALUE}"] == f"Accepted password for root from {VALUE}"
+
+
+def test_templates_that_differ_in_two_names_are_shown_as_one() -> None:
+    states = ["NEW", "READY", "RUNNING", "DONE", "KILLED", "LOST"]
+    some = [f"Task {VALUE} moved from {one} to {other}" for one, other in pairwise(states)]
+    assert set(merged(some).values()) == {f"Task {VALUE} moved from {VALUE} to {VALUE}"}
 
 
 def test_few_different_words_stay() -> None:
