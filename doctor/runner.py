@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from doctor.check import Check, CouldNotTellError, NotApplicableError, Yielded
@@ -90,6 +91,7 @@ class _Run:
         limit = self.timeout or check.timeout
         yielded = self.yielded[check.code] = list[Yielded]()
         status, reason, blocked_by = Status.PASS, "", None
+        await self._await_source(check)
         try:
             async with asyncio.timeout(limit) as deadline:
                 await self._collect(check, yielded)
@@ -121,6 +123,15 @@ class _Run:
             if code in self.tasks and (result := await asyncio.shield(self.tasks[code])).status is not Status.PASS:
                 return result
         return None
+
+    async def _await_source(self, check: Check) -> None:
+        """Let the source be read before the check's clock starts: that has a limit of its own, and grows with the tree.
+
+        What is wrong with it is told when the check is given it.
+        """
+        if "source" in check.needs:
+            with suppress(Exception):
+                await self.provider.provide("source", opened=True)
 
     async def _collect(self, check: Check, into: list[Yielded]) -> None:
         arguments = {}

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from doctor.similarity_queries import SimilarityQueries
     from doctor.source.index import Source, SourceReader
 
-SOURCE_TIMEOUT = 20.0
+SOURCE_TIMEOUT = 50.0
 """Seconds for reading the whole source in its own process; a longer `timeout` in doctor.toml holds for it too."""
 
 
