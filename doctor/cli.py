@@ -18,6 +18,7 @@ COMMANDS = {
     "probe": "One question, one line, one exit code: for HEALTHCHECK and liveness probes.",
     "report": "Write the RCA report of the last or a given run.",
     "triage": "Group log lines into issues, and find the source of each.",
+    "tracker": "Keep the RCA tracker: what is open, what is proved, what people wrote.",
     "graph": "Draw which route enqueues which task, and which task writes which table.",
     "explain": "Show the page of a check.",
     "list": "List checks, fixes, formats and plugins.",

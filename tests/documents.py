@@ -16,6 +16,9 @@ from doctor.record import loads
 from doctor.report import Presentation
 from doctor.reports import markdown, text
 from doctor.target import Target
+from doctor.tracker.issue import Tracker
+from doctor.tracker.markdown import render as tracker_page
+from doctor.tracker.update import updated
 
 ROOT = Path(__file__).parent.parent
 PLAIN = Presentation(color=False, width=120, verbose=False, quiet=False)
@@ -61,6 +64,7 @@ DOCUMENTS: dict[str, Callable[[], str]] = {
     "README.md": readme,
     "docs/search.md": guide,
     "docs/checks.md": lambda: output("explain", "ALL"),
+    "docs/example/RCA_TRACKER.md": lambda: tracker_page(updated(Tracker(), loads(EXAMPLE.read_bytes()))),
     "docs/example/RCA.md": lambda: markdown.render(loads(EXAMPLE.read_bytes()), PLAIN),
 }
 
