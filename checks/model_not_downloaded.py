@@ -2,7 +2,8 @@
 
 ## What it finds
 The model of `LOCAL_MODEL` and its kin, and those that the code downloads or loads by name (`snapshot_download("…")`,
-`SentenceTransformer("…")`), looked for in the cache of Hugging Face's client. Nothing is downloaded and nobody asked.
+`SentenceTransformer("…")`), looked for in the cache of Hugging Face's client. For what is not there the Hub is asked
+whether it would give it; nothing is downloaded.
 
 ## Why it hurts
 What is absent is fetched at the first use, or before the server listens (INI004): gigabytes, or 23 seconds of trying
@@ -11,7 +12,8 @@ without network. What is there in part looks whole to `local_files_only=True`, a
 ## How it is told from its look-alikes
 The folder is where the target's own variables put it (`HF_HUB_CACHE`, `HF_HOME`, `XDG_CACHE_HOME`). Whole means: a
 configuration, weights, all shards that the index names, and no file that is not finished. With `HF_HUB_OFFLINE` an
-absent model is an error, for nothing can fetch it; without it a note. What a server serves is MOD001's business.
+absent model is an error, for nothing can fetch it; without it a note, unless the Hub would refuse it (gated, private,
+missing, a bad token) or cannot be reached. What a server serves is MOD001's business.
 
 ## How to fix
 `hf download NAME` where the image is made; then `HF_HUB_OFFLINE=1`, so that nothing waits for a network.
@@ -21,9 +23,10 @@ A cache that only the deployment has: this machine is looked at.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 
 from doctor.api import (
+    Access,
     CachedModel,
     Downloaded,
     Environment,
@@ -31,10 +34,16 @@ from doctor.api import (
     EvidenceKind,
     Finding,
     FixOption,
+    HuggingFace,
+    KeyRefused,
+    ModelError,
+    Models,
+    ModelServerUnreachable,
     NotApplicableError,
     Observation,
     Resource,
     Role,
+    ServerFinder,
     Severity,
     Source,
     cache_folder,
@@ -53,19 +62,45 @@ OWNER = "sentence-transformers"
 """Who owns a model that ``SentenceTransformer`` is given without an owner."""
 
 
+REFUSED = {
+    Access.GATED: "its licence has not been accepted by this account",
+    Access.DISABLED: "the Hub has withdrawn it",
+    Access.HIDDEN: "it is missing or private, and there is no token",
+    Access.ABSENT: "the Hub has no such model",
+    Access.MALFORMED: "the Hub's client refuses this name",
+}
+
+
 @check("MOD010", "model-not-downloaded", severity=Severity.WARNING, tags=["live"], timeout=25.0)
-def model_not_downloaded(environment: Environment, source: Source | None = None) -> Iterator[Finding | Observation]:
-    """Look into the cache for each model that is named."""
+async def model_not_downloaded(
+    environment: Environment, models: Models, source: Source | None = None
+) -> AsyncIterator[Finding | Observation]:
+    """Look into the cache for each model that is named, and ask the Hub for what is not there."""
     folder, offline = cache_folder(environment), is_offline(environment)
     named = _named(environment, source)
     if not named:
         raise NotApplicableError("nothing names a model that the target loads itself")
+    server = ServerFinder(models, environment).at("huggingface", "", "", None)
+    assert isinstance(server, HuggingFace)
     for name, (place, text) in sorted(named.items()):
         found = cached(name, folder)
-        if found.state is not Downloaded.WHOLE:
-            yield _finding(found, place, text, offline=offline)
-        else:
+        if found.state is Downloaded.WHOLE:
             yield Observation(f"{name} is downloaded", rules_out=f"start blocked by the download of {name}")
+            continue
+        refused = "" if offline else await _refused(server, name)
+        yield _finding(found, place, text, refused, offline=offline)
+
+
+async def _refused(server: HuggingFace, name: str) -> str:
+    """Return why the Hub would not give a model now, or an empty text when it would."""
+    try:
+        return REFUSED.get(await server.hub.access(name), "")
+    except KeyRefused:
+        return "the Hub refuses the token"
+    except ModelServerUnreachable as error:
+        return f"the Hub cannot be reached from here: {error.reason.explanation}"
+    except ModelError as error:
+        return f"the Hub gives no usable answer: {error}"
 
 
 def _named(environment: Environment, source: Source | None) -> dict[str, tuple[Resource, str]]:
@@ -84,23 +119,23 @@ def _named(environment: Environment, source: Source | None) -> dict[str, tuple[R
     return found
 
 
-def _finding(found: CachedModel, place: Resource, text: str, *, offline: bool) -> Finding:
-    gone = found.state is Downloaded.ABSENT
-    note = gone and not offline
+def _finding(found: CachedModel, place: Resource, text: str, refused: str, *, offline: bool) -> Finding:
+    absent = found.state is Downloaded.ABSENT
+    note = absent and not offline and not refused
+    why = "the Hub is forbidden" if offline else refused
     return Finding(
         code="MOD010",
         resource=Resource("model", f"huggingface/{found.repository}", place.path, place.line),
-        symptom=f"`{found.repository}` is {found.state}" + (", and the Hub is forbidden" if offline else ""),
-        cause=f"the cache lacks {found.missing}",
-        severity=Severity.INFO if note else (Severity.ERROR if offline else Severity.WARNING),
+        symptom=f"`{found.repository}` is {found.state}" + (f", and {why}" if why else ""),
+        cause=why or f"the cache lacks {found.missing}",
+        severity=Severity.INFO if note else (Severity.ERROR if why else Severity.WARNING),
         role=Role.ADVICE if note else Role.CAUSE,
-        impacts=("it cannot be loaded",)
-        if offline or not gone
-        else ("the first use downloads it, and waits for that",),
+        impacts=("the first use downloads it, and waits for that" if note else "it cannot be loaded",),
         related=(place,),
         evidence=(
             Evidence(EvidenceKind.CONFIG, place.location or place.id, text),
             Evidence(EvidenceKind.PROCESS, str(found.folder), found.missing),
+            *([Evidence(EvidenceKind.HTTP, f"access to {found.repository}", refused)] if refused else []),
         ),
         rule="the Hub's client loads what its cache holds, and fetches the rest",
         fixes=(FixOption.by_hand(f"hf download {found.repository}", "it downloads gigabytes"),),

@@ -133,6 +133,7 @@ from doctor.resources.jetstream import Consumer, StoredMessage, Stream
 from doctor.resources.json_web_token import NoTokenError, Token, take_apart
 from doctor.resources.key_set import KeyFault, KeySet, KeysUnreachable, KeysUnusable, PublicKeyText, SigningKey
 from doctor.resources.models import (
+    Access,
     EndpointGone,
     Generated,
     HuggingFace,
@@ -220,6 +221,7 @@ __all__ = [
     "TITLES",
     "TOLERANCE",
     "WIDTH",
+    "Access",
     "AgentRow",
     "AgentTables",
     "Answer",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,29 +11,48 @@ import pytest
 from doctor.check import NotApplicableError
 from doctor.commands.output import registry
 from doctor.model import Finding
+from doctor.pipeline.sandbox.hugging_face import world
+from doctor.pipeline.sandbox.hugging_face.application import build_application
 from doctor.resources.environment import Environment
+from doctor.resources.models import Models
 from doctor.source.index import Source
+from tests.serving import serving
 
-NAME = "Qwen/Qwen2.5-3B-Instruct"
+NAME = "Qwen/Qwen2.5-7B-Instruct"
 CODE = """\
 from huggingface_hub import snapshot_download
 from sentence_transformers import SentenceTransformer
 
 
 def prepare(name):
-    snapshot_download("Qwen/Qwen2.5-3B-Instruct")
+    snapshot_download("Qwen/Qwen2.5-7B-Instruct")
     snapshot_download(name)
     return SentenceTransformer("all-MiniLM-L6-v2")
 """
 
 
+@pytest.fixture(scope="module")
+def hub() -> Iterator[str]:
+    with serving(build_application()) as url:
+        yield url
+
+
 def found(root: Path, source: Source | None = None, **variables: str) -> list[Finding]:
-    environment = Environment(root, files=(), process_environment={"HF_HUB_CACHE": str(root / "cache"), **variables})
-    return [item for item in registry().checks["MOD010"].detect(environment, source) if isinstance(item, Finding)]
+    where = {"HF_HUB_CACHE": str(root / "cache"), "HF_ENDPOINT": "http://127.0.0.1:1", **variables}
+    environment = Environment(root, files=(), process_environment=where)
+
+    async def look() -> list[Finding]:
+        models = Models(None)
+        detected = registry().checks["MOD010"].detect(environment, models, source)
+        findings = [item async for item in detected if isinstance(item, Finding)]  # type: ignore[union-attr]
+        await models.close()
+        return findings
+
+    return asyncio.run(look())
 
 
 def fill(root: Path, *files: str) -> None:
-    snapshot = root / "cache" / "models--Qwen--Qwen2.5-3B-Instruct" / "snapshots" / "abc"
+    snapshot = root / "cache" / "models--Qwen--Qwen2.5-7B-Instruct" / "snapshots" / "abc"
     snapshot.mkdir(parents=True)
     for name in files:
         (snapshot / name).write_text("{}")
@@ -48,11 +69,11 @@ def fill(root: Path, *files: str) -> None:
         (("config.json", "model.safetensors"), "1", None),
     ],
 )
-def test_what_is_there_decides(tmp_path: Path, files: tuple[str, ...], offline: str, severity: str | None):
+def test_what_is_there_decides(tmp_path: Path, hub: str, files: tuple[str, ...], offline: str, severity: str | None):
     """Signature 13, the half that the cache tells: would the start wait for a download?"""
     if files:
         fill(tmp_path, *files)
-    findings = found(tmp_path, LOCAL_MODEL=NAME, HF_HUB_OFFLINE=offline)
+    findings = found(tmp_path, LOCAL_MODEL=NAME, HF_HUB_OFFLINE=offline, HF_ENDPOINT=hub)
     assert [finding.severity for finding in findings] == ([] if severity is None else [severity])
 
 
@@ -70,3 +91,26 @@ def test_a_folder_of_this_machine_is_no_repository(tmp_path: Path):
     for variables in ({"LOCAL_MODEL": "./models/small"}, {}):
         with pytest.raises(NotApplicableError):
             found(tmp_path, **variables)
+
+
+@pytest.mark.parametrize(
+    "name, token, words",
+    [
+        ("meta-llama/Llama-3.1-8B-Instruct", world.GOOD_TOKEN, "its licence has not been accepted"),
+        ("stand-in/private-model", "", "missing or private, and there is no token"),
+        ("nosuch/model", world.GOOD_TOKEN, "the Hub has no such model"),
+        ("stand-in/withdrawn", world.GOOD_TOKEN, "withdrawn"),
+        (NAME, "hf_nobodysToken000000000000000000", "refuses the token"),
+    ],
+)
+def test_what_the_hub_would_refuse_cannot_be_loaded(tmp_path: Path, hub: str, name: str, token: str, words: str):
+    """Signature 11, for a model that the target loads itself."""
+    (finding,) = found(tmp_path, LOCAL_MODEL=name, HF_TOKEN=token, HF_ENDPOINT=hub)
+    assert words in finding.symptom
+    assert finding.severity == "error"
+    assert token == "" or token not in repr(finding)
+
+
+def test_a_hub_that_cannot_be_reached_is_said_so(tmp_path: Path):
+    (finding,) = found(tmp_path, LOCAL_MODEL=NAME)
+    assert "the Hub cannot be reached from here: nothing listens" in finding.symptom
