@@ -199,7 +199,7 @@ FORMATS: tuple[LineFormat, ...] = (
         "loguru",
         re.compile(
             rf"({STAMP}|{CLOCK}) \| ({_WORD}|[A-Z]{{3,12}}) *\| "
-            rf"(?:((?:\w+=[^\s|]* ?)+)\| )?(?:({_NAME}):({_NAME}):(\d+) - )?(.*)"
+            rf"(?:((?:\w+=[^\s|]* +)+)\| )?(?:({_NAME}):({_NAME}):(\d+) - )?(.*)"
         ),
         _loguru,
         _DIGITS,

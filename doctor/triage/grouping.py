@@ -5,6 +5,7 @@ Nothing of a record is kept, and nothing of it is hashed, before its secrets are
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -24,6 +25,10 @@ REMEMBERED = 50_000
 """Masked messages of which is remembered what may be looked for in them."""
 
 RESOURCES = 50
+
+_KEY = "PRIVATE KEY"
+_KEY_LINE = re.compile(r"[A-Za-z0-9+/=]{1,128}|[A-Z][\w-]*: .*")
+"""A line inside of a private key: its text, or one of the headers of an encrypted one."""
 
 CLASSES = {"critical": "error"}
 """Levels that count as one in the identity of a group."""
@@ -72,11 +77,15 @@ class Grouper:
         self._possible: dict[str, _Possible] = {}
         self._names: dict[str, str] = {}
         self._raised: dict[str, Group] = {}
+        self._in_key: set[str] = set()
+        """Services of which the last lines were those of a private key."""
 
     def add(self, record: Record) -> None:
         """Count a record."""
         self.records += 1
         self._span(record.time)
+        if _KEY in record.message or self._in_key:
+            self._hide_key(record)
         message, masked = self._masked(record.message)
         possible = self._possible.get(masked) or self._look_up(masked)
         record.logger = self._name(record.logger)
@@ -95,6 +104,19 @@ class Grouper:
                 self._join_access(group, record, message)
         if possible.known or told is not message:
             self._recognise(record, message, told, possible, group)
+
+    def _hide_key(self, record: Record) -> None:
+        """Take a private key out whose lines arrive one by one: alone, none of them shows what it is."""
+        if record.service in self._in_key:
+            if _KEY_LINE.fullmatch(record.message):
+                record.message = "<redacted:private-key>"
+                return
+            self._in_key.discard(record.service)
+        if _KEY in record.message and "-----BEGIN " in record.message:
+            text = "\n".join((record.message, *record.extra))
+            record.message, *record.extra = self.redactor.redact(text).split("\n")
+            if "-----END " not in text:
+                self._in_key.add(record.service)
 
     def _span(self, time: float | None) -> None:
         if time is not None:

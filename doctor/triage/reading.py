@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date
 
 from doctor.log_summary import LogInput
-from doctor.triage.compose import is_composed, taken_apart
+from doctor.triage.compose import Unwrapped, unwrapping
 from doctor.triage.detection import LOOKED_AT
 from doctor.triage.inputs import LogSource
 from doctor.triage.lines import BinaryContentError, LineReader
@@ -41,7 +41,7 @@ class LogReading:
         self._reader = LineReader()
         self._assemblers: dict[str, Assembler] = {}
         self._waiting: list[str] | None = []
-        self._is_composed = False
+        self._unwrap: Callable[[str], Unwrapped] | None = None
         self._is_binary = False
 
     def feed(self, piece: bytes) -> bool:
@@ -75,9 +75,11 @@ class LogReading:
             if len(self._waiting) >= LOOKED_AT:
                 self._begin()
             return
-        if self._is_composed:
+        if self._unwrap is not None:
             for line in lines:
-                self._composed(line)
+                self.lines += 1
+                service, time, text = self._unwrap(line)
+                self._assembler(service or self.source.service).feed(self.lines, text, time)
             return
         feed, number = self._assembler(self.source.service).feed, self.lines
         for line in lines:
@@ -88,13 +90,8 @@ class LogReading:
     def _begin(self) -> None:
         if self._waiting is not None:
             waiting, self._waiting = self._waiting, None
-            self._is_composed = is_composed(waiting[:LOOKED_AT])
+            self._unwrap = unwrapping(waiting[:LOOKED_AT])
             self._take(waiting)
-
-    def _composed(self, line: str) -> None:
-        self.lines += 1
-        service, time, text = taken_apart(line)
-        self._assembler(service).feed(self.lines, text, time)
 
     def _assembler(self, service: str) -> Assembler:
         found = self._assemblers.get(service)

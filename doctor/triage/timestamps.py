@@ -27,6 +27,9 @@ _PARTS = re.compile(
 )
 
 
+_EPOCH = re.compile(r"(1\d{9}|1\d{12})(?:\.\d{1,9})?")
+
+
 class Clock:
     """Reads the stamps of one stream. ``day`` is the date of stamps that have none.
 
@@ -61,7 +64,7 @@ class Clock:
     def _whole(self, stamp: str) -> float | None:
         match = _PARTS.fullmatch(stamp)
         if match is None:
-            return None
+            return self._epoch(stamp)
         try:
             year, month, day, exact = self._date(match)
             seconds = _seconds(match["clock"])
@@ -75,6 +78,14 @@ class Clock:
         self.lacks_zone |= offset is None
         time = start + seconds - (offset or 0.0)
         return time if exact else self._rolled(time)
+
+    def _epoch(self, stamp: str) -> float | None:
+        """Read seconds, or thousandths of seconds, since 1970, as JSON has them."""
+        match = _EPOCH.fullmatch(stamp)
+        if match is None:
+            return None
+        self.has_zone = True
+        return float(stamp) / (1.0 if len(match[1]) == 10 else 1000.0)
 
     def _date(self, match: re.Match[str]) -> tuple[int, int, int, bool]:
         if match["y"]:

@@ -20,7 +20,6 @@ LAST_OF_LOGGING_ERROR = "Arguments: "
 _FRAME = re.compile(r'[\s|>+]*File "(?P<path>[^"]*)", line (?P<line>\d+)(?:, in (?P<function>.*))?')
 _MARGIN = re.compile(r"^\s*(?:\|\s?|\+-+(?:\s*\d+\s*-*)?|\+\s)+")
 _RAISED = re.compile(r"(?P<type>[A-Za-z_][\w.]*)(?::\s?(?P<message>.*))?", re.DOTALL)
-_ENDING = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:: .*|:?)$|(?:[A-Za-z_]\w*\.)+\w+: .*")
 _DECORATION = re.compile(r"^\s*[│└┬├]")
 _FOREIGN = re.compile(r"(?:^|/)(?:site-packages|dist-packages|lib/python3?[\d.]*)/|^<|(?:^|/)importlib/")
 

@@ -6,6 +6,7 @@ import random
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -164,3 +165,46 @@ def test_the_rate_shows_when(tmp_path: Path) -> None:
     rate = group.occurrences.rate
     assert (rate.start, rate.seconds, rate.counts) == ("2026-11-20T19:00:00Z", 60, (3, 1, 0, 1))
     assert (group.occurrences.first, group.occurrences.last) == ("2026-11-20T19:00:00Z", "2026-11-20T19:03:05Z")
+
+
+KEY = [
+    "-----BEGIN RSA PRI~VATE KEY-----",
+    "MIIEowIBAAKCAQEAabc+/12",
+    "b3BlbnNzaC1rZXktdjEAAAAA",
+    "-----END RSA PRI~VATE KEY-----",
+]
+
+
+@pytest.mark.parametrize("form", ["{}", "2026-11-20 19:45:15.717 | INFO     | a:b:1 - {}", "worker-1  | {}"])
+def test_a_private_key_goes_also_where_its_lines_arrive_one_by_one(tmp_path: Path, form: str) -> None:
+    lines = [form.format(line.replace("~", "")) for line in ("key follows", *KEY, "goes on as before", "and on")]
+    shown = str(asdict(summary(written(tmp_path, "\n".join(lines)))))
+    assert not any(secret in shown for secret in KEY[1:3])
+    assert "goes on as before" in shown
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        '{{"log":"{}\\n","stream":"stderr","time":"2026-11-20T19:45:15.717Z"}}',
+        "2026-11-20T19:45:15.717000000Z stderr F {}",
+        "worker-1  | 2026-11-20T19:45:15.717000000Z {}",
+    ],
+)
+def test_what_a_container_puts_around_lines_is_taken_off(tmp_path: Path, form: str) -> None:
+    raised = ["ERROR:    Exception in ASGI application", "Traceback (most recent call last):", "KeyError: 1"]
+    (group,) = summary(written(tmp_path, "\n".join(form.format(line) for line in raised))).groups
+    assert group.exceptions == ("KeyError: 1",)
+    assert (group.occurrences.count, group.occurrences.first) == (1, "2026-11-20T19:45:15Z")
+
+
+def test_hostile_lines_cost_time_in_proportion_to_their_length(tmp_path: Path) -> None:
+    hostile = [
+        "19:45:16 | ERROR    | " + "a=" * 1000 + "!",
+        "2026-11-20 19:45:17 " + "a.b " * 5000,
+        "(" * 1900 + "a" + ")" * 1900,
+        "a.a" * 600 + "1",
+        "{" * 60_000,
+        '"' * 60_000,
+    ]
+    assert summary(written(tmp_path, "\n".join(hostile))).records >= 5
