@@ -36,6 +36,14 @@ def _own_cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _end_of_forked_doctor() -> Iterator[None]:
+    yield
+    from tests.forked_doctor import FORKED
+
+    FORKED.end()
+
+
 @pytest.fixture(scope="session")
 def _key_stand_in() -> Iterator[KeyStandIn]:
     from tests.key_stand_in import serving

@@ -72,6 +72,12 @@ class ForkedDoctor:
         return self._process.stdin, self._process.stdout
 
 
+FORKED = ForkedDoctor()
+"""The one of this process; it ends with the session of the tests."""
+
+run = FORKED.run
+
+
 def import_all() -> None:
     """Import the doctor with all its commands, checks, fixes and reports."""
     for module in pkgutil.walk_packages(doctor.__path__, "doctor."):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import run
+from tests.forked_doctor import run
 
 TASKS = """\
 from taskiq import InMemoryBroker

@@ -9,7 +9,7 @@ from doctor.checks.unparsable_file import unparsable_file
 from doctor.model import Finding, Observation
 from doctor.source.facts import Facts, Unparsable, UnparsableKind
 from doctor.source.index import Source
-from tests.command_line import run
+from tests.forked_doctor import run
 
 LOCKED = Unparsable("locked.py", "locked", UnparsableKind.UNREADABLE, "Permission denied")
 BROKEN = Unparsable("bad.py", "bad", UnparsableKind.SYNTAX, "invalid syntax", line=1)

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.command_line import command, environment, run
+from tests.command_line import command, environment
+from tests.forked_doctor import run
 
 BROKEN = "from celery import shared_task\nfrom functools import lru_cache\n\n@lru_cache\n@shared_task\ndef job(): ...\n"
 CALLER = "from jobs import job\n\ndef later():\n    job.delay()\n"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import run
+from tests.forked_doctor import run
 
 JOBS = "from celery import shared_task\nfrom elsewhere import traced\n\n\n@traced\n@shared_task\ndef clean(): ...\n"
 

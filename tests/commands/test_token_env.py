@@ -10,7 +10,7 @@ import pytest
 
 from doctor.commands.output import registry
 from tests.checks.auth_target import write_settings
-from tests.command_line import run
+from tests.forked_doctor import run
 from tests.key_stand_in import SECRET_KEY, KeyStandIn
 
 NAME = "SESSION_TOKEN"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from doctor.pipeline.sandbox.sandbox import Sandbox
-from tests.end_to_end.patient import COMMAND, reset
+from tests.end_to_end.patient import reset
 
 
 @pytest.fixture(scope="session")
@@ -17,12 +17,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     made.up(with_parent=True)
     yield made
     made.down(keep_data=False)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _end_of_commands() -> Iterator[None]:
-    yield
-    COMMAND.end()
 
 
 @pytest.fixture

@@ -16,13 +16,11 @@ from doctor.model import Run
 from doctor.pipeline.sandbox.fault import all_faults
 from doctor.pipeline.sandbox.sandbox import Sandbox
 from doctor.target import Target
-from tests.forked_doctor import ForkedDoctor
+from tests.forked_doctor import run
 
 CHAT = -4_300
 PATIENCE = 60.0
 """Seconds after which something that must happen counts as never happening."""
-
-COMMAND = ForkedDoctor()
 
 HEALTHY_MODEL = "qwen2:7b-instruct-q4_K_M"
 DATA = ("messages", "topics", "atoms", "atom_links", "extractions", "failed_tasks", "agent_configs", "llm_providers")
@@ -31,7 +29,7 @@ DATA = ("messages", "topics", "atoms", "atom_links", "extractions", "failed_task
 
 def doctor(sandbox: Sandbox, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Call the command in the sandbox's folder."""
-    return COMMAND.run(*words, cwd=sandbox.directory, extra=variables)
+    return run(*words, cwd=sandbox.directory, extra=variables)
 
 
 def check(sandbox: Sandbox) -> Run:
