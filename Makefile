@@ -21,7 +21,7 @@ demo: $(STAMP)  ## The whole story: break, diagnose, repair, prove, report
 	$(BIN)/doctor demo
 
 test: $(STAMP)  ## All tests, on real servers that they start themselves
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP)  ## Style, import directions
 	$(BIN)/ruff check .

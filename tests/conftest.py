@@ -28,6 +28,14 @@ if os.environ.get("CI"):
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+LONGEST = ("tests/end_to_end/", "tests/pipeline/sandbox/", "tests/backfill/", "tests/test_main.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that at the end what is short fills the gaps and nobody waits for the last."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep the key of the fact cache out of the home of whoever runs the tests."""
