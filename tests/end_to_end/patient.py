@@ -22,6 +22,9 @@ CHAT = -4_300
 PATIENCE = 60.0
 """Seconds after which something that must happen counts as never happening."""
 
+PAUSE = 0.05
+"""Seconds between two questions: who asks without a pause takes the processor from those that are to bring it about."""
+
 HEALTHY_MODEL = "qwen2:7b-instruct-q4_K_M"
 DATA = ("messages", "topics", "atoms", "atom_links", "extractions", "failed_tasks", "agent_configs", "llm_providers")
 """Every table but the log of executions."""
@@ -62,6 +65,7 @@ def eventually(holds: Callable[[], Any], what: str) -> Any:
     deadline = time.monotonic() + PATIENCE
     while not (answer := holds()):
         assert time.monotonic() < deadline, f"not within {PATIENCE:g} s: {what}"
+        time.sleep(PAUSE)
     return answer
 
 

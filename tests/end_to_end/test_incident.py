@@ -20,6 +20,7 @@ from doctor.pipeline.sandbox.sandbox import Sandbox
 from doctor.record import RunStore
 from doctor.target import Target
 from doctor.verdict import ExitCode, exit_code
+from tests.end_to_end.patient import PAUSE
 
 DOCTOR = str(Path(sys.executable).with_name("doctor"))
 SOURCES = ("app/tasks/scoring.py", "app/tasks/extraction.py", "app/tasks/ingestion.py")
@@ -68,6 +69,7 @@ def await_number(sandbox: Sandbox, query: str, wanted: int) -> None:
     with sandbox.connect() as connection:
         while (row := connection.execute(query).fetchone()) is None or row[0] != wanted:
             assert time.monotonic() < deadline, f"{query}: {row}, not {wanted}"
+            time.sleep(PAUSE)
 
 
 def await_finding(sandbox: Sandbox, code: str) -> Run:
@@ -77,6 +79,7 @@ def await_finding(sandbox: Sandbox, code: str) -> Run:
         if any(finding.code == code for finding in run.findings):
             return run
         assert time.monotonic() < deadline, f"{code} is not found"
+        time.sleep(PAUSE)
 
 
 def roots(run: Run) -> list[str]:
