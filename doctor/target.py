@@ -149,7 +149,7 @@ class Target:
         if name == "token":
             return self._token()
         if name == "queries":
-            return await self._queries()
+            return await self._once("queries", self._queries)
         if name == "source":
             return await self._once("source", self._open_source)
         instance = self._instance(name)

@@ -8,6 +8,7 @@ condition counts as added.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -219,9 +220,17 @@ def _collect(module: Module) -> Iterator[OrmQuery]:
                 yield OrmQuery(module.path, query.line, name or "<module>", query.model, query.statement)
 
 
+_NAMES = "|".join((*METHODS, *FUNCTIONS)).encode()
+_IS_CALLED = re.compile(rb"(?:[.\s(=\[,-])(?:" + _NAMES + rb")\(|\.op\(\s*[\"']<")
+"""A call that makes a distance; functions of that name are defined by many who have no database."""
+
+_IS_BUILT = re.compile(rb"\bselect\(|\bquery\b|\.objects\b|\.filter\(|\.order_by\(|\.where\(")
+"""What a query is built with in the same file."""
+
 COLLECTOR = Collector(
     "orm-similarity-queries",
     1,
     (*(name.encode() for name in (*METHODS, *FUNCTIONS)), b'.op("<', b".op('<"),
     _collect,
+    looks=lambda content: _IS_CALLED.search(content) is not None and _IS_BUILT.search(content) is not None,
 )

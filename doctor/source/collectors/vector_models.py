@@ -109,9 +109,13 @@ def _quoted(schema: str | None, name: str) -> str | None:
     return None if any('"' in part for part in parts) else ".".join(f'"{part}"' for part in parts)
 
 
+_IS_MODEL = re.compile(rb"__tablename__|\btable\s*=\s*True|\bdb\.Model\b|\bmodels\.\w*Model\b")
+"""What a file with a model says besides the type of its column."""
+
 COLLECTOR = Collector(
     "vector-models",
     1,
     (b"Vector(", b"VECTOR(", b"HALFVEC(", b"VectorField("),
     _collect,
+    looks=lambda content: _IS_MODEL.search(content) is not None,
 )
