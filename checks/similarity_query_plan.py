@@ -85,6 +85,9 @@ MOST = 50
 SHORT = 0.9
 """The share of the rows below which some are missing; an approximate index may miss one of a threshold's answer."""
 
+WIDEST = 1_000
+"""The largest `hnsw.ef_search` that pgvector takes."""
+
 NAMED = 3
 """Places that an observation names."""
 
@@ -234,7 +237,12 @@ def _counts(rows: Answer) -> str:
 def _way_out(asked: _Asked, found: Planned, rows: Answer) -> FixOption:
     """Return how the missing rows come back, with the setting that was measured to do it."""
     reason = "only you know what the query may cost"
-    name, value = ITERATIVE.get(found.index.method if found.index else "", ("", ""))
+    method = found.index.method if found.index else ""
+    name, value = ITERATIVE.get(method, ("", ""))
+    reach = asked.statement.reach
+    if method == "hnsw" and not found.is_filtered and reach is not None and reach <= WIDEST:
+        title = f"let the index give LIMIT + OFFSET rows to {asked.place}, in its transaction"
+        return FixOption.by_hand(title, reason, f"SET LOCAL hnsw.ef_search = {reach};")
     if rows.iterating is not None and rows.iterating > rows.given:
         words = ", or give its filter a partial index" if found.is_filtered else ""
         title = f"let the index go on until the LIMIT of {asked.place} is filled, in its transaction{words}"

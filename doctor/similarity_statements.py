@@ -34,7 +34,7 @@ _BEFORE_TABLE = re.compile(r"\b(?:FROM|JOIN)\s*$", re.IGNORECASE)
 _BEFORE_COLUMNS = re.compile(r"\bSELECT\s*$", re.IGNORECASE)
 _IS_QUERY = re.compile(r"(?:SELECT|WITH)\b", re.IGNORECASE)
 
-_LIMIT = re.compile(r"\bLIMIT\s+(\d+)(?:\s+OFFSET\s+\d+)?\s*$", re.IGNORECASE)
+_LIMIT = re.compile(r"\bLIMIT\s+(?P<limit>\d+)(?:\s+OFFSET\s+(?P<offset>\d+))?\s*$", re.IGNORECASE)
 _CALL = re.compile(r"([\w.\"]+)\s*\(")
 _LITERAL = re.compile(r"'(?:[^']|'')*'")
 _HIDES_CALLS = re.compile(r"\\|/\*|--|\$\w*\$")
@@ -66,7 +66,13 @@ class Statement:
     def limit(self) -> int | None:
         """The rows that the whole of it asks for; None where it has no LIMIT at its end."""
         match = _LIMIT.search(self.text)
-        return None if match is None else int(match[1])
+        return None if match is None else int(match["limit"])
+
+    @property
+    def reach(self) -> int | None:
+        """The row, counted from the nearest on, up to which it looks: LIMIT + OFFSET; None where it has no LIMIT."""
+        match = _LIMIT.search(self.text)
+        return None if match is None else int(match["limit"]) + int(match["offset"] or 0)
 
     def filled(self, vector: str, values: Mapping[str, str]) -> str | None:
         """Return the statement with ``vector`` in every place of one, and ``values`` in the places that they name.

@@ -56,7 +56,7 @@ def test_values_stand_where_they_are_meant_and_none_is_guessed():
     assert statement.filled("v", {"$1": "'x'", "$2": "3"}) == (
         "SELECT a FROM t WHERE b = 'x' AND c = 3 ORDER BY e <=> v LIMIT 7 OFFSET 5"
     )
-    assert statement.limit == 7
+    assert (statement.limit, statement.reach) == (7, 12)
 
 
 @pytest.mark.parametrize("part", ["f(b)", "b = E'\\''", "b /**/ > 1", "b = $$x$$", '"Pg_sleep" (1) IS NULL'])

@@ -121,18 +121,19 @@ def test_what_costs_less_without_the_index_is_the_planners_choice(ask):
 
 
 SHORT = {
-    "a limit beyond ef_search": ("LIMIT 100", "40 rows of 100"),
-    "an offset beyond ef_search": ("LIMIT 10 OFFSET 100", "0 rows of 10"),
-    "a filter that starves": ("LIMIT 5", "rows of 5"),
+    "a limit beyond ef_search": ("LIMIT 100", "40 rows of 100", "SET LOCAL hnsw.ef_search = 100;"),
+    "an offset beyond ef_search": ("LIMIT 10 OFFSET 100", "0 rows of 10", "SET LOCAL hnsw.ef_search = 110;"),
+    "a filter that starves": ("LIMIT 5", "rows of 5", "SET LOCAL hnsw.iterative_scan = strict_order;"),
 }
 
 
-@pytest.mark.parametrize(("end", "words"), SHORT.values(), ids=SHORT.keys())
-def test_rows_that_the_index_leaves_out_are_missed(ask, end, words):
+@pytest.mark.parametrize(("end", "words", "code"), SHORT.values(), ids=SHORT.keys())
+def test_rows_that_the_index_leaves_out_are_missed(ask, end, words, code):
     where = "WHERE topic = 7" if "rows of 5" in words else ""
     finding = found(ask(f"SELECT id FROM planned_here {where} ORDER BY embedding <=> %s {end}"))
     assert finding.severity is Severity.ERROR
     assert words in finding.symptom
+    assert finding.fixes[0].code.startswith(code)
 
 
 @pytest.mark.parametrize(("value", "given"), [("200", None), ("20", "20 rows of 100"), ("{n}", None)])
