@@ -29,7 +29,8 @@ A worker that is started on demand only.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+import itertools
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from doctor.api import (
@@ -43,6 +44,7 @@ from doctor.api import (
     Nats,
     NotApplicableError,
     Observation,
+    Process,
     QueueState,
     QueueVerdict,
     Resource,
@@ -100,11 +102,13 @@ async def worker_not_consuming(
     if not state.streams:
         raise NotApplicableError(f"no stream carries `{subject}`")
     processes, batch = environment.processes(), batch_size(source, subject)
-    for _ in range(LONGER if _just_started(environment) else SAMPLES):
+    for look in itertools.count(1):
         verdict = judge_queue(first, state, processes, batch=batch, all_seen=nats.is_loopback, now=datetime.now(UTC))
         if verdict.standstill is None:
             yield Observation(verdict.evidence, rules_out="worker down")
             return
+        if look >= _looks(verdict.standstill, processes):
+            break
         await asyncio.sleep(PAUSE)
         state = await queue_state(nats, subject)
     for refuted in _refuted(state, verdict):
@@ -112,9 +116,14 @@ async def worker_not_consuming(
     yield _finding(state, verdict)
 
 
-def _just_started(environment: Environment) -> bool:
+def _looks(standstill: Standstill, processes: Sequence[Process]) -> int:
+    """Return after how many looks a standstill is believed: only a request for tasks may still come."""
+    if standstill is Standstill.PAUSED:
+        return 1
     since = datetime.now(UTC) - YOUNG
-    return any(process.kind == "worker" and process.started_at > since for process in environment.processes())
+    is_young = any(process.kind == "worker" and process.started_at > since for process in processes)
+    may_ask = standstill in (Standstill.NO_WORKER, Standstill.LOST_REQUEST)
+    return LONGER if is_young and may_ask else SAMPLES
 
 
 def _refuted(state: QueueState, verdict: QueueVerdict) -> list[Observation]:
