@@ -135,11 +135,6 @@ def test_breaking_twice_is_breaking_once_and_healing_undoes_it(unwatched: Sandbo
     assert snapshot(unwatched) == before
 
 
-def test_all_faults_hold_together_and_heal_in_any_order(healthy: Sandbox) -> None:
-    before = snapshot(healthy)
-    together = [name for name in NAMES if name not in ALONE]
-
-
 def test_all_faults_hold_together_and_heal_in_any_order(unwatched: Sandbox) -> None:
     before = snapshot(unwatched)
     together = [name for name in NAMES if name not in ALONE]
