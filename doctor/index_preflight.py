@@ -7,7 +7,9 @@ fail at the very end, after hours on a large table. Sessions are named, and neve
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from doctor.late import psutil
 from doctor.resources.catalog import identifier
@@ -18,6 +20,9 @@ OLD = 60.0
 
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - where Linux keeps the memory that parallel workers share
 """Parallel workers take ``maintenance_work_mem`` from here."""
+
+CONTAINER_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+"""Where Linux says how much memory a container may use, in its newer and in its older form."""
 
 PARALLEL_BUILDS_ARE_SOUND = (0, 8, 2)
 """The first pgvector whose parallel builds do not write beyond their memory (CVE-2026-3172)."""
@@ -162,7 +167,7 @@ async def ground(database: Database, table: str) -> Ground | None:
         **row,
         blockers=await blockers(database, table, OLD),
         free_disk=free,
-        machine_memory=psutil.virtual_memory().total if here else None,
+        machine_memory=machine_memory() if here else None,
         shared_memory=_free(SHARED_MEMORY) if here else None,
     )
 
@@ -177,6 +182,15 @@ async def blockers(database: Database, table: str, seconds: float) -> tuple[Bloc
     """
     rows = await database.fetch(_BLOCKERS, {"table": _quoted(table), "seconds": seconds})
     return tuple(Blocker(**row) for row in rows)
+
+
+def machine_memory(limits: tuple[Path, ...] = CONTAINER_LIMITS) -> int:
+    """Return the bytes of memory that there are, or that the container may use where that is less."""
+    found = [psutil.virtual_memory().total]
+    for limit in limits:
+        with suppress(OSError, ValueError):  # no such file, or the word `max`
+            found.append(int(limit.read_text(encoding="ascii")))
+    return min(found)
 
 
 def _free(folder: str) -> int | None:

@@ -6,6 +6,7 @@ import ast
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import LiteralString
 
 import psycopg
@@ -202,6 +203,14 @@ def test_estimates_are_those_that_were_measured():
     assert disk_needed(100_000, "vector", 384, 16) == pytest.approx(205e6, rel=0.02)
     assert disk_needed(1, "vector", 1_536, 16) == 8_192
     assert memory_needed(29_805, "vector", 384, 16) == pytest.approx(64 << 20, rel=0.02)
+
+
+@pytest.mark.parametrize(("limit", "memory"), [("1048576\n", 1 << 20), ("max\n", None), (None, None)])
+def test_a_container_has_no_more_memory_than_it_may_use(tmp_path: Path, limit: str | None, memory: int | None):
+    file = tmp_path / "memory.max"
+    if limit is not None:
+        file.write_text(limit)
+    assert index_preflight.machine_memory((file,)) == (memory or index_preflight.machine_memory(()))
 
 
 def test_parameters_go_by_the_number_of_rows():
