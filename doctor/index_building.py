@@ -11,13 +11,14 @@ Errors:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from doctor.fix import FixError, IndexBuild, RefusedError
 from doctor.index_preflight import blockers, named
+from doctor.index_progress import told
 from doctor.index_proof import proved
 from doctor.late import psycopg, sql
 from doctor.resources.catalog import identifier, readable
@@ -41,8 +42,6 @@ RECENT = 5.0
 
 CLIENT_CHECK = "5s"
 """How soon the server notices that we are gone, and gives a build up."""
-
-POLL = 0.5
 
 END_POLL = 0.05
 END_CHECKS = 200
@@ -74,10 +73,6 @@ _RUNS = (
     "SELECT FROM pg_stat_activity WHERE pid = %(pid)s AND backend_start = %(since)s::timestamptz AND state = 'active'"
 )
 
-_PROGRESS = """
-    SELECT phase, blocks_done, blocks_total, lockers_done, lockers_total, current_locker_pid
-    FROM pg_stat_progress_create_index WHERE pid = %(pid)s
-"""
 Note = Callable[[dict[str, Any]], None]
 """Writes an entry into the journal."""
 
@@ -112,7 +107,7 @@ async def build(database: Database, order: IndexBuild, note: Note, progress: Cal
                 raise RefusedError(f"{order.name}: another transaction did not end in time{whom}; try again") from error
             progress(f"building {order.name}: it had to wait too long, and nobody is in the way any more; again")
         except psycopg.Error as error:
-            if order.workers == 0 or "shared memory" not in str(error):
+            if order.workers == 0 or attempt == ATTEMPTS or "shared memory" not in str(error):
                 raise
             order = replace(order, workers=0)
             progress(f"building {order.name}: there is too little shared memory for several workers; again with one")
@@ -202,7 +197,7 @@ async def _attempt(database: Database, order: IndexBuild, note: Note, progress: 
         if order.replaces:
             await _drop(connection, order.replaces)
         try:
-            async with _told(database, backend, order.name, progress):
+            async with told(database, backend.pid, order.name, progress):
                 await connection.execute(order.statement)
         except BaseException as error:
             progress(f"dropping what is left of {order.name}")
@@ -247,38 +242,6 @@ async def _prepare(connection: AsyncConnection[Any], order: IndexBuild) -> Backe
     if not alone:
         raise RefusedError(f"another doctor builds an index on {order.table} right now; wait until it is done")
     return Backend(pid, since)
-
-
-@asynccontextmanager
-async def _told(
-    database: Database, backend: Backend, name: str, progress: Callable[[str], None]
-) -> AsyncIterator[None]:
-    """Tell how far the build is, while it runs."""
-
-    async def tell() -> None:
-        while True:
-            with suppress(DatabaseError):
-                row = await database.fetch_one(_PROGRESS, {"pid": backend.pid})
-                if row is not None:
-                    progress(f"building {name}: {_stage(row)}")
-            await asyncio.sleep(POLL)
-
-    telling = asyncio.ensure_future(tell())
-    try:
-        yield
-    finally:
-        telling.cancel()
-        await asyncio.wait({telling})
-
-
-def _stage(row: dict[str, Any]) -> str:
-    """Return the phase of a build, with its share, or with whom it waits for."""
-    phase = str(row["phase"]).removeprefix("building index: ")
-    if row["current_locker_pid"]:
-        return f"{phase}, pid {row['current_locker_pid']}"
-    if row["blocks_total"]:
-        return f"{phase}, {row['blocks_done'] / row['blocks_total']:.0%}"
-    return phase
 
 
 async def _settled(clearing: Any) -> bool:
