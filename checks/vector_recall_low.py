@@ -30,13 +30,14 @@ from doctor.api import (
     PROBE,
     CouldNotTellError,
     Database,
+    DatabaseError,
+    DatabaseUnreachable,
     Evidence,
     EvidenceKind,
     Finding,
     FixOption,
     Observation,
     Provenance,
-    QueryTimedOut,
     Recall,
     Resource,
     Severity,
@@ -64,22 +65,24 @@ async def vector_recall_low(
 ) -> AsyncIterator[Finding | Observation]:
     """Search from stored vectors with each index and without it."""
     settings = queries.widest if queries else {}
-    too_slow = []
+    problems = []
     for column in await vector_columns(database):
         if column.partitioned or column.estimated_rows < planner_floor(column.dimensions):
             continue
         for index in usable_indexes(column):
             try:
                 recall = await recall_of(database, column, index, settings)
-            except QueryTimedOut:
-                too_slow.append(index.name)
+            except DatabaseUnreachable:
+                raise
+            except DatabaseError as error:  # too slow, or not to be read by this role
+                problems.append(f"{index.name}: {error}")
                 continue
             if recall is not None:
                 yield Observation(f"{index.name} finds {recall.share:.0%} of the nearest ({_method(recall, settings)})")
             if recall is not None and not recall.is_enough:
                 yield _finding(column, index, recall, settings)
-    if too_slow:
-        raise CouldNotTellError(f"no exact search over {', '.join(too_slow)} ends within 2 s")
+    if problems:
+        raise CouldNotTellError(f"{counted(len(problems), 'index', 'indexes')} not compared: {'; '.join(problems)}")
 
 
 def _finding(column: VectorColumn, index: VectorIndex, recall: Recall, settings: dict[str, str]) -> Finding:

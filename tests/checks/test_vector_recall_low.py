@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from doctor.commands.examination import Selection, choose
@@ -92,6 +93,21 @@ def test_a_table_that_is_locked_makes_the_run_incomplete(gaussian):
         result = examine(gaussian)
         other.execute("ROLLBACK")
     assert result.status is Status.UNKNOWN
+
+
+def test_a_role_that_may_not_read_the_table_is_told_so(gaussian, monkeypatch):
+    build(gaussian, "hnsw (v vector_l2_ops) WITH (m = 4, ef_construction = 8)")
+    with gaussian.connect() as connection:
+        connection.execute("CREATE ROLE stranger LOGIN PASSWORD 'stranger'")
+        url = psycopg.conninfo.conninfo_to_dict(gaussian.environment()["DATABASE_URL"])
+        address = f"postgresql://stranger:stranger@{url['host']}:{url['port']}/{url['dbname']}"
+        monkeypatch.setenv("DATABASE_URL", address)
+        try:
+            result = examine(gaussian)
+        finally:
+            connection.execute("DROP ROLE stranger")
+    assert result.status is Status.UNKNOWN
+    assert result.reason.startswith("1 index not compared: recalled_here_index: permission denied for table")
 
 
 async def test_no_search_is_begun_when_the_time_is_over(gaussian):
