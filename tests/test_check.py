@@ -199,4 +199,4 @@ def test_every_fix_has_a_page_and_a_title():
     for fix in BUILT_INS.fixes.values():
         assert fix.title
         assert fix.page.strip(), fix.name
-        assert set(fix.needs) <= RESOURCE_NAMES
+        assert set(fix.needs) <= {*RESOURCE_NAMES, "index_parameters"}
