@@ -1,6 +1,6 @@
 """What sets a variable of the environment, and with which value: ``.env``, compose files, the process environment.
 
-Values are compared and never shown, except where redaction leaves them as they are.
+Values are compared; shown, and redacted before that, are only those of variables that are known to hold no secret.
 """
 
 from __future__ import annotations
@@ -26,6 +26,14 @@ CONNECTION = re.compile(
     re.IGNORECASE,
 )
 """Variables on which the parts of one application must agree; of others (``LOG_LEVEL``) each may have its own."""
+
+
+_HARMLESS = re.compile(
+    r"(?:^|_)(?:URLS?|URI|DSN|HOSTS?|ENDPOINT|ADDRESS|PORT|MODEL|DIMENSIONS?|SUBJECT|STREAM|QUEUE|DATABASE|DB|LEVEL"
+    r"|SECONDS|MINUTES|HOURS|DAYS|TIMEOUT|THRESHOLD|SIZE|WORKERS|DEBUG|ENV|ENVIRONMENT|REGION|VERSION)(?:_|$)",
+    re.IGNORECASE,
+)
+"""Variables whose value may be shown once it is redacted; any other may be a password under an odd name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +116,12 @@ def _of_compose(environment: Environment, compose: ComposeFiles) -> list[Setting
 
 
 def shown(setting: Setting) -> str:
-    """Return a value as it may be shown: redacted, and as long as its name allows to tell whose it is."""
-    return bounded(redact(f"{setting.name}={setting.value}").partition("=")[2], SHOWN) or "(empty)"
+    """Return a value as it may be shown: redacted, and only of a variable that is known to hold no secret."""
+    if not setting.value.strip():
+        return "(empty)"
+    if not _HARMLESS.search(setting.name):
+        return "(not shown)"
+    return bounded(redact(f"{setting.name}={setting.value}").partition("=")[2], SHOWN)
 
 
 def agree(settings: Iterable[Setting], services: frozenset[str]) -> bool:

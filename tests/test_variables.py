@@ -154,3 +154,5 @@ def test_a_value_that_is_no_secret_is_shown_and_any_other_is_not():
     assert shown(Setting("OLLAMA_HOST", "http://ollama:11434", ".env:1")) == "http://ollama:11434"
     assert "hunter2" not in shown(Setting("API_TOKEN", "hunter2hunter2", ".env:1"))
     assert shown(Setting("X", "", ".env:1")) == "(empty)"
+    assert shown(Setting("OPEN_SESAME", "hunter2", ".env:1")) == "(not shown)"
+    assert "hunter2" not in shown(Setting("REPORT_URL", "https://app:hunter2@reports.example/x", ".env:1"))
