@@ -38,6 +38,7 @@ from doctor.api import (
     ModelError,
     ModelExamination,
     Models,
+    ModelServer,
     ModelUse,
     NotApplicableError,
     Observation,
@@ -72,16 +73,18 @@ async def model_context_too_short(
     source: Source | None = None,
 ) -> AsyncIterator[Finding | Observation]:
     """Compare what each agent needs with what its model has."""
-    uses = [use for use in (await model_uses(models, environment, database, chain)).uses if _needed(use)]
     examination, lengths = await asyncio.gather(
-        examine_models(models, environment, database, chain), asyncio.gather(*map(_stated_length, uses))
+        examine_models(models, environment, database, chain), _stated_lengths(models, environment, database, chain)
     )
     if not examination.verdicts:
         raise NotApplicableError(NO_MODELS)
     sets_itself = source is not None and bool(source.collected(COLLECTOR))
-    for use, length in zip(uses, lengths, strict=True):
-        verdict = next(each for each in examination.verdicts if each.use == use)
-        limit = length or (None if verdict.found is None else verdict.found.context_length)
+    for verdict in examination.verdicts:
+        use = verdict.use
+        if not _needed(use):
+            continue
+        listed = None if verdict.found is None else verdict.found.context_length
+        limit = lengths.get((use.server, use.model)) or listed
         needed, loaded = _needed(use), _loaded_length(use, examination)
         if limit is not None and needed > limit:
             yield _finding(use, needed, f"the model has {limit:,} tokens", Severity.ERROR)
@@ -99,12 +102,20 @@ def _needed(use: ModelUse) -> int:
     return use.row.max_tokens + use.row.prompt_characters // CHARACTERS_PER_TOKEN
 
 
-async def _stated_length(use: ModelUse) -> int | None:
-    """Return the context of a model as Ollama states it; of other servers the list may say it."""
-    if not isinstance(use.server, OllamaServer):
-        return None
+async def _stated_lengths(
+    models: Models, environment: Environment, database: Database | None, chain: Chain | None
+) -> dict[tuple[ModelServer, str], int | None]:
+    """Return the context of each model that an agent names, as Ollama states it; of others the list may say it."""
+    uses = (await model_uses(models, environment, database, chain)).uses
+    asked = {(use.server, use.model): use.server for use in uses if _needed(use)}
+    ollamas = {key: server for key, server in asked.items() if isinstance(server, OllamaServer)}
+    lengths = await asyncio.gather(*(_stated_length(server, model) for (_, model), server in ollamas.items()))
+    return dict(zip(ollamas, lengths, strict=True))
+
+
+async def _stated_length(server: OllamaServer, model: str) -> int | None:
     try:
-        return (await use.server.describe(use.model)).context_length
+        return (await server.describe(model)).context_length
     except ModelError:  # MOD001 and MOD002 say so
         return None
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from doctor.chain import Chain
 from doctor.endpoint_probe import EndpointReport, EndpointState, probe_endpoint
-from doctor.model_uses import ModelUse, model_uses
+from doctor.model_uses import MODEL_VARIABLES, ModelUse, model_uses
 from doctor.model_verdict import ModelState, ModelVerdict, judge
 from doctor.resources.database import Database
 from doctor.resources.environment import Environment
@@ -75,18 +75,39 @@ async def examine_models(
     """
 
     async def look() -> ModelExamination:
-        found = await model_uses(models, environment, database, chain)
-        return await examine(models, found.uses, found.servers)
+        # The default server is known before the rows are read, and need not wait for a busy database.
+        found, known = await asyncio.gather(
+            model_uses(models, environment, database, chain), _default_report(models, environment)
+        )
+        return await examine(models, found.uses, found.servers, known)
 
     return await models.once(("examination", database is None, chain is None), look)
 
 
-async def examine(models: Models, uses: Iterable[ModelUse], servers: Iterable[ModelServer]) -> ModelExamination:
-    """Look at these servers, each once and all side by side, and judge these uses."""
+async def _default_report(models: Models, environment: Environment) -> dict[ModelServer, EndpointReport]:
+    if models.default is None:
+        return {}
+    named = (environment.get(name) for name, kind, _ in MODEL_VARIABLES if kind == "ollama")
+    wanted = [variable.value for variable in named if variable is not None]
+    return {models.default: await probe_endpoint(models, models.default, wanted)}
+
+
+async def examine(
+    models: Models,
+    uses: Iterable[ModelUse],
+    servers: Iterable[ModelServer],
+    known: Mapping[ModelServer, EndpointReport] | None = None,
+) -> ModelExamination:
+    """Look at these servers, each once and all side by side, and judge these uses.
+
+    ``known`` are reports of servers that were looked at just now.
+    """
     wanted = tuple(uses)
     asked = tuple(dict.fromkeys((*servers, *(use.server for use in wanted))))
     names = {server: [use.model for use in wanted if use.server is server] for server in asked}
-    reports = await asyncio.gather(*(probe_endpoint(models, server, names[server]) for server in asked))
-    report_of = dict(zip(asked, reports, strict=True))
-    verdicts = await asyncio.gather(*(judge(use, report_of[use.server]) for use in wanted))
-    return ModelExamination(tuple(reports), tuple(verdicts))
+    reports = dict(known or {})
+    unknown = [server for server in asked if server not in reports]
+    seen = await asyncio.gather(*(probe_endpoint(models, server, names[server]) for server in unknown))
+    reports |= dict(zip(unknown, seen, strict=True))
+    verdicts = await asyncio.gather(*(judge(use, reports[use.server]) for use in wanted))
+    return ModelExamination(tuple(reports[server] for server in asked), tuple(verdicts))
