@@ -73,6 +73,8 @@ class Leases:
         self._known: AsyncConnection[Any] | None = None
         self._heartbeat: asyncio.Task[None] | None = None
         self._over = asyncio.Event()
+        self._held: set[int] = set()
+        """The ranges that are renewed. One whose claim was made and whose answer got lost is not, so that it ends."""
 
     async def __aenter__(self) -> Leases:
         try:
@@ -104,7 +106,11 @@ class Leases:
         if self._alone is not None:
             return self._alone.pop() if self._alone else None
         claimed = await self._patiently(CLAIM)
-        return KeyRange(*claimed[0]) if claimed else None
+        if not claimed:
+            return None
+        part = KeyRange(*claimed[0])
+        self._held.add(part.id)
+        return part
 
     async def others_at_work(self) -> bool:
         """Wait a moment when others hold all that is left, since a worker may die; False when nothing is left."""
@@ -118,6 +124,7 @@ class Leases:
         """Note that every row of a range was looked at."""
         if self._alone is None:
             await self._patiently(FINISH, {"id": done.id, "written": written, "skipped": skipped, "failed": failed})
+            self._held.discard(done.id)
 
     async def left(self) -> int | None:
         """Return how many rows are in ranges that nobody has finished; None when nobody else takes part."""
@@ -158,7 +165,7 @@ class Leases:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._over.wait(), self._seconds / 3)
             with suppress(DatabaseError, psycopg.Error):
-                await self._execute(RENEW)
+                await self._execute(RENEW, {"held": list(self._held)})
 
     async def _stop_renewing(self) -> None:
         """End it before the table goes: a renewal that fails would undo the transaction that it falls into."""

@@ -63,7 +63,7 @@ CLAIM = """
 """
 RENEW = """
     UPDATE {leases} SET lease_until = clock_timestamp() + make_interval(secs => %(seconds)s)
-    WHERE worker = %(worker)s AND done_at IS NULL
+    WHERE worker = %(worker)s AND done_at IS NULL AND id = ANY(%(held)s)
 """
 FINISH = """
     UPDATE {leases} SET done_at = clock_timestamp(), written = %(written)s, skipped = %(skipped)s, failed = %(failed)s

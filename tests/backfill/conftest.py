@@ -25,7 +25,7 @@ T = TypeVar("T")
 PATIENCE = 60.0
 """Seconds in which a fact must come about, on however busy a machine."""
 
-LONGEST = 240
+LONGEST = 120
 """Seconds after which a test that hangs is ended."""
 
 TABLE = "CREATE TABLE notes (id {key} PRIMARY KEY, content text, embedding vector({dimensions}))"

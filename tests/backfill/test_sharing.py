@@ -6,9 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import psycopg
 import pytest
 
+from doctor.backfill_leases import Leases
 from doctor.fix import FixError, RefusedError
+from doctor.lease_table import CLAIM
 from tests.backfill.conftest import Notes, until
 from tests.backfill.repair import LEASE_SECONDS, RANGE
 from tests.backfill.stand_in import Answer, StandIn
@@ -103,6 +106,26 @@ async def test_a_range_at_which_five_workers_died_is_given_up(notes: Notes, mode
     assert await first == "80 succeeded, 0 failed, 0 skipped"
     assert notes.missing() == [f"text {row}" for row in range(81, 101)]
     assert notes.own_tables() == []
+
+
+async def test_a_claim_whose_answer_is_lost_ends_by_itself(
+    notes: Notes, model: StandIn, repair: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes.make(ROWS)
+    execute = Leases._execute
+    lost: list[Any] = []
+
+    async def losing(leases: Leases, statement: str, values: Any = None) -> Any:
+        answer = await execute(leases, statement, values)
+        if statement == CLAIM and not lost:
+            lost.extend(answer)
+            raise psycopg.OperationalError("the connection broke before the answer came")
+        return answer
+
+    monkeypatch.setattr(Leases, "_execute", losing)
+    assert await (await repair()).make() == "100 succeeded, 0 failed, 0 skipped"
+    assert len(lost) == 1
+    assert notes.missing() == model.twice() == notes.own_tables() == []
 
 
 async def test_the_table_goes_although_leases_are_renewed_all_the_time(
