@@ -42,8 +42,8 @@ _NEXT = f"SELECT {{key}} AS key, {{text}} AS text FROM {{table}} WHERE {_PENDING
 Row: TypeAlias = dict[str, Any]
 """One row to embed: ``key`` and ``text``."""
 
-Filled: TypeAlias = tuple[Any, str, Sequence[float]]
-"""Key, hash of the text, vector."""
+Filled: TypeAlias = tuple[Any, str, bytes]
+"""Key, hash of the text, packed vector."""
 
 
 @dataclass(frozen=True, slots=True)

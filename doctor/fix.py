@@ -173,9 +173,9 @@ class DatabaseWriter(Protocol):
         """
 
     async def fill_vectors(
-        self, table: str, key: str, column: str, content: str, rows: Sequence[tuple[Any, str, Sequence[float]]]
+        self, table: str, key: str, column: str, content: str, rows: Sequence[tuple[Any, str, bytes]]
     ) -> int:
-        """Write vectors (row key, md5 of the content embedded, vector) where the column is NULL and the content
+        """Write vectors (row key, md5 of the content embedded, packed vector) where the column is NULL and the content
         unchanged.
 
         Returns the number of rows written. ``content`` is the SQL expression whose md5 is compared.

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import math
+import struct
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from doctor.fix import FixError
+from doctor.packed_vector import is_huge, packed
 from doctor.resources.model_server import ModelError, ModelServerError, ModelServerUnreachable
 from doctor.retrying import ATTEMPTS, back_off
 
@@ -30,6 +32,8 @@ SMALLEST_NORM = 1e-6
 
 LARGEST_VALUE = 3.4e38
 """What a component of pgvector's ``vector`` can hold: a four-byte float."""
+
+NO_NUMBERS = "values that are no numbers, or too large"
 
 PROBE = "doctor"
 """What is embedded to see whether the server works at all."""
@@ -51,7 +55,9 @@ class Refused:
     reason: str
 
 
-Embedding: TypeAlias = list[float] | Refused
+Embedding: TypeAlias = bytes | Refused
+"""A packed vector (:mod:`doctor.packed_vector`), or none."""
+
 Failure: TypeAlias = ModelServerError | ModelServerUnreachable
 
 
@@ -74,7 +80,7 @@ class Embedder:
         self._sleep = sleep
 
     async def vectors(self, texts: Sequence[str]) -> list[Embedding]:
-        """Return for each text its vector, or why it has none.
+        """Return for each text its packed vector, or why it has none.
 
         Raises:
             FixError: the server does not recover, or refuses everything.
@@ -115,8 +121,26 @@ class Embedder:
         return await self._server.embed(self._model, texts, timeout=self._timeout)
 
     def _judged(self, vector: list[float]) -> Embedding:
-        problem = flaw(vector, self._dimensions)
-        return vector if problem is None else Refused(f"the model gave {problem}")
+        problem: str | None
+        try:
+            made = packed(vector)
+        except (OverflowError, struct.error):
+            problem = NO_NUMBERS
+        else:
+            problem = None if _is_plain(vector, made, self._dimensions) else flaw(vector, self._dimensions)
+            if problem is None:
+                return made
+        return Refused(f"the model gave {problem}")
+
+
+def _is_plain(vector: Sequence[float], made: bytes, dimensions: int | None) -> bool:
+    """Whether it can be told at a glance that a vector has no flaw; so it is with nearly all."""
+    return (
+        len(vector) == dimensions
+        and not is_huge(made)
+        and abs(vector[0]) > SMALLEST_NORM
+        and vector[0] != vector[len(vector) // 2]
+    )
 
 
 def flaw(vector: Sequence[float], dimensions: int | None) -> str | None:
@@ -125,7 +149,7 @@ def flaw(vector: Sequence[float], dimensions: int | None) -> str | None:
         return f"{len(vector)} dimensions in place of {dimensions or 'at least one'}"
     length = math.hypot(*vector)
     if not length < LARGEST_VALUE:  # also when it is no number
-        return "values that are no numbers, or too large"
+        return NO_NUMBERS
     if length <= SMALLEST_NORM:
         return "a zero vector"
     if len(vector) > 1 and vector[0] == vector[-1] == vector[len(vector) // 2] and len(set(vector)) == 1:

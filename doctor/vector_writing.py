@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from doctor.fix import RefusedError
@@ -61,11 +61,12 @@ async def fill(
     key: str,
     column: str,
     content: str,
-    rows: Sequence[tuple[Any, str, Sequence[float]]],
+    rows: Sequence[tuple[Any, str, bytes]],
 ) -> dict[str, Any] | None:
-    """Write vectors (key, md5 of what was embedded, vector) where the column is still NULL and the content unchanged.
+    """Write packed vectors where the column is still NULL and the content unchanged.
 
-    ``types`` are those of the table's columns. Returns the entry for the journal; None when nothing was written.
+    ``rows`` are key, md5 of what was embedded, and vector. ``types`` are those of the table's columns. Returns the
+    entry for the journal; None when nothing was written.
     """
     kind = _kind(types[column])
     stored = sql.SQL(_OTHER_THAN_SENT if kind == "vector" else "{hashed}").format(
@@ -80,10 +81,9 @@ async def fill(
         content=sql.SQL(content),
         stored=stored,
     )
-    packed = [_packed(row[2]) for row in rows]
-    sent = _array_of_vectors(connection)(packed)
+    sent = _array_of_vectors(connection)([row[2] for row in rows])
     cursor = await connection.execute(statement, [[row[0] for row in rows], [row[1] for row in rows], sent])
-    written = [[name, stored or _hash(packed[place])] for place, name, stored in await cursor.fetchall()]
+    written = [[name, stored or _hash(rows[place][2])] for place, name, stored in await cursor.fetchall()]
     if not written:
         return None
     return {"kind": "vectors", "table": table, "key": key, "column": column, "hashed": "sha256", "rows": written}
@@ -104,17 +104,7 @@ def _hash(packed: bytes) -> str:
     return hashlib.sha256(packed, usedforsecurity=False).hexdigest()
 
 
-@functools.cache
-def _form(size: int) -> Callable[..., bytes]:
-    return struct.Struct(f">HH{size}f").pack
-
-
-def _packed(vector: Sequence[float]) -> bytes:
-    """Return a vector as ``vector_send`` of pgvector writes it: number of dimensions, nothing, four-byte floats."""
-    return _form(len(vector))(len(vector), 0, *vector)
-
-
-def _array_of_vectors(connection: AsyncConnection[Any]) -> Callable[[Iterable[bytes]], object]:
+def _array_of_vectors(connection: AsyncConnection[Any]) -> Callable[[Sequence[bytes]], object]:
     """Return what makes one parameter of the type ``vector[]``, in binary, of packed vectors.
 
     An object for each vector, an array in it and its copy took half of the time of a backfill.
@@ -123,9 +113,9 @@ def _array_of_vectors(connection: AsyncConnection[Any]) -> Callable[[Iterable[by
     array, dumper = _array_type(info.array_oid)
     connection.adapters.register_dumper(array, dumper)
 
-    def make(packed: Iterable[bytes]) -> object:
+    def make(packed: Sequence[bytes]) -> object:
         elements = [part for each in packed for part in (struct.pack(">i", len(each)), each)]
-        head = struct.pack(">iiIii", 1, 0, info.oid, len(elements) // 2, 1)  # dimensions, NULLs, type; length, from
+        head = struct.pack(">iiIii", 1, 0, info.oid, len(packed), 1)  # dimensions, NULLs, type; length, from
         return array(b"".join([head, *elements]))
 
     return make

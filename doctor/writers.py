@@ -158,7 +158,7 @@ class DatabaseWriter:
             self._journal.append(await column_retyping.retype(connection, table, column, before, after))
 
     async def fill_vectors(
-        self, table: str, key: str, column: str, content: str, rows: Sequence[tuple[Any, str, Sequence[float]]]
+        self, table: str, key: str, column: str, content: str, rows: Sequence[tuple[Any, str, bytes]]
     ) -> int:
         """Write vectors where the column is still NULL and the embedded content is unchanged; return how many."""
         database = await self._database()
@@ -184,7 +184,7 @@ class DatabaseWriter:
         key: str,
         column: str,
         content: str,
-        rows: Sequence[tuple[Any, str, Sequence[float]]],
+        rows: Sequence[tuple[Any, str, bytes]],
     ) -> int:
         async with _begun(connection, _FILLING):
             if table not in self._types:

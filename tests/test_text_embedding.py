@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doctor.fix import FixError
+from doctor.packed_vector import packed
 from doctor.resources.model_server import (
     Answer,
     ModelError,
@@ -26,6 +27,7 @@ from doctor.resources.unreachable import Reason
 from doctor.text_embedding import PROBE, Embedder, Refused, flaw
 
 GOOD = [1.0, 2.0, 3.0]
+PACKED = packed(GOOD)
 TEXTS = [f"text {number}" for number in range(16)]
 
 
@@ -67,7 +69,7 @@ async def test_a_text_at_which_the_server_fails_costs_no_other_one(failure: Exce
     server = StandIn(poisoned("text 11", failure))
     made = await server.vectors()
     assert [number for number, vector in enumerate(made) if isinstance(vector, Refused)] == [11]
-    assert all(vector == GOOD for number, vector in enumerate(made) if number != 11)
+    assert all(vector == PACKED for number, vector in enumerate(made) if number != 11)
     assert len(server.requests) < 25
 
 
@@ -99,7 +101,7 @@ async def test_a_server_that_refuses_everything_is_not_asked_text_by_text(status
 async def test_a_busy_server_is_left_alone_for_as_long_as_it_asks() -> None:
     answers = iter([refusing(429, "7"), refusing(429), refusing(503, "0")])
     server = StandIn(lambda texts: next(answers, [GOOD for _ in texts]))
-    assert await server.vectors() == [GOOD] * 16
+    assert await server.vectors() == [PACKED] * 16
     assert server.pauses == [7.0, 1.0, 0.0]
     assert server.requests == [TEXTS] * 4
 
@@ -131,7 +133,7 @@ async def test_a_missing_model_ends_the_run_at_once() -> None:
 )
 async def test_a_vector_that_must_not_be_stored_is_turned_down(vector: list[float], reason: str) -> None:
     made = await StandIn(lambda texts: [vector if text == "text 1" else GOOD for text in texts]).vectors(TEXTS[:3])
-    assert made[0] == made[2] == GOOD
+    assert made[0] == made[2] == PACKED
     assert isinstance(made[1], Refused)
     assert reason in made[1].reason
 
@@ -142,6 +144,12 @@ def test_what_passes_can_be_compared(vector: list[float]) -> None:
         assert len(vector) == 3
         assert sum(value * value for value in vector) ** 0.5 > 0
         assert all(abs(value) < 3.5e38 for value in vector)
+
+
+@given(st.lists(st.floats() | st.sampled_from([0.0, -0.0, 1e-7, 1e38, -3.4e38, 3.5e38]), min_size=3, max_size=3))
+async def test_what_is_told_at_a_glance_is_told_alike_by_looking_closely(vector: list[float]) -> None:
+    (made,) = await StandIn(lambda _texts: [vector]).vectors(["text"])
+    assert isinstance(made, Refused) is (flaw(vector, 3) is not None)
 
 
 def test_a_time_to_wait_is_read_in_both_forms() -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from doctor.fix import RefusedError
 from doctor.journal import Journal
+from doctor.packed_vector import packed
 from doctor.target import Target
 from doctor.writers import DatabaseWriter, Undo
 
@@ -32,8 +33,8 @@ def digest(text: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def rows(keys: Sequence[Any]) -> list[tuple[Any, str, Sequence[float]]]:
-    return [(key, digest(f"text of {key}"), vector) for key, vector in zip(keys, VECTORS, strict=True)]
+def rows(keys: Sequence[Any]) -> list[tuple[Any, str, bytes]]:
+    return [(key, digest(f"text of {key}"), packed(vector)) for key, vector in zip(keys, VECTORS, strict=True)]
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def table(pipeline, tmp_path):
             for one in keys:
                 self.execute("INSERT INTO made_here VALUES (%s, %s)", one, f"text of {one}")
 
-        def fill(self, some: Sequence[tuple[Any, str, Sequence[float]]]) -> int:
+        def fill(self, some: Sequence[tuple[Any, str, bytes]]) -> int:
             async def work() -> int:
                 async with Target.at(pipeline.directory) as target:
                     writer = DatabaseWriter(partial(target.provide, "database"), self.journal)
