@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doctor.file_names import located, visible
-from tests.command_line import run
+from tests.forked_doctor import run
 
 NAMES = st.text(st.characters() | st.sampled_from("\\nxu0123456789abcdef\n\t\x1b\udcff"), min_size=1).filter(
     lambda name: "\0" not in name and "/" not in name and name not in (".", "..")

@@ -18,6 +18,7 @@ import pytest
 
 from doctor.cli import COMMANDS
 from doctor.main import main
+from tests import forked_doctor
 from tests.command_line import DEADLINE, command, environment, install, run
 from tests.example_runs import BUILT_INS
 
@@ -343,7 +344,7 @@ def test_offline_opens_nothing(capsys, healthy: Path):
 
 @pytest.mark.parametrize("arguments", [("fix",), ("fix", "TSK001"), ("fix", "--unsafe-fixes")], ids=" ".join)
 def test_without_a_terminal_and_without_yes_nothing_is_asked_and_nothing_done(sick: Path, arguments: tuple):
-    done = run(*arguments, cwd=sick)
+    done = forked_doctor.run(*arguments, cwd=sick)
     assert (done.returncode, done.stdout) == (2, "")
     assert "give --yes to apply safe fixes, or --diff to look at them" in done.stderr
     assert not (sick / ".doctor").exists()
@@ -402,7 +403,7 @@ def test_modules_of_the_target_are_never_taken_for_those_of_doctor(sick: Path):
 @pytest.mark.parametrize("redirection", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
 @pytest.mark.parametrize("words", ["check", "check --format json", "fix --diff", "undo", "list", "report", "--version"])
 def test_a_closed_stream_is_no_bug_and_changes_no_exit_code(sick: Path, words: str, redirection: str):
-    expected = run(*words.split(), cwd=sick).returncode
+    expected = forked_doctor.run(*words.split(), cwd=sick).returncode
     line = f"{' '.join(command())} {words} {redirection}"
     done = subprocess.run(
         ["bash", "-c", line], cwd=sick, env=environment(), capture_output=True, text=True, timeout=60, check=False
@@ -465,10 +466,10 @@ def test_a_place_that_cannot_be_written_is_2_and_leaves_nothing_behind(capsys, s
 
 
 def test_a_machine_format_has_stdout_for_itself(sick: Path):
-    done = run("--format", "json", "-v", cwd=sick)
+    done = forked_doctor.run("--format", "json", "-v", cwd=sick)
     assert (done.returncode, done.stderr) == (1, "")
     assert json.loads(done.stdout)["status"] == "unhealthy"
-    nothing = run("fix", "--yes", "LOG", "--format", "json", cwd=sick)
+    nothing = forked_doctor.run("fix", "--yes", "LOG", "--format", "json", cwd=sick)
     assert (nothing.returncode, nothing.stderr) == (1, "")
     assert json.loads(nothing.stdout)["repairs"] == []
 
@@ -628,9 +629,9 @@ def test_a_terminal_gets_colour_unless_it_declines(sick: Path):
 
 
 def test_a_pipe_gets_none_unless_it_asks(sick: Path):
-    assert not ANSI.search(run("check", cwd=sick).stdout)
-    assert not ANSI.search(run("check", cwd=sick, extra={"FORCE_COLOR": "1", "TERM": "xterm"}).stdout)
-    assert ANSI.search(run("check", "--color", "always", cwd=sick).stdout)
+    assert not ANSI.search(forked_doctor.run("check", cwd=sick).stdout)
+    assert not ANSI.search(forked_doctor.run("check", cwd=sick, extra={"FORCE_COLOR": "1", "TERM": "xterm"}).stdout)
+    assert ANSI.search(forked_doctor.run("check", "--color", "always", cwd=sick).stdout)
 
 
 def test_a_file_gets_none_whatever_the_terminal_gets(capsys, sick: Path):

@@ -11,7 +11,7 @@ from doctor.given_queries import GivenQuery
 from doctor.model import EvidenceKind, Resource
 from doctor.similarity_queries import SimilarityQueries, evidence_of, resource_of
 from doctor.source.index import Source
-from tests.command_line import run
+from tests.forked_doctor import run
 
 GIVEN = GivenQuery("by topic", "SELECT a -- nearest\nFROM t\nORDER BY 1 - (e <=> :v) DESC LIMIT 5", "doctor.toml", 3)
 TOML = """

@@ -23,7 +23,7 @@ from doctor.record import plain
 from doctor.runner import run_checks
 from doctor.source.collector import Collector
 from doctor.target import Target
-from tests.command_line import run
+from tests.forked_doctor import run
 from tests.serving import serving
 
 CHAT = "openai/gpt-oss-120b"
