@@ -15,7 +15,9 @@ MODULES = [
     importlib.import_module(f"doctor.checks.{module.name}") for module in pkgutil.iter_modules(doctor.checks.__path__)
 ]
 GIVEN = {"source", "environment", "queries"}
-FROM_SOURCE = [check for check in checks_in(MODULES) if {"environment"} != set(check.needs) <= GIVEN]
+FROM_SOURCE = [
+    check for check in checks_in(MODULES) if "static" in check.tags and {"environment"} != set(check.needs) <= GIVEN
+]
 
 
 def cases(kind: str) -> list[object]:
