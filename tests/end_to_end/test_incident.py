@@ -30,6 +30,15 @@ OUTAGE_DEADLINE = 20.0
 
 CHAT = -4242
 
+NOTHING_TO_LOOK_AT = {
+    *(f"AUT{number:03}" for number in (5, 6, 7, 8, 9, 10, 12)),  # no identity provider
+    "ENV004",  # no git repository
+    "MOD008",  # no model server in the code
+    "MOD010",  # no model that the pipeline loads itself
+    "MOD012",  # no compose file
+}
+"""The checks of what a sandbox has not."""
+
 
 @pytest.fixture
 def healthy(patient: Sandbox) -> Sandbox:
@@ -124,9 +133,14 @@ def test_a_healthy_pipeline_is_healthy(healthy):
     run = check(healthy)
     assert exit_code(run) is ExitCode.OK
     assert roots(run) == []
+<<<<<<< HEAD
     assert not [result for result in run.before if result.status is Status.UNKNOWN or result.blocked_by]
     skipped = {result.code for result in run.before if result.status is Status.SKIP}
     assert {code[:3] for code in skipped} == {"AUT", "ENV", "MOD"}, "what the sandbox has nothing of"
+=======
+    assert not [result for result in run.before if result.status is Status.UNKNOWN or result.blocked_by is not None]
+    assert {result.code for result in run.before if result.status is Status.SKIP} == NOTHING_TO_LOOK_AT
+>>>>>>> 785c091 (Name the checks that have nothing to look at here)
 
 
 def test_three_causes_in_series_are_named_in_one_run_repaired_and_taken_back(healthy):
