@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, LiteralString
 
+import httpx
+
 from doctor.commands.examination import Selection, choose, examine_open
 from doctor.commands.output import registry
 from doctor.model import Run
@@ -127,3 +129,14 @@ def reset(sandbox: Sandbox) -> None:
     )
     for journal in journals(sandbox):
         journal.unlink()
+    # It looks for a server that was away again only when it next needs it, and refuses messages until then.
+    eventually(lambda: is_well(sandbox), "the application has found all its servers")
+
+
+def is_well(sandbox: Sandbox) -> bool:
+    """Tell whether the application answers and reaches all its servers."""
+    try:
+        answer = httpx.get(f"{sandbox.environment()['API_URL']}/health", timeout=30, trust_env=False)
+    except httpx.TransportError:
+        return False
+    return bool(answer.json()["status"] == "ok")

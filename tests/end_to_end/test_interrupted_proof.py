@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import httpx
 import pytest
 
 from doctor.pipeline.sandbox.sandbox import Sandbox
@@ -41,15 +40,8 @@ STALL = "agent-config-inactive"
 """A fault that stops the chain behind the scoring without a dead letter that would tell, so that a proof waits."""
 
 
-def stall(sandbox: Sandbox) -> None:
-    """Let the chain stop, once the application has found its servers again that an earlier test took away."""
-    sandbox.break_(STALL)
-    health = f"{sandbox.environment()['API_URL']}/health"
-    eventually(lambda: httpx.get(health, timeout=30, trust_env=False).is_success, "the application takes messages")
-
-
 def test_sigterm_removes_the_canaries(patient: Sandbox) -> None:
-    stall(patient)
+    patient.break_(STALL)
     before = tables(patient)
     with proof(patient) as process:
         eventually(lambda: ask(patient, CANARIES)[0][0] == 15, "the canaries are saved")
@@ -62,7 +54,7 @@ def test_sigterm_removes_the_canaries(patient: Sandbox) -> None:
 
 
 def test_a_database_that_goes_away_is_told_in_a_sentence_and_the_canaries_go_later(patient: Sandbox) -> None:
-    stall(patient)
+    patient.break_(STALL)
     before = tables(patient)
     with proof(patient) as process:
         eventually(lambda: ask(patient, CANARIES)[0][0] == 15, "the canaries are saved")
@@ -79,7 +71,7 @@ def test_a_database_that_goes_away_is_told_in_a_sentence_and_the_canaries_go_lat
 
 @pytest.mark.parametrize("command", ["undo", "verify"])
 def test_what_a_killed_proof_has_left_is_swept(patient: Sandbox, command: str) -> None:
-    stall(patient)
+    patient.break_(STALL)
     before = tables(patient)
     with proof(patient) as process:
         eventually(lambda: ask(patient, CANARIES)[0][0] == 15, "the canaries are saved")
@@ -97,7 +89,7 @@ def test_what_a_killed_proof_has_left_is_swept(patient: Sandbox, command: str) -
 
 
 def test_a_proof_that_runs_is_not_swept(patient: Sandbox) -> None:
-    stall(patient)
+    patient.break_(STALL)
     with proof(patient, "--deadline", "8") as process:
         eventually(lambda: ask(patient, CANARIES)[0][0] == 15, "the canaries are saved")
         assert "nothing to undo" in doctor(patient, "undo").stdout
