@@ -96,3 +96,9 @@ _DEFAULT = Redactor()
 def redact(text: str) -> str:
     """Return the text without secrets and control characters, under the key of this process."""
     return _DEFAULT.redact(text)
+
+
+def redact_value(name: str, value: str) -> str:
+    """Return a value as it is left when it stands behind its name, as ``password="…"`` does."""
+    before, after = f'{name}="', '"'
+    return redact(f"{before}{value}{after}").removeprefix(before).removesuffix(after)

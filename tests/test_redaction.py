@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from doctor.redaction import PLACEHOLDER, Redactor, bounded, printable, redact
+from doctor.redaction import PLACEHOLDER, Redactor, bounded, printable, redact, redact_value
 
 SECRETS = [
     ("DATABASE_URL=postgresql+asyncpg://app:hunt~er2@db:5432/app", "hunt~er2", "password"),
@@ -205,3 +205,10 @@ def test_a_cut_never_goes_through_a_placeholder():
     for limit in range(4, 27):
         assert bounded(text, limit).startswith("ab … (+")
     assert bounded(text, 27).startswith("ab <redacted:password#1234>… ")
+
+
+@pytest.mark.parametrize(
+    ("name", "hidden"), [("API_KEY", True), ("password", True), ("MODEL", False), ("subject", False)]
+)
+def test_a_value_is_hidden_by_what_its_name_says(name: str, hidden: bool) -> None:
+    assert (redact_value(name, "planted99value") == "planted99value") is not hidden

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from doctor.redaction import redact_value
 from doctor.source.collector import Collector, Module
 from doctor.source.expressions import dotted
 from doctor.source.walk import walk
@@ -133,7 +134,11 @@ def _of_config(config: ast.expr | None, constants: Mapping[str, ast.expr]) -> Va
 
 def _values(keywords: Mapping[str, ast.expr], constants: Mapping[str, ast.expr]) -> Values:
     read = {name: _value(node, constants) for name, node in keywords.items()}
-    return tuple((name, value) for name, value in read.items() if value is not None)
+    return tuple(
+        (name, redact_value(name, value) if isinstance(value, str) else value)
+        for name, value in read.items()
+        if value is not None
+    )
 
 
 def _value(node: ast.expr, constants: Mapping[str, ast.expr]) -> str | int | float | None:
@@ -161,5 +166,5 @@ def _constants(module: Module) -> dict[str, ast.expr]:
 
 
 COLLECTOR = Collector(
-    "broker-settings", 2, (b"taskiq_nats", b"stream_config", b"consumer_config", b"pull_consume"), _collect
+    "broker-settings", 3, (b"taskiq_nats", b"stream_config", b"consumer_config", b"pull_consume"), _collect
 )

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from doctor.redaction import redact_value
 from doctor.source.collector import Collector, Module
 from doctor.source.collectors.model_defaults import APART
 from doctor.source.expressions import dotted
@@ -25,8 +26,9 @@ _TRUE = re.compile(r"env_ignore_empty\s*=\s*True")
 class EnvironmentRead:
     """One place. ``required``: without the variable the program fails there.
 
-    ``default`` is the literal that is taken instead, None when there is none or it is computed. ``ignores_empty``: an
-    empty value counts as none. ``apart``: in a test, a script or another program beside the target.
+    ``default`` is the literal that is taken instead, a secret by its placeholder; None when there is none or it is
+    computed. ``ignores_empty``: an empty value counts as none. ``apart``: in a test, a script or another program beside
+    the target.
     """
 
     path: str
@@ -64,7 +66,9 @@ def _made(
 ) -> EnvironmentRead:
     apart = APART.search(module.path) is not None
     text = module.line(line)
-    return EnvironmentRead(module.path, line, text, name, required, _literal(default), ignores_empty, apart)
+    literal = _literal(default)
+    kept = None if literal is None else redact_value(name, literal)
+    return EnvironmentRead(module.path, line, text, name, required, kept, ignores_empty, apart)
 
 
 def _literal(node: ast.expr | None) -> str | None:
@@ -120,4 +124,4 @@ def _keyword(call: ast.Call, name: str) -> ast.expr | None:
     return next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
 
 
-COLLECTOR = Collector("environment-reads", 1, (b"environ", b"getenv", b"decouple", b"BaseSettings"), _collect)
+COLLECTOR = Collector("environment-reads", 2, (b"environ", b"getenv", b"decouple", b"BaseSettings"), _collect)
