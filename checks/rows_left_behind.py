@@ -68,8 +68,12 @@ def _finding(chain: Chain, one: LeftBehind, rows: int, *, by_design: bool) -> Fi
         role=Role.ADVICE if by_design else Role.DAMAGE,
         subject="below the threshold" if by_design else "left behind",
         impacts=(f"no later stage ever sees {'it' if rows == 1 else 'them'}",),
-        evidence=(Evidence(EvidenceKind.SQL, f"{stage.table}.{stage.column}", f"the newest is of {one.newest}"),),
+        evidence=(Evidence(EvidenceKind.SQL, f"{stage.table}.{stage.column}", _newest(one)),),
         related=(Resource("task", stage.task_resource),) if stage.task_resource else (),
         fixes=(FixOption.by_hand(how, "the chain itself only takes up recent rows"),),
         validation="doctor check --select CHN003",
     )
+
+
+def _newest(one: LeftBehind) -> str:
+    return f"the newest is of {one.newest}" if one.newest else "none of them has a time"

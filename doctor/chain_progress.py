@@ -39,9 +39,9 @@ GROUP BY task ORDER BY task
 """
 
 _LEFT_BEHIND = """
-SELECT {group} AS grouped, count(*) AS rows, max({created_at})::text AS newest
+SELECT {group} AS grouped, count(*) AS rows, coalesce(max({created_at})::text, '') AS newest
 FROM {table}
-WHERE {created_at} <= now() - make_interval(secs => %(lookback)s) AND {entered} AND NOT ({passed})
+WHERE ({created_at} > now() - make_interval(secs => %(lookback)s)) IS NOT TRUE AND {entered} AND NOT ({passed})
 GROUP BY 1
 """
 
@@ -98,7 +98,9 @@ class DeadLetters:
 
 @dataclass(frozen=True, slots=True)
 class LeftBehind:
-    """Rows beyond the look-back that never passed a stage. ``newest`` is the time of the newest of them.
+    """Rows beyond the look-back that never passed a stage, and those without a time.
+
+    ``newest`` is the time of the newest of them; empty where none has one.
 
     ``below_threshold`` are those of groups that were too small for a stage with a threshold; ``rows`` the others.
     """

@@ -170,9 +170,12 @@ async def column_types(database: Database, column: VectorColumn) -> dict[str, st
 
 
 def recent_rows(chain: Chain, types: Mapping[str, str]) -> sql.Composable:
-    """Return the condition for rows within the look-back; none, where the table has no time column."""
+    """Return the condition for rows within the look-back; none, where the table has no time column.
+
+    It is never NULL: a row without a time is of no known age, and counts as old, so that nobody waits for it for ever.
+    """
     if chain.created_at not in types:
         return sql.SQL("false")
-    return sql.SQL("({} > now() - make_interval(secs => {}))").format(
+    return sql.SQL("(({} > now() - make_interval(secs => {})) IS TRUE)").format(
         sql.Identifier(chain.created_at), sql.Literal(chain.lookback_hours * 3600)
     )

@@ -200,3 +200,13 @@ def role(notes: Notes, *grants: str) -> str:
         notes.execute(grant.format(role=name))
     _, _, rest = notes.url.partition("@")
     return f"postgresql://{name}:correct-horse@{rest}"
+
+
+async def test_a_row_without_a_time_is_filled_and_a_recent_one_is_left_to_the_pipeline(
+    notes: Notes, repair: Open
+) -> None:
+    notes.make(3)
+    notes.execute("ALTER TABLE notes ADD created_at timestamptz")
+    notes.execute("UPDATE notes SET created_at = now() WHERE id = 3")
+    assert await (await repair(shared=False)).make() == "2 succeeded, 0 failed, 0 skipped"
+    assert notes.missing() == ["text 3"]

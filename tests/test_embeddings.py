@@ -1,0 +1,51 @@
+"""Rows without a vector are counted on a real server, whatever stands in their other columns."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import psycopg
+import pytest
+
+from doctor.chain import Chain, Stage
+from doctor.chain_progress import left_behind
+from doctor.embeddings import embedding_counts
+from doctor.model import Secret
+from doctor.resources.catalog import vector_columns
+from doctor.resources.database import Database
+from tests.resources.conftest import Postgres, database_url, postgres
+
+__all__ = ["Postgres", "database_url", "postgres"]
+
+NOTES = (
+    "CREATE EXTENSION vector",
+    "CREATE TABLE notes (id int PRIMARY KEY, content text, score float, created_at timestamptz, embedding vector(3))",
+    "INSERT INTO notes SELECT n, 'words', NULL, NULL, NULL FROM generate_series(1, 5) AS n",
+    "INSERT INTO notes VALUES (6, 'words', NULL, now(), NULL), (7, 'words', 1, now() - interval '3 days', '[1,2,3]')",
+)
+"""Five rows without a time, a recent one, and an old one that is whole."""
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        for statement in NOTES:
+            connection.execute(statement)  # type: ignore[call-overload]
+    opened = Database(Secret(database_url), origin="test")
+    yield opened
+    await opened.close()
+
+
+def chain(table: str = "notes", *stages: Stage) -> Chain:
+    return Chain(entry="", message_table=table, stages=stages)
+
+
+async def test_a_row_without_a_time_counts_as_old(database: Database) -> None:
+    (column,) = await vector_columns(database)
+    counts = await embedding_counts(database, chain(), column)
+    assert (counts.rows, counts.nulls, counts.old, counts.recent) == (7, 6, 5, 1)
+
+
+async def test_a_row_without_a_time_is_left_behind(database: Database) -> None:
+    (left,) = await left_behind(database, chain("notes", Stage("scored", table="notes", column="score")))
+    assert (left.rows, left.newest) == (5, "")
