@@ -8,7 +8,7 @@ A queue over JetStream on which nothing moves, and which of these it is:
   is not set (taskiq-nats 0.7);
 - a worker waits for a full batch: `pull_consume_batch` above 1 without a time-out;
 - another process, most often the API, holds the push consumer and swallows what is delivered to it;
-- `max_ack_pending` tasks are delivered and not acknowledged, so that the server gives out no more;
+- `max_ack_pending` tasks are delivered and not acknowledged within `ack_wait`, so that the server gives out no more;
 - the consumer is paused on the server.
 
 ## Why it hurts
@@ -16,9 +16,9 @@ Tasks pile up in the stream. The webhook goes on answering 200, and nothing else
 
 ## How it is told from its look-alikes
 By the numbers of the consumer, looked at for a second, and by the processes of this machine. An idle worker keeps a
-pull request open (`num_waiting`), a dead one does not. A busy worker acknowledges something, or its process is there;
-tasks that were taken by a worker that is gone are told from a busy one by that. A stream that is missing is NAT004, a
-task that the worker does not know is WRK002, and plain NATS, which has no stream, is WRK004.
+pull request open (`num_waiting`), a dead one does not. Tasks of a worker that is gone are told from a busy one's by its
+process. At `max_ack_pending` a worker is busy until `ack_wait` is over or all tasks are delivered again. A stream that
+is missing is NAT004, a task that the worker does not know is WRK002, and plain NATS, which has no stream, is WRK004.
 
 ## How to fix
 Start the worker, or the one that hangs anew with `pull_consume_timeout=1`; use `PullBasedJetStreamBroker` where API and

@@ -139,13 +139,18 @@ def judge_queue(
     for consumer in after.consumers:
         same = earlier.get((consumer.stream, consumer.name))
         unmoved = same is not None and same.ack_floor_sequence == consumer.ack_floor_sequence
-        found = _stuck(consumer, batch, unmoved=unmoved) or _taken(
-            consumer, workers, others, all_seen=all_seen, unmoved=unmoved
+        is_overdue = unmoved and _is_overdue(consumer, workers, now)
+        is_served = bool(workers) or not all_seen or _is_asked(consumer)
+        found = _stuck(consumer, batch, unmoved=unmoved, is_overdue=is_overdue and is_served) or _taken(
+            consumer, workers, others, all_seen=all_seen, unmoved=unmoved, is_overdue=is_overdue
         )
         if found is not None:
             return found
-    if any(consumer.num_waiting or (consumer.push_bound and not consumer.pull) for consumer in after.consumers):
-        return QueueVerdict(None, "worker idle, asks for tasks")
+    if any(_is_asked(consumer) for consumer in after.consumers):
+        full = next((consumer for consumer in after.consumers if _is_full(consumer)), None)
+        if full is None:
+            return QueueVerdict(None, "worker idle, asks for tasks")
+        return QueueVerdict(None, f"worker busy with {full.num_ack_pending} of at most {full.max_ack_pending}")
     if after.unacknowledged and (workers or not (all_seen or _is_old(after, now))):
         return QueueVerdict(None, f"worker busy with {after.unacknowledged} unacknowledged")
     if workers:
@@ -154,17 +159,22 @@ def judge_queue(
     return QueueVerdict(Standstill.NO_WORKER, "no worker runs here")
 
 
-def _stuck(consumer: Consumer, batch: int, *, unmoved: bool) -> QueueVerdict | None:
-    """Return what stops a consumer that is being asked: its own limits, or a worker that waits for more."""
+def _stuck(consumer: Consumer, batch: int, *, unmoved: bool, is_overdue: bool) -> QueueVerdict | None:
+    """Return what stops a consumer that is being asked: its own limits, or a worker that waits for more.
+
+    As many tasks as the limit allows are a busy worker's, until the server has waited ``ack_wait`` for an answer: who
+    limits what runs at once by ``max_ack_pending`` is at the limit whenever there is enough to do.
+    """
     if consumer.paused:
         return QueueVerdict(Standstill.PAUSED, f"`{consumer.name}` is paused on the server", consumer)
     if not unmoved:
         return None
     held = consumer.num_ack_pending
-    if 0 < consumer.max_ack_pending <= held and consumer.num_pending:
+    if is_overdue and _is_full(consumer):
         return QueueVerdict(
             Standstill.ACK_LIMIT,
-            f"{held} of at most {consumer.max_ack_pending} are delivered and not acknowledged, so no more are given",
+            f"{held} of at most {consumer.max_ack_pending} are delivered and not acknowledged for longer than ack_wait "
+            f"({consumer.ack_wait:g} s), so no more are given",
             consumer,
         )
     if consumer.pull and not consumer.num_pending and 0 < held <= consumer.deliveries % batch:
@@ -177,13 +187,19 @@ def _stuck(consumer: Consumer, batch: int, *, unmoved: bool) -> QueueVerdict | N
 
 
 def _taken(
-    consumer: Consumer, workers: Sequence[Process], others: Sequence[Process], *, all_seen: bool, unmoved: bool
+    consumer: Consumer,
+    workers: Sequence[Process],
+    others: Sequence[Process],
+    *,
+    all_seen: bool,
+    unmoved: bool,
+    is_overdue: bool,
 ) -> QueueVerdict | None:
     """Return a push consumer that belongs to a process that runs no tasks."""
     if consumer.pull or not consumer.push_bound or consumer.deliver_group:
         return None
     held = consumer.num_ack_pending and unmoved
-    if others and (held or not workers):
+    if others and (is_overdue or not workers):
         evidence = f"`{consumer.name}` is bound, and the API (pid {others[0].pid}) is the only one that can hold it"
         if workers:
             evidence = f"`{consumer.name}` is bound, by the API (pid {others[0].pid}): its tasks are never acknowledged"
@@ -192,6 +208,31 @@ def _taken(
         evidence = f"`{consumer.name}` is bound to a process that is no worker of this machine"
         return QueueVerdict(Standstill.TAKEN, evidence, consumer)
     return None
+
+
+def _is_asked(consumer: Consumer) -> bool:
+    """Tell whether somebody is there: a pull request is open, or a push consumer has a listener."""
+    return bool(consumer.num_waiting) or (consumer.push_bound and not consumer.pull)
+
+
+def _is_full(consumer: Consumer) -> bool:
+    """Tell whether tasks wait because as many as the consumer allows are unacknowledged."""
+    return 0 < consumer.max_ack_pending <= consumer.num_ack_pending and consumer.num_pending > 0
+
+
+def _is_overdue(consumer: Consumer, workers: Sequence[Process], now: datetime) -> bool:
+    """Tell whether the server has waited in vain for every answer: ``ack_wait`` is over, or it has delivered again.
+
+    What was delivered again to a worker that has just been started was its predecessor's; it takes one ``ack_wait``
+    until it comes, and has another one to be done.
+    """
+    if not consumer.num_ack_pending:
+        return False
+    wait = timedelta(seconds=consumer.ack_wait)
+    if consumer.last_active is not None and now - consumer.last_active > wait:
+        return True
+    is_new = any(now - worker.started_at <= 2 * wait for worker in workers)
+    return consumer.num_redelivered >= consumer.num_ack_pending and not is_new
 
 
 def _is_old(state: QueueState, now: datetime) -> bool:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nats.js import JetStreamContext
@@ -15,6 +16,8 @@ from taskiq import AsyncBroker
 from taskiq_nats import PullBasedJetStreamBroker, PushBasedJetStreamBroker
 
 from doctor.model import Severity, Status
+from doctor.probe import Answer, probe
+from doctor.target import Target
 from tests.checks.conftest import Ask, QueueServer, ruled_out, the_finding
 
 PULL = {
@@ -173,13 +176,68 @@ async def test_a_push_consumer_that_a_worker_holds_is_no_theft(ask: Ask, queue_s
     await broker.shutdown()
 
 
-async def test_too_many_unacknowledged_tasks_stop_the_queue(ask: Ask, jetstream, listening):
-    config = ConsumerConfig(durable_name="taskiq_durable", max_ack_pending=2)
+async def delivered_again(jetstream: JetStreamContext, count: int) -> None:
+    """Wait until the server has waited for the answers in vain and has delivered the tasks once more."""
+    async with asyncio.timeout(5):
+        while (await jetstream.consumer_info("taskiq_jetstream", "taskiq_durable")).num_redelivered != count:
+            await asyncio.sleep(0.02)
+
+
+async def full(listening: Callable[..., Any], ack_wait: float) -> None:
+    """Let two of three tasks be taken, which is as many as the consumer allows at once."""
+    config = ConsumerConfig(durable_name="taskiq_durable", max_ack_pending=2, ack_wait=ack_wait)
     await publish(await listening(consumer_config=config, pull_consume_timeout=1))
-    await settled(jetstream, "taskiq_durable", 2)
+
+
+async def probed(path: Path) -> Answer:
+    async with Target.at(path, keeps_facts=False) as target:
+        return await probe(target, "worker")
+
+
+async def test_too_many_unacknowledged_tasks_stop_the_queue(ask: Ask, jetstream, listening, tmp_path):
+    await full(listening, ack_wait=0.3)
+    await delivered_again(jetstream, 2)
     result = await ask("WRK001", pull())
+    assert (await probed(tmp_path)).words == "too many tasks are unacknowledged; 1 waiting, 2 at work"
     assert the_finding(result).cause == "too many tasks are unacknowledged"
     assert "2 of at most 2" in the_finding(result).symptom
+
+
+async def test_as_many_tasks_at_work_as_are_allowed_are_a_busy_worker(ask: Ask, jetstream, listening, tmp_path):
+    await full(listening, ack_wait=30)
+    await settled(jetstream, "taskiq_durable", 2)
+    result = await ask("WRK001", pull())
+    assert (result.status, ruled_out(result)) == (Status.PASS, {"worker down"})
+    answer = await probed(tmp_path)
+    assert (answer.healthy, answer.words) == (True, "busy with 2 of at most 2; 1 waiting, 2 at work")
+
+
+async def test_a_busy_worker_that_asks_for_no_more_until_it_is_done_is_no_standstill(ask: Ask, jetstream, process):
+    process("taskiq", SLEEPER, "worker", "app.broker:broker")
+    await jetstream.add_stream(name="taskiq_jetstream", subjects=["taskiq_tasks"])
+    config = ConsumerConfig(durable_name="taskiq_durable", max_ack_pending=2)
+    subscription = await jetstream.pull_subscribe("taskiq_tasks", durable="taskiq_durable", config=config)
+    for _ in range(3):
+        await jetstream.publish("taskiq_tasks", b"{}")
+    await subscription.fetch(2)
+    assert (await ask("WRK001", pull())).status is Status.PASS
+
+
+async def test_what_a_new_worker_was_given_of_its_predecessor_is_no_standstill(ask: Ask, jetstream, listening, process):
+    await full(listening, ack_wait=2)
+    await delivered_again(jetstream, 2)
+    process("taskiq", SLEEPER, "worker", "app.broker:broker")
+    assert (await ask("WRK001", pull())).status is Status.PASS
+
+
+async def test_at_its_limit_a_queue_without_a_worker_lacks_the_worker(ask: Ask, jetstream):
+    await jetstream.add_stream(name="taskiq_jetstream", subjects=["taskiq_tasks"])
+    config = ConsumerConfig(durable_name="taskiq_durable", max_ack_pending=2)
+    subscription = await jetstream.pull_subscribe("taskiq_tasks", durable="taskiq_durable", config=config)
+    for _ in range(3):
+        await jetstream.publish("taskiq_tasks", b"{}")
+    await subscription.fetch(2)
+    assert the_finding(await ask("WRK001", pull())).cause == "no worker runs"
 
 
 async def test_a_paused_consumer_is_named(ask: Ask, jetstream):
