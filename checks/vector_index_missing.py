@@ -111,7 +111,7 @@ async def vector_index_missing(
         try:
             if bare:
                 rows = {part.table_name: await _rows(database, part) for part in bare}
-                yield _missing(column, rows, len(parts), _operator(column, queries))
+                yield _missing(column, rows, len(parts), _operator(column, found, queries))
         except DatabaseUnreachable:
             raise
         except DatabaseError as error:
@@ -131,10 +131,10 @@ def _is_served(column: VectorColumn) -> bool:
     return any(index.is_usable for index in column.vector_indexes)
 
 
-def _operator(column: VectorColumn, queries: SimilarityQueries | None) -> str:
+def _operator(column: VectorColumn, columns: tuple[VectorColumn, ...], queries: SimilarityQueries | None) -> str:
     """Return the distance for which an index is wanted: the one that most queries order by, else the cosine's."""
     known = () if queries is None else queries.queries
-    asked = [operator for query in known for operator in operators_ordering(query.statement, column)]
+    asked = [operator for query in known for operator in operators_ordering(query.statement, column, columns)]
     return max(asked, key=asked.count, default=COSINE)
 
 

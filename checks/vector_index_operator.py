@@ -10,22 +10,23 @@ this mistake by itself: without an operator class it takes `vector_l2_ops`.
 
 ## How it is told from its look-alikes
 The operators that an index serves are asked of the catalog, so indexes of other extensions count too. A query counts
-for a column that it names, in a table that it names or leaves to the program. Below the number of rows from which the
+for the column of the table, or alias, that it writes before the column, or else of the only table in it that has such
+a column, or of any where it leaves the table to the program. Below the number of rows from which the
 planner uses an index at all, no search is slower for it, and the index is only of no use.
 
 ## How to fix
-`doctor fix VEC005` builds an index for the distance concurrently, and then drops the ones that serve no query of the
-code: at once where nothing has scanned them, only with `--unsafe-fixes` where something has. Undo builds them again.
+`doctor fix VEC005` builds an index for the distance concurrently; undo drops it. The ones that serve no query of the
+code stay: a person drops them. That nothing has scanned them proves nothing, since the statistics may have been reset,
+and a replica counts its own scans; and the source may not hold every query.
 
 ## False positives
 A query that runs once a night, for which nobody wants an index.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 from doctor.api import (
-    JSON,
     Applicability,
     Database,
     Evidence,
@@ -46,6 +47,7 @@ from doctor.api import (
     evidence_of,
     operators_ordering,
     planner_floor,
+    readable,
     usable_indexes,
     vector_columns,
 )
@@ -66,9 +68,10 @@ class _Asked:
 @check("VEC005", "vector-index-operator", severity=Severity.WARNING, tags=["live"], mechanisms=[_SCAN])
 async def vector_index_operator(database: Database, queries: SimilarityQueries) -> AsyncIterator[Finding | Observation]:
     """Compare what the indexes of each column serve with what the source's queries order by."""
-    columns = [column for column in await vector_columns(database) if usable_indexes(column) and not column.partitioned]
+    known = await vector_columns(database)
+    columns = [column for column in known if usable_indexes(column) and not column.partitioned]
     for column in columns:
-        for unserved in _unserved(column, queries.queries):
+        for unserved in _unserved(column, known, queries.queries):
             yield _finding(column, unserved)
     if not columns:
         return
@@ -76,10 +79,12 @@ async def vector_index_operator(database: Database, queries: SimilarityQueries) 
     yield Observation(f"{counted(len(columns), 'indexed vector column')} compared with {asked}")
 
 
-def _unserved(column: VectorColumn, queries: tuple[SimilarityQuery, ...]) -> list[_Asked]:
+def _unserved(
+    column: VectorColumn, columns: tuple[VectorColumn, ...], queries: tuple[SimilarityQuery, ...]
+) -> list[_Asked]:
     by_operator: dict[str, list[SimilarityQuery]] = {}
     for query in queries:
-        for operator in operators_ordering(query.statement, column):
+        for operator in operators_ordering(query.statement, column, columns):
             by_operator.setdefault(operator, []).append(query)
     indexes = usable_indexes(column)
     served = {operator for index in indexes for operator in index.operators}
@@ -106,27 +111,28 @@ def _finding(column: VectorColumn, asked: _Asked) -> Finding:
             *(Evidence(EvidenceKind.SQL, "pg_index", index.definition) for index in usable_indexes(column)[:3]),
         ),
         rule="pgvector: an index serves the distance of its operator class, and no other",
-        fixes=(_option(column, asked),),
+        fixes=tuple(_options(column, asked)),
         validation="doctor check --select VEC005",
     )
 
 
-def _option(column: VectorColumn, asked: _Asked) -> FixOption:
-    scanned = sum(index.scans for index in asked.useless)
-    names: list[JSON] = [f"{index.schema}.{index.name}" for index in asked.useless]
-    then = f", then drop {counted(len(names), 'other')}" if names else ""
-    return FixOption(
+def _options(column: VectorColumn, asked: _Asked) -> Iterator[FixOption]:
+    """Yield the build, which harms nothing, and the drop, which a person has to answer for."""
+    yield FixOption(
         fix="replace-vector-index",
-        title=f"build an HNSW index on {column.table_name}.{column.column} for `{asked.operator}`{then}, concurrently",
-        applicability=Applicability.UNSAFE if scanned else Applicability.SAFE,
-        reason=f"something that the source does not show has scanned what is dropped {counted(scanned, 'time')}"
-        if scanned
-        else "writes go on while it is built, nothing uses what is dropped, and undo brings it back",
+        title=f"build an HNSW index on {column.table_name}.{column.column} for `{asked.operator}`, concurrently",
+        applicability=Applicability.SAFE,
+        reason="writes go on while it is built, and undo drops it",
         arguments={
             "table": column.table_name,
             "column": column.column,
             "operator": asked.operator,
-            "instead_of": names,
+            "instead_of": [],
         },
         recommended=True,
     )
+    if asked.useless:
+        drop = " ".join(f"DROP INDEX CONCURRENTLY {readable(f'{one.schema}.{one.name}')};" for one in asked.useless)
+        scans = counted(sum(index.scans for index in asked.useless), "scan")
+        reason = f"{scans} since the statistics were last reset, and a replica counts its own"
+        yield FixOption.by_hand(f"once that stands, and if nothing else searches by them: {drop}", reason)
