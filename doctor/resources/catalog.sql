@@ -40,24 +40,34 @@ built_upon AS MATERIALIZED (
     JOIN pg_locks l ON l.pid = b.pid AND l.locktype = 'relation' AND l.granted AND l.mode = 'ShareUpdateExclusiveLock'
     WHERE b.datname = current_database()
 ),
+-- To measure a relation waits for whoever has locked it, and behind whoever waits for such a lock.
+locked AS MATERIALIZED (
+    SELECT DISTINCT l.relation
+    FROM pg_locks l
+    WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.pid <> pg_backend_pid()
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+),
 part_size AS (
     SELECT
         p.root,
         n.nspname AS schema,
         c.relname AS table,
         c.reltuples,
-        -- Measuring a table waits for whoever has locked it; then its last known pages must do.
-        CASE WHEN held.locked THEN c.relpages::bigint * 8192 ELSE pg_relation_size(c.oid) END AS heap_bytes,
-        CASE WHEN held.locked THEN c.relpages::bigint * 8192 ELSE pg_total_relation_size(c.oid) END AS total_bytes
+        -- Where it may not be measured, the last known pages must do.
+        CASE WHEN c.oid IN (SELECT relation FROM locked)
+            THEN c.relpages::bigint * 8192 ELSE pg_relation_size(c.oid) END AS heap_bytes,
+        CASE WHEN whole.locked THEN whole.pages * 8192 ELSE pg_total_relation_size(c.oid) END AS total_bytes
     FROM part p
     JOIN pg_class c ON c.oid = p.relation AND c.relkind IN ('r', 'm')
     JOIN pg_namespace n ON n.oid = c.relnamespace
     CROSS JOIN LATERAL (
-        SELECT EXISTS (
-            SELECT FROM pg_locks l
-            WHERE l.relation = c.oid AND l.mode = 'AccessExclusiveLock' AND l.granted AND l.pid <> pg_backend_pid()
-        ) AS locked
-    ) held
+        SELECT bool_or(r.oid IN (SELECT relation FROM locked)) AS locked, sum(r.relpages)::bigint AS pages
+        FROM pg_class r
+        WHERE r.oid = ANY (
+            ARRAY[c.oid, c.reltoastrelid]
+            || ARRAY(SELECT indexrelid FROM pg_index WHERE indrelid IN (c.oid, c.reltoastrelid))
+        )
+    ) whole
 )
 SELECT
     v.schema,
@@ -133,7 +143,8 @@ LEFT JOIN LATERAL (
             'holds_column', v.attnum = ANY (i.indkey),
             'predicate', pg_get_expr(i.indpred, i.indrelid),
             'finds_nulls', coalesce(pg_get_expr(i.indpred, i.indrelid) = format('(%I IS NULL)', v.column), false),
-            'bytes', pg_relation_size(i.indexrelid),
+            'bytes', CASE WHEN i.indexrelid IN (SELECT relation FROM locked)
+                THEN x.relpages::bigint * 8192 ELSE pg_relation_size(i.indexrelid) END,
             'scans', coalesce(pg_stat_get_numscans(i.indexrelid), 0),
             'definition', pg_get_indexdef(i.indexrelid)
         )

@@ -289,3 +289,27 @@ async def test_tables_are_found_by_their_columns_with_the_way_to_their_neighbour
     assert table.foreign_keys == (ForeignKey("to_provider", ("provider",), "public", "providers", ("id",)),)
     assert await database.scalar(psycopg.sql.SQL("SELECT count(*) FROM {}").format(table.quoted)) == 0
     assert await tables_like(database, {"name'; DROP TABLE providers; --"}) == ()
+
+
+async def test_an_index_that_is_locked_blocks_no_question(catalog: Database):
+    async with catalog.connect_for_writing() as holder, holder.transaction():
+        await holder.execute('REINDEX INDEX "odd schema".by_l2')
+        columns = await vector_columns(catalog)
+    (odd,) = (column for column in columns if column.column == "v%")
+    assert odd.heap_bytes > 0
+    assert "by_l2" in [index.name for index in odd.indexes]
+
+
+async def test_a_lock_that_somebody_waits_for_blocks_no_question(catalog: Database):
+    async with (
+        catalog.connect_for_writing() as reader,
+        catalog.connect_for_writing() as waiting,
+        asyncio.TaskGroup() as group,
+        reader.transaction(),
+    ):
+        await reader.execute("SELECT FROM bare")
+        group.create_task(waiting.execute("ALTER TABLE bare ADD COLUMN later int"))
+        async with asyncio.timeout(10):
+            while not await catalog.scalar("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                await asyncio.sleep(0.01)
+        assert "bare" in {column.table for column in await vector_columns(catalog)}
