@@ -121,8 +121,7 @@ def _meant(numbers: Mapping[str, int | None]) -> dict[int, list[str]]:
 
 def _unfit(columns: Iterable[VectorColumn], wanted: int, chain: Chain | None) -> list[VectorColumn]:
     """Return the columns that should take vectors of so many dimensions and do not."""
-    filled = {(stage.table, stage.column) for stage in chain.stages} if chain else set()
-    own = [one for one in columns if (one.table, one.column) in filled or (one.table_name, one.column) in filled]
+    own = [one for one in columns if chain and chain.stage_of_column(one.table_name, one.column)]
     if own:
         return [one for one in own if one.dimensions != wanted]
     others = list(columns)
@@ -138,8 +137,7 @@ def _finding(
     *,
     may_shorten: bool = False,
 ) -> Finding:
-    stages = chain.stages if chain else ()
-    stage = next((one for one in stages if (one.table, one.column) == (column.table, column.column)), None)
+    stage = chain.stage_of_column(column.table_name, column.column) if chain else None
     task = stage.task_resource if stage is not None else None
     name = f"{column.table}.{column.column}"
     who = " and ".join(f"`{source}`" for source in sources) + (" mean" if len(sources) > 1 else " means")

@@ -99,9 +99,11 @@ async def _columns(database: Database | None, chain: Chain | None) -> dict[str, 
     """Return the vector columns of the chain and how many dimensions each takes."""
     if database is None or chain is None:
         return {}
-    filled = {(stage.table, stage.column) for stage in chain.stages}
-    columns = await vector_columns(database)
-    return {each.name: each.dimensions for each in columns if (each.table, each.column) in filled and each.dimensions}
+    return {
+        each.name: each.dimensions
+        for each in await vector_columns(database)
+        if each.dimensions and chain.stage_of_column(each.table_name, each.column)
+    }
 
 
 def _problem(

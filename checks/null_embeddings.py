@@ -72,6 +72,7 @@ from doctor.api import (
     null_pattern,
     queue_is_idle,
     readable,
+    same_table,
     vector_columns,
 )
 
@@ -162,7 +163,7 @@ async def _pattern(database: Database, chain: Chain, counts: EmbeddingCounts) ->
 
 def _is_of(chain: Chain, column: VectorColumn) -> bool:
     """Whether the chain names the column's table; what it names is counted first."""
-    return any(stage.table in (column.table, column.table_name) for stage in chain.stages)
+    return any(same_table(stage.table, column.table_name) for stage in chain.stages)
 
 
 def _finding(

@@ -13,7 +13,7 @@ from doctor.brokers import (
     stream_name,
 )
 from doctor.call_arguments import WIDTH, spread, with_keyword
-from doctor.chain import Chain, Stage
+from doctor.chain import Chain, Stage, same_table
 from doctor.chain_progress import (
     REPEATED,
     LeftBehind,
@@ -476,6 +476,7 @@ __all__ = [
     "recent_rows",
     "resource_of",
     "same_model",
+    "same_table",
     "search_settings",
     "seen_from_here",
     "service_elsewhere",

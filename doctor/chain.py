@@ -41,6 +41,18 @@ class Stage:
         return None if self.task is None else self.task.replace(":", ".")
 
 
+def same_table(one: str | None, other: str | None) -> bool:
+    """Tell whether two names mean one table: ``messages`` and ``public.messages`` do.
+
+    Capital letters count, as in the catalog: names of a configuration are quoted wherever they enter a statement.
+    """
+    if one is None or other is None:
+        return False
+    if ("." in one) == ("." in other):
+        return one == other
+    return one.partition(".")[2] == other or other.partition(".")[2] == one
+
+
 @dataclass(frozen=True, slots=True)
 class AgentTemplate:
     """What a missing agent configuration is made from: only its owner can know the prompt."""
@@ -74,6 +86,14 @@ class Chain:
     def stage_names(self) -> tuple[str, ...]:
         """The names in chain order."""
         return tuple(stage.name for stage in self.stages)
+
+    def stage_of_column(self, table: str, column: str) -> Stage | None:
+        """Return the stage that fills a column of ``schema.table``."""
+        return next((one for one in self.stages if one.column == column and same_table(one.table, table)), None)
+
+    def is_of_messages(self, stage: Stage) -> bool:
+        """Whether a stage fills a column of the message table itself."""
+        return same_table(stage.table, self.message_table)
 
     def stage_of_task(self, task: str) -> Stage | None:
         """Return the stage that runs this task, named ``module.function`` or ``module:function``."""

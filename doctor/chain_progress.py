@@ -11,6 +11,7 @@ from doctor.chain import Chain, Stage
 from doctor.late import sql
 from doctor.queue_state import queue_state
 from doctor.redaction import bounded, redact
+from doctor.resources.catalog import identifier, quoted
 from doctor.resources.database import Database
 from doctor.resources.nats import Nats
 
@@ -159,7 +160,7 @@ async def dead_letters(database: Database, chain: Chain) -> tuple[DeadLetters, .
     """Return the recent dead letters by task; none when the chain has no table for them."""
     if chain.failed_tasks_table is None:
         return ()
-    query = sql.SQL(_DEAD_LETTERS).format(table=sql.Identifier(*chain.failed_tasks_table.split(".")))
+    query = sql.SQL(_DEAD_LETTERS).format(table=identifier(chain.failed_tasks_table))
     rows = await database.fetch(query, {"lookback": chain.lookback_hours * 3600})
     return tuple(
         DeadLetters(row["task"], row["count"], row["newest"], bounded(redact(row["error"]), ERROR_SHOWN))
@@ -188,10 +189,10 @@ async def failing_tasks(database: Database, chain: Chain) -> tuple[FailingTask, 
     """
     if chain.executions_table is None:
         return ()
-    columns = await database.fetch(_COLUMN_TYPE, {"table": chain.executions_table})
+    columns = await database.fetch(_COLUMN_TYPE, {"table": quoted(chain.executions_table)})
     if not {"task", "status", "error", "finished_at"} <= {row["name"] for row in columns}:
         return ()
-    query = sql.SQL(_FAILING).format(table=sql.Identifier(*chain.executions_table.split(".")))
+    query = sql.SQL(_FAILING).format(table=identifier(chain.executions_table))
     rows = await database.fetch(query, {"lookback": chain.lookback_hours * 3600, "repeated": REPEATED})
     return tuple(
         FailingTask(row["name"], row["failures"], row["newest"], bounded(redact(row["error"] or ""), ERROR_SHOWN))
@@ -218,7 +219,7 @@ def passed_before(chain: Chain, stage: Stage) -> sql.Composable:
     conditions = [
         sql.SQL("{} IS NOT NULL").format(sql.Identifier(each.column))
         for each in earlier
-        if each.column and each.table == chain.message_table
+        if each.column and chain.is_of_messages(each)
     ]
     return sql.SQL("({})").format(sql.SQL(" AND ").join(conditions)) if conditions else sql.SQL("true")
 
@@ -229,7 +230,7 @@ def _parts(chain: Chain, stage: Stage) -> dict[str, sql.Composable]:
     if stage.taken_by:
         passed.append(sql.SQL("{} IS NOT NULL").format(sql.Identifier(stage.taken_by)))
     return {
-        "table": sql.Identifier(*chain.message_table.split(".")),
+        "table": identifier(chain.message_table),
         "created_at": sql.Identifier(chain.created_at),
         "key": sql.Identifier(stage.key),
         "group": sql.Identifier(chain.isolated_by) if chain.isolated_by else sql.SQL("NULL::text"),
@@ -239,12 +240,12 @@ def _parts(chain: Chain, stage: Stage) -> dict[str, sql.Composable]:
 
 
 async def _plain_stages(database: Database, chain: Chain) -> list[Stage]:
-    rows = await database.fetch(_COLUMN_TYPE, {"table": chain.message_table})
+    rows = await database.fetch(_COLUMN_TYPE, {"table": quoted(chain.message_table)})
     types = {row["name"]: row["type"] for row in rows}
     return [
         stage
         for stage in chain.stages
-        if stage.table == chain.message_table
+        if chain.is_of_messages(stage)
         and stage.column in types
         and not types[stage.column].startswith(("vector", "halfvec", "sparsevec"))
     ]

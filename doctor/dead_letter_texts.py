@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from doctor.chain import Chain
 from doctor.late import sql
 from doctor.redaction import bounded, redact
+from doctor.resources.catalog import identifier
 from doctor.resources.database import Database
 
 _WITH_WORDS = """
@@ -33,7 +34,7 @@ async def failed_for(database: Database, chain: Chain, words: Sequence[str]) -> 
     """Return the recent dead letters that hold any of ``words``, by task; none when the chain has no table for them."""
     if chain.failed_tasks_table is None:
         return ()
-    query = sql.SQL(_WITH_WORDS).format(table=sql.Identifier(*chain.failed_tasks_table.split(".")))
+    query = sql.SQL(_WITH_WORDS).format(table=identifier(chain.failed_tasks_table))
     patterns = [f"%{word}%" for word in words]
     rows = await database.fetch(query, {"lookback": chain.lookback_hours * 3600, "patterns": patterns})
     return tuple(

@@ -95,8 +95,8 @@ async def embedding_counts(
     """
     types = await column_types(database, column)
     text = (texts or EmbeddingTexts()).of(column, types)
-    stage = next((s for s in chain.stages if (s.table, s.column) == (column.table, column.column)), None)
-    in_chain = stage is not None and stage.table == chain.message_table
+    stage = chain.stage_of_column(column.table_name, column.column)
+    in_chain = stage is not None and chain.is_of_messages(stage)
     parts = {
         "table": column.quoted_table,
         "column": sql.Identifier(column.column),

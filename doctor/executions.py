@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from doctor.chain import Chain
 from doctor.late import sql
 from doctor.redaction import bounded, redact
+from doctor.resources.catalog import identifier, quoted
 from doctor.resources.database import Database
 
 _COLUMNS = """
@@ -38,10 +39,10 @@ async def longest_execution(database: Database, chain: Chain) -> LongestExecutio
     """
     if chain.executions_table is None:
         return None
-    columns = {row["name"] for row in await database.fetch(_COLUMNS, {"table": chain.executions_table})}
+    columns = {row["name"] for row in await database.fetch(_COLUMNS, {"table": quoted(chain.executions_table)})}
     if not {"task", "started_at", "finished_at"} <= columns:
         return None
-    query = sql.SQL(_LONGEST).format(table=sql.Identifier(*chain.executions_table.split(".")))
+    query = sql.SQL(_LONGEST).format(table=identifier(chain.executions_table))
     row = await database.fetch_one(query, {"lookback": chain.lookback_hours * 3600})
     if row is None:
         return None

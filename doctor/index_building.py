@@ -21,7 +21,7 @@ from doctor.index_preflight import blockers, named
 from doctor.index_progress import told
 from doctor.index_proof import proved
 from doctor.late import psycopg, sql
-from doctor.resources.catalog import identifier, readable
+from doctor.resources.catalog import identifier, quoted, readable
 from doctor.resources.database import Database, DatabaseError
 from doctor.retrying import retried
 
@@ -286,9 +286,9 @@ async def _state(connection: AsyncConnection[Any], name: str) -> tuple[bool, boo
     Raises:
         RefusedError: something that is no index has the name.
     """
-    quoted = identifier(name).as_string(None)
-    row = await (await connection.execute(_STATE, {"name": quoted})).fetchone()
-    if row is None and (await _row(connection, "SELECT to_regclass(%s) IS NOT NULL", [quoted]))[0]:
+    relation = quoted(name)
+    row = await (await connection.execute(_STATE, {"name": relation})).fetchone()
+    if row is None and (await _row(connection, "SELECT to_regclass(%s) IS NOT NULL", [relation]))[0]:
         raise RefusedError(f"{name} is no index")
     return row
 

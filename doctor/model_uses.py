@@ -210,5 +210,6 @@ def _of_variables(finder: ServerFinder, environment: Environment, embedding_stag
 
 
 async def _embedding_stage(database: Database, chain: Chain) -> str | None:
-    columns = {(column.table, column.column) for column in await vector_columns(database)}
-    return next((stage.name for stage in chain.stages if (stage.table, stage.column) in columns), None)
+    columns = await vector_columns(database)
+    filling = [chain.stage_of_column(each.table_name, each.column) for each in columns]
+    return next((stage.name for stage in chain.stages if stage in filling), None)

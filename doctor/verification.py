@@ -152,9 +152,9 @@ async def _follow(walk: _Walk) -> None:
     for stage in walk.chain.stages:
         if stage.threshold and stage.taken_by and not walk.add(await _threshold(walk)):
             return
-        if stage.table == walk.chain.message_table and not walk.add(await _passed(walk, stage)):
+        if walk.chain.is_of_messages(stage) and not walk.add(await _passed(walk, stage)):
             return
-        if stage.table != walk.chain.message_table and not walk.add(await _produced(walk, stage)):
+        if not walk.chain.is_of_messages(stage) and not walk.add(await _produced(walk, stage)):
             return
     if walk.chain.search:
         walk.add(await _found(walk))
@@ -266,7 +266,7 @@ async def _found(walk: _Walk) -> StageResult:
     assert walk.chain.search is not None
     method, _, path = walk.chain.search.partition(" ")
     embedded = next(
-        (s.column for s in walk.chain.stages if s.table == walk.chain.message_table and _is_last(walk.chain, s)), None
+        (s.column for s in walk.chain.stages if walk.chain.is_of_messages(s) and _is_last(walk.chain, s)), None
     )
     query = sql.SQL(
         "SELECT {content} AS text FROM {messages} WHERE {canary} AND {embedded} IS NOT NULL ORDER BY 1 LIMIT 1"
@@ -289,7 +289,7 @@ async def _found(walk: _Walk) -> StageResult:
 
 
 def _is_last(chain: Chain, stage: Stage) -> bool:
-    own = [each for each in chain.stages if each.table == chain.message_table]
+    own = [each for each in chain.stages if chain.is_of_messages(each)]
     return bool(own) and own[-1] is stage
 
 

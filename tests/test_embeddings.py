@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import psycopg
 import pytest
 
-from doctor.chain import Chain, Stage
+from doctor.chain import Chain, Stage, same_table
 from doctor.chain_progress import left_behind
 from doctor.embeddings import embedding_counts
 from doctor.model import Secret
@@ -49,3 +49,32 @@ async def test_a_row_without_a_time_counts_as_old(database: Database) -> None:
 async def test_a_row_without_a_time_is_left_behind(database: Database) -> None:
     (left,) = await left_behind(database, chain("notes", Stage("scored", table="notes", column="score")))
     assert (left.rows, left.newest) == (5, "")
+
+
+@pytest.mark.parametrize("name", ["notes", "public.notes", "Note", "public.Note"])
+async def test_a_table_of_the_chain_is_found_by_any_of_its_names(database: Database, name: str) -> None:
+    async with database.connect_for_writing() as writer:
+        await writer.execute('CREATE TABLE "Note" (LIKE notes INCLUDING ALL)')
+        await writer.execute('INSERT INTO "Note" SELECT * FROM notes')
+    of_both = chain(
+        name, Stage("scored", table=name, column="score"), Stage("embedded", table=name, column="embedding")
+    )
+    (left,) = await left_behind(database, of_both)
+    assert left.rows == 5
+    columns = [one for one in await vector_columns(database) if one.table == name.rpartition(".")[2]]
+    counts = [await embedding_counts(database, of_both, one) for one in columns]
+    assert [(one.stage, one.recent) for one in counts] == [("embedded", 0)]  # it has not passed the stage before
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("notes", "public.notes", True),
+        ("public.notes", "notes", True),
+        ("app.notes", "public.notes", False),
+        ("Notes", "notes", False),
+        (None, "notes", False),
+    ],
+)
+def test_two_names_mean_one_table_with_or_without_its_schema(one: str | None, other: str, same: bool) -> None:
+    assert same_table(one, other) is same

@@ -75,6 +75,11 @@ def identifier(name: str) -> sql.Identifier:
     return sql.Identifier(*name.split(".", 1))
 
 
+def quoted(name: str) -> str:
+    """Quote a name as :func:`identifier`, for ``to_regclass``, which takes what has no quotes for small letters."""
+    return identifier(name).as_string(None)
+
+
 def readable(name: str) -> str:
     """Return ``schema.table`` or a plain name as SQL would have it: what needs quotes gets them."""
     parts = name.split(".", 1)
