@@ -24,6 +24,7 @@ from doctor.lease_table import CLAIM, CLAIMS, FINISH, GIVE_BACK, IS_OPEN, LEFT, 
 from doctor.resources.catalog import identifier
 from doctor.resources.database import DatabaseError, DatabaseUnreachable, within
 from doctor.retrying import retried
+from doctor.server_session import own_session
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -192,11 +193,16 @@ class Leases:
             raise psycopg.OperationalError(f"no answer in {ANSWER_TIMEOUT:g} s") from None
 
     async def _connection(self) -> AsyncConnection[Any]:
-        """Return the one connection of the bookkeeping, which has the advisory lock too; a new one after an outage."""
+        """Return the one connection of the bookkeeping, which has the advisory lock too; a new one after an outage.
+
+        Raises:
+            RefusedError: a pooler is in between: setting and lock would stay behind with the application.
+        """
         if self._known is None or self._known.closed:
             was_lost = self._known is not None
             database = await self._database()
             connection = await self._stack.enter_async_context(database.connect_for_writing())
+            await own_session(connection, "a backfill")
             await connection.execute("SET synchronous_commit = off")
             if was_lost:
                 await answer(connection, _ALONE if self._alone is not None else _TOGETHER, self._table.lock)

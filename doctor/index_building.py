@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from doctor.fix import FixError, IndexBuild, RefusedError
@@ -24,6 +24,7 @@ from doctor.late import psycopg, sql
 from doctor.resources.catalog import identifier, quoted, readable
 from doctor.resources.database import Database, DatabaseError
 from doctor.retrying import retried
+from doctor.server_session import Backend, own_session
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -53,9 +54,6 @@ _APPLY = """
 """
 """Settings that the server does not know are passed over."""
 
-_SELF = """
-    SELECT a.pid, a.backend_start::text FROM pg_stat_activity a WHERE a.pid = pg_backend_pid()
-"""
 _IS_ALONE = "SELECT pg_try_advisory_lock(hashtextextended(%(lock)s, 0))"
 
 _STATE = """
@@ -79,14 +77,6 @@ Note = Callable[[dict[str, Any]], None]
 
 class IndexLeftBehindError(FixError):
     """An invalid index stands, and could not be dropped; the message says why and what drops it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Backend:
-    """The server's process that builds; ``since`` tells it from a later one of the same number."""
-
-    pid: int
-    since: str
 
 
 async def build(database: Database, order: IndexBuild, note: Note, progress: Callable[[str], None]) -> str:
@@ -217,12 +207,7 @@ async def _prepare(connection: AsyncConnection[Any], order: IndexBuild) -> Backe
     Raises:
         RefusedError: a pooler is in between, which gives each statement to another session; or another doctor builds.
     """
-    (pid, since) = await _row(connection, _SELF)
-    if pid != connection.info.backend_pid:
-        raise RefusedError(
-            "a pooler stands before the database: a build needs a session of its own, so run `doctor fix` "
-            "with the address of the server itself"
-        )
+    backend = await own_session(connection, "a build")
     settings = {
         "application_name": "doctor:index",
         "statement_timeout": "0",
@@ -241,7 +226,7 @@ async def _prepare(connection: AsyncConnection[Any], order: IndexBuild) -> Backe
     (alone,) = await _row(connection, _IS_ALONE, {"lock": f"doctor:index:{order.table}"})
     if not alone:
         raise RefusedError(f"another doctor builds an index on {order.table} right now; wait until it is done")
-    return Backend(pid, since)
+    return backend
 
 
 async def _settled(clearing: Any) -> bool:

@@ -21,6 +21,7 @@ from doctor.lease_table import drop_leases
 from doctor.model import JSON
 from doctor.resources.catalog import identifier
 from doctor.resources.database import GRACE, PermissionDenied, QueryTimedOut, within
+from doctor.server_session import Backend
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -366,7 +367,7 @@ class Undo:
         return f"1 row of {table} removed"
 
     async def _index(self, entry: Mapping[str, Any]) -> str | None:
-        backend = index_building.Backend(entry["pid"], entry["since"]) if "pid" in entry else None
+        backend = Backend(entry["pid"], entry["since"]) if "pid" in entry else None
         there = await index_building.remove(await self._database(), entry["name"], backend)
         return f"index {entry['name']} dropped" if there else None
 

@@ -16,9 +16,10 @@ import pytest
 import doctor.retrying
 from tests.backfill.repair import Repair, repairing
 from tests.backfill.stand_in import DIMENSIONS, StandIn, serving, vector_of
+from tests.index.conftest import Line, line
 from tests.resources.conftest import Postgres, database_url, postgres
 
-__all__ = ["Postgres", "database_url", "postgres"]
+__all__ = ["Line", "Postgres", "database_url", "line", "postgres"]
 
 T = TypeVar("T")
 

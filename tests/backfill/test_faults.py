@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -15,7 +16,7 @@ import doctor.retrying
 import doctor.writers
 from doctor.fix import FixError, RefusedError
 from doctor.resources.database import PermissionDenied
-from tests.backfill.conftest import Notes, Postgres, until
+from tests.backfill.conftest import Line, Notes, Postgres, until
 from tests.backfill.repair import BATCH
 from tests.backfill.stand_in import Answer, StandIn, vector_of, vectors
 from tests.backfill.test_sharing import role
@@ -261,3 +262,16 @@ async def test_a_model_of_another_length_is_refused(notes: Notes, model: StandIn
     model.behaviour = lambda texts: vectors(*([1.0, 2.0] for _ in texts))
     with pytest.raises(RefusedError, match="gives 2 dimensions, public.notes.embedding takes 8"):
         await (await repair()).plan()
+
+
+async def test_a_pooler_in_between_is_recognised_before_a_session_is_changed(
+    notes: Notes, repair: Open, line: Line
+) -> None:
+    notes.make(ROWS)
+    line.pooler = True
+    behind = await repair(url=re.sub(r":\d+/", f":{line.port}/", notes.url))
+    with pytest.raises(RefusedError, match="a pooler stands before the database: a backfill needs a session"):
+        await behind.make()
+    assert len(notes.missing()) == ROWS
+    assert notes.own_tables() == []
+    await behind.database.close()
