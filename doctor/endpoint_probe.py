@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from urllib.parse import urlsplit, urlunsplit
 
+from doctor.resources.address import same_origin
 from doctor.resources.model_server import (
     Answer,
     EndpointGone,
@@ -216,11 +217,7 @@ async def _first_that_lists(
     models: Models, server: ModelServer, others: Iterable[tuple[str, str]], wanted: Sequence[str]
 ) -> ModelServer | None:
     """Ask several addresses at once for their models; one that has a wanted model comes first, then the nearest."""
-    key = getattr(_chats(server), "key", None)
-    candidates: list[ModelServer] = [
-        OllamaServer(url, origin="") if kind == "ollama" else OpenAIServer(url, origin="", key=key)
-        for kind, url in list(dict.fromkeys(others))[:CANDIDATES]
-    ]
+    candidates = [_candidate(server, kind, url) for kind, url in list(dict.fromkeys(others))[:CANDIDATES]]
     lists = await asyncio.gather(*(candidate.list() for candidate in candidates), return_exceptions=True)
     await asyncio.gather(*(candidate.close() for candidate in candidates))
     answered = [
@@ -229,6 +226,14 @@ async def _first_that_lists(
     names = {name.partition(":")[0].lower() for name in wanted}
     having = [one for one, listed in answered if names & {each.name.partition(":")[0].lower() for each in listed}]
     return next(iter([*having, *(one for one, _ in answered)]), None)
+
+
+def _candidate(server: ModelServer, kind: str, url: str) -> ModelServer:
+    """Return a client for an address to try; the key goes only to where its server was asked with it."""
+    if kind == "ollama":
+        return OllamaServer(url, origin="")
+    key = getattr(_chats(server), "key", None) if same_origin(url, server.url) else None
+    return OpenAIServer(url, origin="", key=key)
 
 
 def _nearby(server: ModelServer) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from doctor.endpoint_probe import TITLES, EndpointReport, EndpointState
 from doctor.model import Evidence, EvidenceKind
+from doctor.resources.address import may_carry_a_secret
 from doctor.resources.environment import Environment
 from doctor.resources.model_server import ModelError, ModelServerUnreachable
 from doctor.resources.models import Models
@@ -83,8 +84,9 @@ async def _unreachable(report: EndpointReport, asked: str, contained: bool | Non
         at = report.works_at.endpoint.address
         why = "an address without a port means port 80" if error.reason is not Reason.TLS else "it speaks no TLS there"
         answered = Evidence(EvidenceKind.HTTP, f"GET {at}{LISTS[report.works_at.kind]}", "answers with its models")
+        remedy = f"write {at}" if may_carry_a_secret(report.works_at.url) else f"write {at}; send no key to it"
         return EndpointProblem(
-            f"{found.what}; it answers at {at}", f"{why}: it should be {at}", f"write {at}", asked, said, (answered,)
+            f"{found.what}; it answers at {at}", f"{why}: it should be {at}", remedy, asked, said, (answered,)
         )
     around = await loopback_of_a_container(
         report.server.url, error.reason, lambda url: _lists(report.server.kind, url), contained=contained

@@ -6,6 +6,8 @@ import asyncio
 import ipaddress
 import socket
 import threading
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 
 async def resolve(host: str, port: int, timeout: float) -> None:
@@ -62,6 +64,42 @@ def is_loopback(host: str) -> bool:
     if not bare or bare.startswith(("/", "@")) or bare == "localhost" or bare.endswith(".localhost"):
         return True
     return is_numeric(bare) and ipaddress.ip_address(bare.partition("%")[0]).is_loopback
+
+
+def may_carry_a_secret(url: str) -> bool:
+    """Tell whether a key or a token may be sent to an address: with TLS, or on this machine."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme == "https" or is_loopback(parts.hostname or "nowhere")
+    except ValueError:
+        return False
+
+
+def same_origin(one: str, other: str) -> bool:
+    """Tell whether two URLs lead to one server by one scheme, so that what is meant for one may go to the other."""
+    try:
+        places = {(parts.scheme, parts.hostname, parts.port) for parts in (urlsplit(one), urlsplit(other))}
+    except ValueError:
+        return False
+    return len(places) == 1
+
+
+def next_hop(url: str) -> tuple[str, int]:
+    """Return host and port that a client connects to for ``url``: the proxy of this environment, if one is meant.
+
+    A name beyond a proxy is resolved by the proxy, and often not known here. This machine is asked without one.
+
+    Raises:
+        ValueError: a port is not a number.
+    """
+    parts = urlsplit(url)
+    host, default = parts.hostname or "", 80 if parts.scheme == "http" else 443
+    proxies = {} if is_loopback(host) or proxy_bypass(host) else getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all") or ""
+    if not proxy:
+        return host, parts.port or default
+    between = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+    return between.hostname or host, between.port or {"https": 443, "socks5": 1080}.get(between.scheme, 80)
 
 
 def in_url(host: str) -> str:

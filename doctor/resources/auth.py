@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from doctor.model import Endpoint, Secret
-from doctor.resources.auth_settings import AuthSettings, may_carry_a_secret, shown
+from doctor.resources.address import may_carry_a_secret
+from doctor.resources.auth_settings import AuthSettings, shown
 from doctor.resources.key_set import KeySet, KeysUnreachable, KeysUnusable, read_key_set
 from doctor.resources.unreachable import Reason
 from doctor.resources.web_document import Document, NoDocumentError, fetch

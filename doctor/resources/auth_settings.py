@@ -172,15 +172,6 @@ def host_of(url: str) -> str:
         return ""
 
 
-def may_carry_a_secret(url: str) -> bool:
-    """Tell whether a key or a token may be sent to an address: with TLS, or on this machine."""
-    try:
-        parts = urlsplit(url)
-        return parts.scheme == "https" or is_loopback(parts.hostname or "nowhere")
-    except ValueError:
-        return False
-
-
 def shown(url: str) -> str:
     """Return an address as evidence."""
     return redact(url)[:200]

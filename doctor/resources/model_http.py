@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from doctor.late import httpx
 from doctor.model import Endpoint, Secret
 from doctor.redaction import redact
-from doctor.resources.address import is_loopback, resolve
+from doctor.resources.address import is_loopback, may_carry_a_secret, next_hop, resolve
 from doctor.resources.model_server import Answer, ModelError, ModelServerError, ModelServerUnreachable, WrongPath
 from doctor.resources.unreachable import Reason, reason_of
 
@@ -61,6 +61,11 @@ class ModelHttp:
     def is_loopback(self) -> bool:
         """Whether the server is this machine."""
         return not self._invalid and is_loopback(urlsplit(self.url).hostname or "")
+
+    @property
+    def sends_key(self) -> bool:
+        """Whether a key is shown to the server: there is one, and it does not travel in the clear."""
+        return self._key is not None and bool(self._key.reveal().strip()) and may_carry_a_secret(self.url)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -148,7 +153,7 @@ class ModelHttp:
         if self._client is None:
             parts = urlsplit(self.url)
             try:
-                await resolve(parts.hostname or "", parts.port or 443, self.timeout)
+                await resolve(*next_hop(self.url), self.timeout)
             except (OSError, TimeoutError) as error:
                 raise ModelServerUnreachable(reason_of(error), self.endpoint.address, str(error)) from error
             # Loading the certificates takes longer than all questions to a local server together.
@@ -165,9 +170,9 @@ class ModelHttp:
         return self._client
 
     def _authorization(self) -> dict[str, str]:
-        key = self._key.reveal().strip() if self._key else ""
-        if not key:
+        if self._key is None or not self.sends_key:
             return {}
+        key = self._key.reveal().strip()
         if not (key.isascii() and key.isprintable()):
             detail = "the key holds characters that no header can carry"
             raise ModelServerUnreachable(Reason.AUTHENTICATION, self.endpoint.address, detail)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from doctor.late import httpx
 from doctor.redaction import bounded, redact
-from doctor.resources.address import is_loopback, resolve
+from doctor.resources.address import is_loopback, next_hop, resolve
 from doctor.resources.unreachable import Reason, reason_of
 
 MAX_BYTES = 1_000_000
@@ -78,7 +78,7 @@ async def fetch(
             parts = urlsplit(url)
             if parts.scheme not in ("http", "https") or not parts.hostname:
                 raise NoDocumentError(url, Reason.INVALID_ADDRESS, "it is no address of HTTP")
-            await resolve(parts.hostname, parts.port or (80 if parts.scheme == "http" else 443), timeout)
+            await resolve(*next_hop(url), timeout)
             async with _client(parts.scheme, parts.hostname) as client:
                 return await _read(client, url, headers or {}, received, clock)
     except TimeoutError:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from doctor.configuration import AuthConfiguration
 from doctor.pipeline.sandbox.keys.identity import publishable_key
+from doctor.resources.address import may_carry_a_secret
 from doctor.resources.auth import Auth
-from doctor.resources.auth_settings import AuthSettings, may_carry_a_secret, read_auth_settings
+from doctor.resources.auth_settings import AuthSettings, read_auth_settings
 from doctor.resources.environment import Environment
 from doctor.resources.key_set import KeyFault, KeysUnreachable, KeysUnusable
 from doctor.resources.unreachable import Reason

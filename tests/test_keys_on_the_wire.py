@@ -1,0 +1,96 @@
+"""A key goes to the server that it is meant for, with TLS or on this machine, and nowhere else."""
+
+from __future__ import annotations
+
+import pytest
+
+from doctor.endpoint_probe import EndpointState, probe_endpoint
+from doctor.model import Secret
+from doctor.resources.address import next_hop
+from doctor.resources.models import Models
+from doctor.resources.openai_compatible import OpenAIServer
+from doctor.resources.web_document import fetch
+from tests.wire import listening, response
+
+KEY = "sk-planted0000000000000000000001"
+
+
+@pytest.fixture
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+async def test_a_server_without_tls_is_found_without_showing_it_the_key():
+    async with listening(_plain_or_nothing) as wire:
+        models = Models()
+        report = await probe_endpoint(models, models.openai(f"https://{wire.authority}/v1", key=Secret(KEY)))
+        await models.close()
+    assert report.state is EndpointState.UNREACHABLE
+    assert report.works_at is not None
+    assert report.works_at.url == f"http://{wire.authority}/v1"
+    assert any(head.startswith("GET /v1/models") for head in wire.heads)
+    assert not any(KEY in head for head in wire.heads)
+
+
+async def test_a_path_nearby_on_the_same_server_is_asked_with_the_key():
+    def answer(head: str) -> bytes:
+        return response() if head.startswith("GET /v1/models ") else response("404 Not Found", b"404", "text/plain")
+
+    async with listening(answer) as wire:
+        models = Models()
+        report = await probe_endpoint(models, models.openai(f"http://{wire.authority}/v1/v1", key=Secret(KEY)))
+        await models.close()
+    assert report.works_at is not None
+    assert any(head.startswith("GET /v1/models ") and KEY in head for head in wire.heads)
+
+
+async def test_a_key_is_not_sent_in_the_clear_beyond_this_machine(no_proxy, monkeypatch: pytest.MonkeyPatch):
+    """The proxy sees the request as the server would; it also knows a name that nobody here does."""
+    async with listening() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"http://{proxy.authority}")
+        server = OpenAIServer("http://models.invalid:8000/v1", origin=".env:4", key=Secret(KEY))
+        assert [model.name for model in await server.list()] == ["one-model"]
+        await server.close()
+    assert proxy.heads[0].startswith("GET http://models.invalid:8000/v1/models ")
+    assert KEY not in proxy.heads[0]
+
+
+async def test_a_key_does_not_follow_a_redirect_to_another_server():
+    async with listening() as other:
+        moved = response("307 Temporary Redirect", b"", more=f"Location: http://{other.authority}/v1/models\r\n")
+        async with listening(lambda head: moved) as first:
+            server = OpenAIServer(f"http://{first.authority}/v1", origin=".env:4", key=Secret(KEY))
+            assert [model.name for model in await server.list()] == ["one-model"]
+            await server.close()
+    assert KEY in first.heads[0]
+    assert KEY not in other.heads[0]
+
+
+async def test_a_document_beyond_a_proxy_needs_no_name_that_is_known_here(no_proxy, monkeypatch: pytest.MonkeyPatch):
+    async with listening() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.authority)
+        assert (await fetch("http://keys.invalid/jwks", timeout=5)).status == 200
+
+
+@pytest.mark.parametrize(
+    "url, proxies, hop",
+    [
+        ("https://a.invalid/v1", {}, ("a.invalid", 443)),
+        ("http://a.invalid:8000", {}, ("a.invalid", 8000)),
+        ("https://a.invalid", {"HTTPS_PROXY": "http://proxy.invalid:3128"}, ("proxy.invalid", 3128)),
+        ("https://a.invalid", {"HTTP_PROXY": "http://proxy.invalid:3128"}, ("a.invalid", 443)),
+        ("http://a.invalid", {"ALL_PROXY": "socks5://proxy.invalid"}, ("proxy.invalid", 1080)),
+        ("http://a.invalid", {"HTTP_PROXY": "proxy.invalid:1", "NO_PROXY": "a.invalid"}, ("a.invalid", 80)),
+        ("http://127.0.0.1:1", {"HTTP_PROXY": "proxy.invalid:1"}, ("127.0.0.1", 1)),
+    ],
+)
+def test_the_next_hop_is_the_proxy_if_one_is_meant(no_proxy, monkeypatch, url: str, proxies, hop: tuple[str, int]):
+    for name, value in proxies.items():
+        monkeypatch.setenv(name, value)
+    assert next_hop(url) == hop
+
+
+def _plain_or_nothing(head: str) -> bytes:
+    return response() if head.startswith("GET /v1/models ") else response("404 Not Found", b"404", "text/plain")
