@@ -119,12 +119,14 @@ class ServerFinder:
         if kind == "ollama":
             return self._models.ollama(url, origin=origin) if url else self._models.default
         if kind == "huggingface" or (kind == "openai" and self._is_router(url)):
-            hub, token = self._first(HUB_URLS), self._first(HUB_TOKENS)
+            hub, token = self._first(HUB_URLS), self.default_key("huggingface")
+            is_router = not url or self._is_router(url)
             return self._models.hugging_face(
                 url or ROUTER,
                 hub=HUB if hub is None else hub.value,
                 origin=origin or "the default",
-                token=key or (None if token is None else token.secret),
+                token=key or (token if is_router else None),
+                hub_token=key or token if is_router else token,
             )
         if kind == "openai":
             return self._models.openai(url or OPENAI, origin=origin or "the default", key=key)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from doctor.agents import ProviderRow
 from doctor.endpoint_probe import EndpointState, probe_endpoint
 from doctor.model import Secret
+from doctor.model_uses import ServerFinder
 from doctor.resources.address import next_hop
+from doctor.resources.environment import Environment
+from doctor.resources.hugging_face import HuggingFace
 from doctor.resources.models import Models
 from doctor.resources.openai_compatible import OpenAIServer
 from doctor.resources.web_document import fetch
 from tests.wire import listening, response
 
 KEY = "sk-planted0000000000000000000001"
+TOKEN = "hf_plantedToken00000000000000001"
 
 
 @pytest.fixture
@@ -94,3 +101,36 @@ def test_the_next_hop_is_the_proxy_if_one_is_meant(no_proxy, monkeypatch, url: s
 
 def _plain_or_nothing(head: str) -> bytes:
     return response() if head.startswith("GET /v1/models ") else response("404 Not Found", b"404", "text/plain")
+
+
+@pytest.mark.parametrize("hub_is_there, named", [(False, False), (False, True), (True, False)])
+async def test_the_token_of_hugging_face_goes_to_its_own_hosts_or_where_the_row_says(
+    tmp_path: Path, hub_is_there: bool, named: bool
+):
+    """``HF_ENDPOINT`` says which hosts are Hugging Face's own; elsewhere a row must name the variable."""
+    async with listening() as wire:
+        hub = f"http://{wire.authority}" if hub_is_there else "http://127.0.0.1:1"
+        environment = Environment(tmp_path, files=[], process_environment={"HF_TOKEN": TOKEN, "HF_ENDPOINT": hub})
+        row = ProviderRow(
+            "t", "id", "1", "p", "huggingface", f"http://{wire.authority}/v1", True, None, "HF_TOKEN" if named else None
+        )
+        models = Models()
+        server = ServerFinder(models, environment).of_provider(row)
+        assert isinstance(server, HuggingFace)
+        assert [model.name for model in await server.list()] == ["one-model"]
+        await models.close()
+    assert (TOKEN in wire.heads[0]) is (hub_is_there or named)
+
+
+async def test_the_key_of_a_private_endpoint_is_not_shown_to_the_hub(tmp_path: Path):
+    async with listening(lambda head: response(body=b'{"name": "somebody"}')) as hub:
+        variables = {"HF_ENDPOINT": f"http://{hub.authority}", "OWN_KEY": KEY, "HF_TOKEN": TOKEN}
+        environment = Environment(tmp_path, files=[], process_environment=variables)
+        row = ProviderRow("t", "id", "1", "p", "huggingface", "http://127.0.0.1:1/v1", True, None, "OWN_KEY")
+        models = Models()
+        server = ServerFinder(models, environment).of_provider(row)
+        assert isinstance(server, HuggingFace)
+        assert await server.hub.whoami() == "somebody"
+        await models.close()
+    assert TOKEN in hub.heads[0]
+    assert KEY not in hub.heads[0]

@@ -121,14 +121,23 @@ class Models:
         )
 
     def hugging_face(
-        self, router: str = ROUTER, *, hub: str = HUB, origin: str = "", token: Secret | None = None
+        self,
+        router: str = ROUTER,
+        *,
+        hub: str = HUB,
+        origin: str = "",
+        token: Secret | None = None,
+        hub_token: Secret | None = None,
     ) -> HuggingFace:
-        """Return Hugging Face: its router, and the Hub at ``hub``, both asked with ``token``."""
+        """Return Hugging Face: its router, asked with ``token``, and the Hub at ``hub``, asked with ``hub_token``.
+
+        They differ where the base URL is somebody else's: neither may see what is meant for the other.
+        """
         return self._other(
-            ("huggingface", _plain(router), _plain(hub), token),
+            ("huggingface", _plain(router), _plain(hub), token, hub_token),
             lambda: HuggingFace(
                 OpenAIServer(router, origin=origin, key=token, timeout=self._timeout),
-                Hub(hub, origin=origin, token=token, timeout=self._timeout),
+                Hub(hub, origin=origin, token=hub_token, timeout=self._timeout),
             ),
         )
 

@@ -90,7 +90,9 @@ async def test_a_server_that_is_slow_with_a_warm_model_is_silent(models: Models,
 async def test_a_router_says_whose_fault_it_is(models: Models, url: str, token: str, model: str, state: TrialState):
     """Signature 12, the half that no list shows: the account's settings, the token's permission."""
     base = f"{url}{HUGGING_FACE}"
-    trial = await tried(models.hugging_face(f"{base}/v1", hub=base, token=Secret(token)), model)
+    trial = await tried(
+        models.hugging_face(f"{base}/v1", hub=base, token=Secret(token), hub_token=Secret(token)), model
+    )
     assert trial.state is state
     assert token not in trial.said
 

@@ -25,7 +25,8 @@ async def open_as(ollama_url: str) -> AsyncIterator[Opener]:
     url = f"{ollama_url}{HUGGING_FACE}"
 
     def make(token: str | None) -> HuggingFace:
-        return models.hugging_face(f"{url}/v1", hub=url, token=None if token is None else Secret(token))
+        secret = None if token is None else Secret(token)
+        return models.hugging_face(f"{url}/v1", hub=url, token=secret, hub_token=secret)
 
     yield make
     await models.close()
