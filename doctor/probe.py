@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from doctor.chain import QUEUE_SUBJECT
 from doctor.queue_state import QueueState, judge_queue, queue_state
 from doctor.resources.unreachable import ResourceUnreachable
 from doctor.target import NotConfiguredError, Target
+from doctor.wording import counted
 
 if TYPE_CHECKING:
     from doctor.resources.nats import Nats
@@ -35,16 +36,18 @@ class ProbeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one probe says. ``healthy`` None: the target has no such system."""
+    """What one probe says. ``healthy`` None: the target has no such system, or (``known`` False) nobody can tell."""
 
     name: str
     healthy: bool | None
     words: str
+    known: bool = True
 
     @property
     def line(self) -> str:
         """The line for a health check's log."""
-        return f"{ {True: 'ok', False: 'FAIL', None: 'not configured'}[self.healthy] } {self.name}: {self.words}"
+        without = "not configured" if self.known else "cannot tell"
+        return f"{ {True: 'ok', False: 'FAIL', None: without}[self.healthy] } {self.name}: {self.words}"
 
 
 Probe = Callable[[Target], Awaitable[Answer]]
@@ -93,7 +96,8 @@ async def _nats(target: Target) -> Answer:
     with _failing_with(NatsError):
         round_trip = await nats.round_trip()
     if not nats.server.jetstream:
-        return Answer("nats", False, f"NATS {nats.server.version} runs without JetStream")
+        plain = await _listened_to(target, nats, "nats")
+        return replace(plain, words=f"NATS {nats.server.version} runs without JetStream; {plain.words}")
     return Answer("nats", True, f"NATS {nats.server.version} with JetStream, {round_trip * 1000:.1f} ms")
 
 
@@ -123,8 +127,11 @@ async def _worker(target: Target) -> Answer:
 async def _consuming(target: Target, nats: Nats) -> Answer:
     subject = subject_of(target)
     first = state = await queue_state(nats, subject)
+    if not nats.server.jetstream:
+        return await _listened_to(target, nats, "worker")
     if not state.streams:
-        return Answer("worker", False, f"no stream carries `{subject}`")
+        plain = await _listened_to(target, nats, "worker")
+        return plain if plain.healthy else Answer("worker", False, f"no stream carries `{subject}`")
     for look in range(LOOKS):
         processes = target.environment.processes() if look == LOOKS - 1 else ()
         verdict = judge_queue(first, state, processes, batch=1, all_seen=nats.is_loopback, now=datetime.now(UTC))
@@ -135,16 +142,31 @@ async def _consuming(target: Target, nats: Nats) -> Answer:
     return Answer("worker", False, f"{verdict.standstill}; {_backlog(state)}")
 
 
+async def _listened_to(target: Target, nats: Nats, name: str) -> Answer:
+    """Tell whether somebody takes the tasks without a stream, as plain NATS is meant to be used."""
+    from doctor.resources.nats_monitoring import VARIABLES, MonitoringUnavailableError, listeners, monitoring_url
+
+    subject, given = subject_of(target), target.variable(VARIABLES)
+    try:
+        found = await listeners(monitoring_url(nats.endpoint.address, given.value if given else None), subject)
+    except MonitoringUnavailableError as error:
+        return Answer(name, None, f"who listens to `{subject}` is not known: {error}", known=False)
+    if not found.copies:
+        return Answer(name, False, f"nobody listens to `{subject}`")
+    return Answer(name, True, f"{counted(len(found.groups) + found.alone, 'listener')} to `{subject}`, on plain NATS")
+
+
 async def _pipeline(target: Target) -> Answer:
     """Ask all others at once; what is not configured is left out."""
     names = [name for name in PROBES if name != "pipeline"]
     answers = await asyncio.gather(*(probe(target, name, timeout=TIMEOUT) for name in names))
     failed = [answer for answer in answers if answer.healthy is False]
+    unknown = [answer for answer in answers if not answer.known]
     asked = [answer for answer in answers if answer.healthy is not None]
-    if not asked:
+    if not asked and not unknown:
         raise NotConfiguredError("; ".join(answer.words for answer in answers))
-    shown = failed or asked
-    return Answer("pipeline", not failed, " · ".join(f"{answer.name} {answer.words}" for answer in shown))
+    words = " · ".join(f"{answer.name} {answer.words}" for answer in failed or unknown or asked)
+    return Answer("pipeline", None if unknown and not failed else not failed, words, known=not unknown)
 
 
 def subject_of(target: Target) -> str:

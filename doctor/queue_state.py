@@ -76,12 +76,12 @@ def carries(pattern: str, subject: str) -> bool:
 
 
 async def queue_state(nats: Nats, subject: str | None) -> QueueState:
-    """Ask the server once. Nothing carries a subject that is not known (None).
+    """Ask the server once. Nothing carries a subject that is not known (None), or any subject without JetStream.
 
     Raises:
         NatsError: see :mod:`doctor.resources.nats`.
     """
-    streams = await nats.streams()
+    streams = await nats.streams() if nats.server.jetstream else ()
     ours = tuple(stream for stream in streams if subject and any(carries(one, subject) for one in stream.subjects))
     consumers = [consumer for stream in ours for consumer in await nats.consumers(stream.name)]
     wanted = [

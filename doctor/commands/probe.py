@@ -53,7 +53,7 @@ def probe_command(
     worker    a worker asks for tasks     db     the database answers
     nats      NATS runs with JetStream    model  the model server has the embedding model
     pipeline  all of them at once
-    Exit codes: 0 healthy   1 not   2 usage   3 not configured
+    Exit codes: 0 healthy   1 not   2 usage   3 not configured, or nobody can tell
     """
     if canary and name != "worker":
         raise click.UsageError("--canary is a question for the worker")
