@@ -11,6 +11,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from tests.command_line import environment
+
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("doctor", "checks", "fixes", "pipeline", "reports")
 NOT_CODE = {"__pycache__", "tests"}
@@ -86,11 +88,12 @@ def test_the_installed_package_runs_on_its_own(built: Path, tmp_path: Path):
         done = subprocess.run(
             [sys.executable, "-P", "-c", program, site, *arguments],
             cwd=tmp_path / "empty",
+            env={name: value for name, value in environment().items() if name != "PYTHONPATH"},
             capture_output=True,
             text=True,
             check=False,
         )
-        assert done.returncode == code, done.stderr
+        assert done.returncode == code, done.stdout + done.stderr
         assert done.stdout
 
 
