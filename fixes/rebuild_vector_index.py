@@ -57,7 +57,7 @@ async def apply(context: FixContext, plan: Plan, writers: Writers) -> str:
 
 
 def _is_superfluous(broken: VectorIndex, column: VectorColumn) -> bool:
-    """Whether a usable index gives the same rows in the same orders."""
+    """Whether a usable index gives the same rows in the same orders, of the same expression."""
     return any(
         other.is_usable
         and set(broken.operators) <= set(other.operators)

@@ -22,12 +22,12 @@ VECTOR_METHODS = frozenset({"hnsw", "ivfflat", "diskann", "vchordrq", "vchordg"}
 
 @dataclass(frozen=True, slots=True)
 class VectorIndex:
-    """One index on a vector column, or on an expression over it. ``bytes`` is its size, ``predicate`` its WHERE.
+    """One index on a vector column, or on an ``expression`` over it. ``bytes`` is its size, ``predicate`` its WHERE.
 
     ``operators`` are those by which it gives rows in order, such as ``<=>``. ``holds_column`` is false where only an
     expression or the predicate uses the column. ``finds_nulls``: it holds exactly the rows in which the column is NULL.
     ``building``: it is not valid, and somebody builds an index on its table. ``partitioned``: it holds nothing itself,
-    and is valid once each partition has attached an index of its own. ``tablespace`` is None for the database's own.
+    and is valid once each partition has an index ``attached`` to it. ``tablespace`` is None for the database's own.
     """
 
     schema: str
@@ -42,7 +42,8 @@ class VectorIndex:
     unique: bool
     building: bool
     partitioned: bool
-    expression: bool
+    attached: bool
+    expression: str | None
     holds_column: bool
     predicate: str | None
     tablespace: str | None

@@ -131,6 +131,7 @@ LEFT JOIN LATERAL (
             'unique', i.indisunique,
             'building', NOT i.indisvalid AND v.relation IN (SELECT relation FROM built_upon),
             'partitioned', x.relkind = 'I',
+            'attached', x.relispartition,
             'operators', (
                 SELECT coalesce(jsonb_agg(DISTINCT operator.oprname), '[]'::jsonb)
                 FROM unnest(i.indclass) AS c(oid)
@@ -139,7 +140,7 @@ LEFT JOIN LATERAL (
                 JOIN pg_operator operator ON operator.oid = a.amopopr
             ),
             'tablespace', (SELECT t.spcname FROM pg_tablespace t WHERE t.oid = x.reltablespace),
-            'expression', i.indexprs IS NOT NULL,
+            'expression', pg_get_expr(i.indexprs, i.indrelid),
             'holds_column', v.attnum = ANY (i.indkey),
             'predicate', pg_get_expr(i.indpred, i.indrelid),
             'finds_nulls', coalesce(pg_get_expr(i.indpred, i.indrelid) = format('(%I IS NULL)', v.column), false),

@@ -34,3 +34,19 @@ def test_an_invalid_index_beside_a_good_one_is_dropped(patient: Sandbox) -> None
         write(patient, "DROP INDEX IF EXISTS good", "DROP INDEX IF EXISTS half_built")
     assert [(name, valid) for name, valid, _ in left] == [("good", True)]
     assert repaired.returncode == 0, repaired.stdout + repaired.stderr
+
+
+def test_an_invalid_index_over_another_expression_than_the_good_one_is_built_anew(patient: Sandbox) -> None:
+    cast = "embedding::halfvec(1536)"
+    write(
+        patient,
+        f"CREATE INDEX good ON atoms USING hnsw (({cast}) halfvec_cosine_ops)",
+        "CREATE INDEX half_built ON atoms USING hnsw ((subvector(embedding, 1, 2)::halfvec(2)) halfvec_cosine_ops)",
+        BROKEN[1],
+    )
+    try:
+        planned = doctor(patient, "fix", "VEC001", "--diff")
+    finally:
+        write(patient, "DROP INDEX good", "DROP INDEX half_built")
+    assert "build public.half_built anew" in planned.stdout
+    assert "CREATE INDEX CONCURRENTLY half_built" in planned.stdout

@@ -119,8 +119,8 @@ async def test_indexes_over_lists_bits_and_sparse_vectors_are_for_similarity_too
     columns = {column.name: column for column in await vector_columns(catalog)}
     plain, sparse = columns["public.kinds.embedding"], columns["public.kinds.sparse"]
     assert [(i.name, i.method, i.operator_classes, i.options, i.expression) for i in plain.vector_indexes] == [
-        ("by_bits", "hnsw", ("bit_hamming_ops",), (), True),
-        ("by_lists", "ivfflat", ("vector_ip_ops",), ("lists=3",), False),
+        ("by_bits", "hnsw", ("bit_hamming_ops",), (), "(binary_quantize(embedding))::bit(8)"),
+        ("by_lists", "ivfflat", ("vector_ip_ops",), ("lists=3",), None),
     ]
     assert [(i.name, i.options) for i in sparse.indexes] == [("sparse", ("m=8", "ef_construction=32"))]
     assert (sparse.type, sparse.dimensions) == ("sparsevec", 8)
