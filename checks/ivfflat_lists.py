@@ -114,7 +114,7 @@ def _finding(column: VectorColumn, index: VectorIndex) -> Finding:
 
 def _by_hnsw(column: VectorColumn, index: VectorIndex) -> Iterator[FixOption]:
     """Yield the repair by an HNSW index, where it serves all that the old one does."""
-    if index.expression or index.predicate or len(index.operators) != 1 or not_indexable(column):
+    if index.expression or index.predicate or len(index.operators) != 1 or not_indexable(column, index.operators[0]):
         return
     yield FixOption(
         fix="replace-vector-index",

@@ -10,10 +10,12 @@ makes a batch of updates about thirty times as slow.
 
 ## How it is told from its look-alikes
 Indexes with other operator classes, on a cast (`embedding::halfvec(768)`) or for part of the rows serve other queries.
-An index that is still being built may be meant to take the place of the old one.
+An index that is still being built may be meant to take the place of the old one. What a partitioned table has twice is
+told of the table, and not of each partition again; an index that is attached to one of the table is kept.
 
 ## How to fix
-Drop the one that is scanned less, concurrently. The finding names it.
+Drop the one that is scanned less, concurrently. The finding names it. Of a partitioned table PostgreSQL drops none
+concurrently: that waits for every query of the table, and holds up those behind it, so set a `lock_timeout`.
 
 ## False positives
 An old index that is kept until the new one has proved itself.
@@ -35,7 +37,7 @@ from doctor.api import (
     VectorIndex,
     check,
     counted,
-    readable,
+    drop_statement,
     vector_columns,
 )
 
@@ -45,19 +47,22 @@ async def vector_index_duplicate(database: Database) -> AsyncIterator[Finding | 
     """Group the usable indexes of each column by what they serve."""
     columns = await vector_columns(database)
     for column in columns:
-        for same in _groups(column.vector_indexes):
-            if len(same) > 1:
-                yield _finding(column, same)
+        for kept, *others in _groups(column.vector_indexes):
+            if own := [index for index in others if not index.attached]:
+                yield _finding(column, kept, own)
     yield Observation(f"the indexes of {counted(len(columns), 'vector column')} compared")
 
 
 def _groups(indexes: Iterable[VectorIndex]) -> list[list[VectorIndex]]:
-    """Return the usable indexes in groups that serve the same queries, the most scanned first in each."""
+    """Return the usable indexes in groups that serve the same queries, in each the one to keep first:
+    one that its table's needs, else the most scanned."""
     found: dict[tuple[str, ...], list[VectorIndex]] = {}
     for index in indexes:
         if index.is_usable:
             found.setdefault(_served(index), []).append(index)
-    return [sorted(same, key=lambda index: (-index.scans, index.bytes, index.name)) for same in found.values()]
+    return [
+        sorted(same, key=lambda one: (not one.attached, -one.scans, one.bytes, one.name)) for same in found.values()
+    ]
 
 
 def _served(index: VectorIndex) -> tuple[str, ...]:
@@ -66,10 +71,11 @@ def _served(index: VectorIndex) -> tuple[str, ...]:
     return (index.method, *index.operator_classes, indexed.strip(), index.predicate or "")
 
 
-def _finding(column: VectorColumn, same: list[VectorIndex]) -> Finding:
-    kept, *others = same
-    names = ", ".join(index.name for index in others)
-    drop = " ".join(f"DROP INDEX CONCURRENTLY {readable(f'{index.schema}.{index.name}')};" for index in others)
+def _finding(column: VectorColumn, kept: VectorIndex, others: list[VectorIndex]) -> Finding:
+    same, names = [kept, *others], ", ".join(index.name for index in others)
+    reason = "the statistics count scans since their last reset only"
+    if column.partitioned:
+        reason += ", and the drop locks the table and its partitions"
     return Finding(
         code="VEC003",
         resource=Resource("column", column.name),
@@ -77,12 +83,12 @@ def _finding(column: VectorColumn, same: list[VectorIndex]) -> Finding:
         cause="the same index was built twice",
         severity=Severity.WARNING,
         role=Role.ADVICE,
-        subject=names,
+        subject=", ".join(sorted(index.name for index in same)),
         impacts=(f"{sum(index.bytes for index in others):,} bytes, and a part of every write",),
         evidence=tuple(
             Evidence(EvidenceKind.SQL, "pg_index", f"{counted(index.scans, 'scan')}: {index.definition}")
             for index in same[:5]
         ),
-        fixes=(FixOption.by_hand(drop, "the statistics count scans since their last reset only"),),
+        fixes=(FixOption.by_hand(" ".join(map(drop_statement, others)), reason),),
         validation="doctor check --select VEC003",
     )

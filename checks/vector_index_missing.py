@@ -178,7 +178,7 @@ def _missing(column: VectorColumn, bare: dict[str, int], parts: int, operator: s
         words = f"no index on {place}, and none needed below about {least:,} rows (now {most:,})"
         return _finding(column, words, Severity.INFO, _build(column, operator, []))
     words = f"no index on {place} with about {most:,} rows: every search reads them all"
-    objection = not_indexable(column)
+    objection = not_indexable(column, operator)
     by_hand = objection and FixOption.by_hand(objection, "only you know which queries there are")
     option = by_hand or _build(column, operator, sorted(large))
     found = _finding(column, words, Severity.ERROR if most >= MANY_ROWS else Severity.WARNING, option)

@@ -44,10 +44,10 @@ from doctor.api import (
     VectorIndex,
     check,
     counted,
+    drop_statement,
     evidence_of,
     operators_ordering,
     planner_floor,
-    readable,
     usable_indexes,
     vector_columns,
 )
@@ -131,8 +131,8 @@ def _options(column: VectorColumn, asked: _Asked) -> Iterator[FixOption]:
         },
         recommended=True,
     )
-    if asked.useless:
-        drop = " ".join(f"DROP INDEX CONCURRENTLY {readable(f'{one.schema}.{one.name}')};" for one in asked.useless)
-        scans = counted(sum(index.scans for index in asked.useless), "scan")
+    if own := [index for index in asked.useless if not index.attached]:
+        drop = " ".join(map(drop_statement, own))
+        scans = counted(sum(index.scans for index in own), "scan")
         reason = f"{scans} since the statistics were last reset, and a replica counts its own"
         yield FixOption.by_hand(f"once that stands, and if nothing else searches by them: {drop}", reason)

@@ -55,7 +55,7 @@ from doctor.fix import (
     fixes_in,
 )
 from doctor.hookspecs import hookimpl
-from doctor.index_definition import new_statement
+from doctor.index_definition import drop_statement, new_statement
 from doctor.index_parameters import IndexParameters
 from doctor.index_planning import PlannedBuild, as_it_was, find_column, not_indexable, plan_again, plan_new
 from doctor.index_recall import Recall, recall_of
@@ -420,6 +420,7 @@ __all__ = [
     "dead_letters",
     "default_uses",
     "difference",
+    "drop_statement",
     "elsewhere",
     "embedding_counts",
     "endpoint_problem",

@@ -9,7 +9,7 @@ from hashlib import sha256
 from doctor.index_parameters import Hnsw
 from doctor.late import sql
 from doctor.query_plans import OPERATOR_CLASSES
-from doctor.resources.catalog import VectorColumn, VectorIndex
+from doctor.resources.catalog import VectorColumn, VectorIndex, readable
 
 MAX_NAME = 63
 """Bytes of a PostgreSQL identifier."""
@@ -53,6 +53,12 @@ def new_statement(column: VectorColumn, operator: str, parameters: Hnsw) -> str:
 def own_statement(index: VectorIndex) -> str:
     """Return the statement that builds an index as it is: its name, method, classes, options and condition."""
     return _CREATE.sub(lambda match: f"CREATE {match[1] or ''}INDEX CONCURRENTLY ", index.definition, count=1)
+
+
+def drop_statement(index: VectorIndex) -> str:
+    """Return the statement that drops an index: concurrently, except one of a partitioned table, of which PostgreSQL
+    refuses that. An attached one cannot be dropped by itself at all."""
+    return f"DROP INDEX{'' if index.partitioned else ' CONCURRENTLY'} {readable(f'{index.schema}.{index.name}')};"
 
 
 def new_migration(column: VectorColumn, operator: str, parameters: Hnsw, instead_of: Sequence[VectorIndex] = ()) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from doctor.fix import IndexBuild, RefusedError
-from doctor.index_definition import index_name, new_migration, new_statement, own_statement
+from doctor.index_definition import index_name, new_migration, new_statement, operator_class, own_statement
 from doctor.index_parameters import IndexParameters, disk_needed, memory_needed
 from doctor.index_preflight import Ground, ground
 from doctor.late import sql
@@ -87,7 +87,7 @@ async def plan_new(
     """
     if operator not in OPERATOR_CLASSES:
         raise RefusedError(f"`{operator}` is no distance that an HNSW index serves")
-    if objection := not_indexable(column):
+    if objection := not_indexable(column, operator):
         raise RefusedError(objection)
     rows = await _rows(database, column)
     hnsw = parameters.of(rows)
@@ -173,8 +173,9 @@ def _remarks(column: VectorColumn, found: Ground, needed: int, memory: int) -> t
     return tuple(remarks)
 
 
-def not_indexable(column: VectorColumn) -> str | None:
-    """Return why HNSW cannot hold the vectors of a column, with what a person can do; None where it can."""
+def not_indexable(column: VectorColumn, operator: str) -> str | None:
+    """Return why HNSW cannot hold the vectors of a column, with what a person can do for this distance; None where it
+    can."""
     if column.dimensions is None:
         return f"{column.name} has no fixed number of dimensions: give the column's type one first"
     if column.type not in MAX_DIMENSIONS:
@@ -186,7 +187,7 @@ def not_indexable(column: VectorColumn) -> str | None:
     if column.dimensions > MAX_DIMENSIONS["halfvec"]:
         return f"{words}: store fewer dimensions, or index the signs (binary_quantize) and order the nearest again"
     cast = f"{readable(column.column)}::halfvec({column.dimensions})"
-    return f"{words}: index (({cast}) halfvec_cosine_ops), and write {cast} in the queries too"
+    return f"{words}: index (({cast}) {operator_class('halfvec', operator)}), and write {cast} in the queries too"
 
 
 async def _rows(database: Database, column: VectorColumn) -> int:

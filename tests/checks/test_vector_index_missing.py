@@ -6,7 +6,10 @@ import re
 
 import pytest
 
+from doctor.index_definition import operator_class
+from doctor.index_planning import not_indexable
 from doctor.model import Applicability, Role, Severity, Status
+from doctor.resources.catalog import VectorColumn
 
 INDEX = "CREATE INDEX made_here ON atoms USING hnsw (embedding vector_cosine_ops)"
 
@@ -70,6 +73,14 @@ def test_what_hnsw_does_not_hold_is_for_a_person(execute, examine, kind, how):
         execute("DROP TABLE odd_here")
     assert finding.fixes[0].applicability is Applicability.MANUAL
     assert re.search(how, finding.fixes[0].title)
+
+
+@pytest.mark.parametrize("operator", ["<=>", "<->", "<#>", "<+>"])
+def test_the_advised_class_is_for_the_distance_of_the_code(operator):
+    column = VectorColumn(
+        "public", "odd", "e", "vector", 3072, False, False, False, 9000, False, 0, 0, 0, True, False, ("id",), ()
+    )
+    assert operator_class("halfvec", operator) in (not_indexable(column, operator) or "")
 
 
 PARTED = """
