@@ -284,6 +284,16 @@ def _hang_up(connection: psycopg.AsyncConnection[Any]) -> None:
         line.shutdown(socket.SHUT_RDWR)
 
 
+_VECTOR_IN_SIGHT = """
+SELECT set_config(
+    'search_path', concat_ws(', ', nullif(current_setting('search_path'), ''), quote_ident(n.nspname)), true
+)
+FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+WHERE e.extname = 'vector' AND to_regtype('vector') IS NULL
+"""
+"""Adds the schema of pgvector to the path of a question, where the role does not have it there: it may lie anywhere."""
+
+
 def _limits(limit: float, settings: Mapping[str, str]) -> sql.Composed:
     """Return what a question begins with. SET LOCAL, no start-up options: poolers refuse those."""
     values = {
@@ -294,7 +304,7 @@ def _limits(limit: float, settings: Mapping[str, str]) -> sql.Composed:
     limits = (
         sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(*n.split(".")), sql.Literal(v)) for n, v in values.items()
     )
-    return sql.SQL("; ").join([sql.SQL("BEGIN READ ONLY"), *limits])
+    return sql.SQL("; ").join([sql.SQL("BEGIN READ ONLY"), sql.SQL(_VECTOR_IN_SIGHT), *limits])
 
 
 async def _in_transaction(
