@@ -19,13 +19,15 @@ Correct the variable that holds the key; accept the licence on the model's page;
 calls to Inference Providers"; set a token.
 
 ## False positives
-A key that only this machine lacks: variables are read as the target's `.env` and this environment give them.
+None is known. A key that only this machine lacks, or that stands in a column, is never judged: columns that may hold a
+key are not read, and what is refused without a key is reported as not judged.
 """
 
 from collections.abc import AsyncIterator
 
 from doctor.api import (
     Chain,
+    CouldNotTellError,
     Database,
     EndpointReport,
     EndpointState,
@@ -44,6 +46,7 @@ from doctor.api import (
     Severity,
     check,
     examine_models,
+    no_key_known,
 )
 
 WORDS = {
@@ -79,11 +82,16 @@ async def model_access_refused(
         yield _finding(verdict)
         for hypothesis, measured in verdict.ruled_out:
             yield Observation(measured, rules_out=f"{hypothesis} ({verdict.use.model})")
+    unjudged = []
     for report in examination.at(EndpointState.KEY):
-        if not examination.uses_of(report.server):
+        if not report.server.sends_key:
+            unjudged.append(no_key_known(report.server))
+        elif not examination.uses_of(report.server):
             yield _unused(report)
         address = report.server.endpoint.address
         yield Observation(f"{address} answers, and knows the path", rules_out=f"base URL wrong ({address})")
+    if unjudged:
+        raise CouldNotTellError("; ".join(unjudged))
 
 
 def _finding(verdict: ModelVerdict) -> Finding:

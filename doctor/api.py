@@ -96,7 +96,7 @@ from doctor.model_calls import Place, client_servers, default_uses, model_calls
 from doctor.model_examination import NO_MODELS, ModelExamination, examine, examine_models
 from doctor.model_trial import PROBE, ClientTimeout, Trial, TrialState, client_timeout, try_model
 from doctor.model_uses import COMPLETION, EMBEDDING, ModelUse, ServerFinder, is_local, model_uses
-from doctor.model_verdict import ModelState, ModelVerdict, judge
+from doctor.model_verdict import ModelState, ModelVerdict, judge, no_key_known
 from doctor.null_pattern import NullPattern, null_pattern
 from doctor.query_answers import ITERATIVE, Answer, answer
 from doctor.query_plans import (
@@ -457,6 +457,7 @@ __all__ = [
     "nearest_capable",
     "never_enqueued",
     "new_statement",
+    "no_key_known",
     "not_indexable",
     "null_pattern",
     "operators_ordering",

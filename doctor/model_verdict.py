@@ -16,6 +16,7 @@ from doctor.resources.model_server import (
     KeyRefused,
     ModelError,
     ModelNotFound,
+    ModelServer,
     NotAllowed,
 )
 
@@ -69,7 +70,7 @@ class ModelVerdict:
 async def judge(use: ModelUse, report: EndpointReport) -> ModelVerdict:
     """Judge one use by what its server was seen to be. Servers that do not answer leave it unclear."""
     if report.state is EndpointState.KEY:
-        return ModelVerdict(use, ModelState.KEY, str(report.error))
+        return _refused(use, str(report.error))
     if report.state is not EndpointState.ANSWERS:
         return ModelVerdict(use, ModelState.UNCLEAR, str(report.error))
     if isinstance(use.server, HuggingFace):
@@ -80,6 +81,18 @@ async def judge(use: ModelUse, report: EndpointReport) -> ModelVerdict:
     if verdict.state is ModelState.MISSING and use.server.kind != "ollama":
         return await _perhaps_unlisted(verdict)
     return verdict
+
+
+def no_key_known(server: ModelServer) -> str:
+    """Return why a refusal of a question without a key says nothing of the key that the application has."""
+    return f"not judged: {server.endpoint.address} wants a key, and no key is known that may be sent to it from here"
+
+
+def _refused(use: ModelUse, said: str) -> ModelVerdict:
+    """Judge a refusal: only a key that was sent can be a wrong one."""
+    if not use.server.sends_key:
+        return ModelVerdict(use, ModelState.UNCLEAR, no_key_known(use.server))
+    return ModelVerdict(use, ModelState.KEY, said)
 
 
 def _listed(use: ModelUse, report: EndpointReport) -> ModelVerdict:
@@ -131,7 +144,7 @@ async def _described(use: ModelUse) -> ModelVerdict:
     except ModelNotFound as error:
         return ModelVerdict(use, ModelState.MISSING, str(error))
     except (KeyRefused, NotAllowed) as error:
-        return ModelVerdict(use, ModelState.KEY, str(error))
+        return _refused(use, str(error))
     except ModelError as error:
         return ModelVerdict(use, ModelState.UNCLEAR, str(error))
     return ModelVerdict(use, ModelState.USABLE, f"{use.model} present")
@@ -149,6 +162,8 @@ async def _on_hugging_face(use: ModelUse, server: HuggingFace, report: EndpointR
     found = next((model for model in models if model.name == name), None)
     if found is not None and use.capability != EMBEDDING:
         verdict = _served(use, found, provider)
+        if verdict.state is ModelState.USABLE and not server.sends_key:
+            verdict = replace(verdict, said=f"{verdict.said}; no token is known here, and without one it runs nothing")
         return replace(verdict, ruled_out=(*good, ("model missing", f"{address} lists {name}")))
     return await _by_hub(use, server, models, good)
 
@@ -172,7 +187,7 @@ async def _by_hub(
         access = await server.hub.access(name)
         known = await server.hub.look(name) if access in (Access.OPEN, Access.GATED) else None
     except KeyRefused as error:
-        return ModelVerdict(use, ModelState.KEY, str(error), ruled_out=good)
+        return replace(_refused(use, str(error)), ruled_out=good)
     except ModelError as error:
         return ModelVerdict(use, ModelState.UNCLEAR, str(error), ruled_out=good)
     states = {

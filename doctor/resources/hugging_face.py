@@ -181,6 +181,11 @@ class HuggingFace:
         return self.router.endpoint
 
     @property
+    def sends_key(self) -> bool:
+        """Whether the router is asked with a token."""
+        return self.router.sends_key
+
+    @property
     def is_loopback(self) -> bool:
         """Whether the router is this machine."""
         return self.router.is_loopback

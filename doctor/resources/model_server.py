@@ -239,6 +239,10 @@ class ModelServer(Protocol):
     def endpoint(self) -> Endpoint:
         """Where it is and where the address came from."""
 
+    @property
+    def sends_key(self) -> bool:
+        """Whether it is asked with a key: without one a refusal says nothing of the application's."""
+
     async def version(self) -> str:
         """Return the server's version."""
 

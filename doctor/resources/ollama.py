@@ -81,6 +81,11 @@ class OllamaServer:
         return self._http.endpoint
 
     @property
+    def sends_key(self) -> bool:
+        """Whether it is asked with a key: Ollama's own protocol has none."""
+        return False
+
+    @property
     def is_loopback(self) -> bool:
         """Whether the server is this machine."""
         return self._http.is_loopback

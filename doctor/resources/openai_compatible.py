@@ -82,6 +82,11 @@ class OpenAIServer:
         return self._http.endpoint
 
     @property
+    def sends_key(self) -> bool:
+        """Whether it is asked with a key."""
+        return self._http.sends_key
+
+    @property
     def is_loopback(self) -> bool:
         """Whether the server is this machine."""
         return self._http.is_loopback

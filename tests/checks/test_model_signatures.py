@@ -297,6 +297,23 @@ def test_openai_refuses_a_key_and_vllm_names_what_it_serves(look, provider, mode
     assert "qwen2.5-7b" in seen.results["MOD001"].findings[0].fixes[0].title
 
 
+def test_what_is_refused_without_a_key_is_not_judged(look, provider, monkeypatch: pytest.MonkeyPatch):
+    """The application may have its key in a column, which is never read: nobody is told to correct a variable."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    provider(f"{OPENAI}/v1", "gpt-4o-mini")
+    seen = look()
+    assert seen.codes == set()
+    assert seen.results["MOD006"].status is Status.UNKNOWN
+    assert "wants a key, and no key is known" in seen.results["MOD006"].reason
+
+
+def test_a_model_of_the_router_is_there_though_nobody_knows_a_token(look, provider, models_url: str):
+    provider(f"{HUGGING_FACE}/v1", CHAT)
+    result = look(**hugging_face(models_url, None)).results["MOD001"]
+    assert result.status is Status.PASS
+    assert "no token is known here" in "".join(each.text for each in result.observations)
+
+
 def test_an_embedder_cannot_chat_and_a_list_of_openais_is_no_ollama(look, provider, models_url: str):
     provider(f"{OPENAI}/v1", "text-embedding-3-small", key_env="STAND_IN_KEY")
     seen = look(STAND_IN_KEY=KEY)
