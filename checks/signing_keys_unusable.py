@@ -13,7 +13,8 @@ Every token is refused, whoever sends it. An application that has the keys in it
 The address is asked as PyJWT's client asks it, without following redirects, and the answer is kept, because *which*
 answer it is decides: nothing listens, an unknown name, a time-out, TLS, or one of those above. HTML makes PyJWT raise a
 `JSONDecodeError`, which is no `PyJWTError`, so that the application answers 500 and not 401. Keys that are there and do
-not fit are not this check's business (AUT007, AUT008, AUT011).
+not fit are not this check's business (AUT007, AUT008, AUT011). A name that only the network of a compose project knows
+(`http://keycloak:8080`) is no outage: it cannot be told from here, and a command is named that can.
 
 ## How to fix
 Correct the address where the finding says it came from, or let the application reach it. Answer 503 in the application
@@ -27,6 +28,8 @@ from collections.abc import AsyncIterator
 
 from doctor.api import (
     Auth,
+    CouldNotTellError,
+    Environment,
     Evidence,
     EvidenceKind,
     Finding,
@@ -41,6 +44,7 @@ from doctor.api import (
     check,
     counted,
     host_of,
+    seen_from_here,
 )
 
 
@@ -54,13 +58,16 @@ from doctor.api import (
         Mechanism("AUT005", "AUT014", "the application cannot have the keys either", ("service",)),
     ],
 )
-async def signing_keys_unusable(auth: Auth) -> AsyncIterator[Finding | Observation]:
+async def signing_keys_unusable(auth: Auth, environment: Environment) -> AsyncIterator[Finding | Observation]:
     """Fetch the keys as a verifier does."""
     if not auth.has_keys_address:
         raise NotApplicableError("tokens are verified with a static key, and no issuer is named")
     try:
         keys = await auth.keys()
     except KeysUnreachable as error:
+        where = await seen_from_here(environment, error.address, error.reason, auth.answers_at)
+        if where is not None:
+            raise CouldNotTellError(f"cannot tell from here: {where.why}. This can: {where.command}") from error
         what, remedy = f"{error.reason.explanation}", error.reason.remedy
         yield _finding(auth, what, remedy, f"GET {error.address}", f"{error.reason}: {error.detail}", "")
         return

@@ -12,7 +12,8 @@ A verifier stops at the first failure and the log has one sentence for all cause
 By which checks fail together. Unknown key and other issuer: another instance. Unknown key that appears when the keys
 are fetched again: a rotation. Unknown key, right issuer: withdrawn, or keys of another instance. Wrong signature with a
 key of the right name: forged, or a static key of another instance when only that one refuses it. Other issuer, right
-signature: the setting. Expired or not yet valid: the sender when the clocks agree, else the clock (AUT010).
+signature: the setting. Expired or not yet valid: the sender when the clocks agree, else the clock (AUT010). 5 s are
+tolerated, as by Clerk's libraries; PyJWT's own default is 0.
 
 ## How to fix
 As the finding says; where a setting is at fault, another check of this family is the root.

@@ -1,7 +1,8 @@
 """Every check of a verifier, played through on one token: what passes, what fails, what could not be checked.
 
-The order and the rules are PyJWT's (``decode`` 2.15, leeway 0), with Clerk's allow-list of ``azp`` beside them. A
-verifier stops at the first failure; here all are played through: the failures together tell the causes apart.
+The order and the rules are PyJWT's (``decode`` 2.15), with Clerk's allow-list of ``azp`` beside them. A verifier stops
+at the first failure; here all are played through: the failures together tell the causes apart. Times have the leeway of
+Clerk's libraries, which is also that within which AUT010 holds two clocks for equal; PyJWT's own default is 0.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from doctor.redaction import bounded, redact
+from doctor.resources.auth import TOLERANCE
 from doctor.resources.auth_settings import AuthSettings
 from doctor.resources.json_web_token import Token
 from doctor.resources.key_set import KeySet, PublicKeyText, SigningKey
@@ -53,6 +55,8 @@ RULES_OUT = {
     Part.PARTY: "token of an origin that is not allowed",
 }
 """The hypothesis that each check refutes by passing."""
+
+_LEEWAY = f"within the leeway of {TOLERANCE:g} s (PyJWT's default is 0)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +126,7 @@ def _times(token: Token, now: float) -> Iterator[Step]:
         if part.value in token.claims:
             moment = token.moment(part.value)
             early = None if moment is None else moment - now
-            text = f"{part} is no time" if early is None else f"{part} is {early:,.0f} s ahead"
-            passed = early is not None and early <= 0
-            yield _step(part, passed, f"{part} has passed" if passed else text)
+            yield _step(part, early is not None and early <= TOLERANCE, _begun(part, early))
     end, begin = token.moment("exp"), token.moment("iat")
     if end is None:
         yield _step(Part.EXPIRY, False, "exp is no time" if "exp" in token.claims else "the token has no exp")
@@ -132,7 +134,17 @@ def _times(token: Token, now: float) -> Iterator[Step]:
     lived = "" if begin is None else f", it lives {end - begin:,.0f} s"
     left = end - now
     text = f"expires in {left:,.0f} s" if left > 0 else f"expired {-left:,.0f} s ago"
-    yield _step(Part.EXPIRY, left > 0, text + lived)
+    passed = left > -TOLERANCE
+    yield _step(Part.EXPIRY, passed, text + (f", {_LEEWAY}" if passed and left <= 0 else "") + lived)
+
+
+def _begun(part: Part, early: float | None) -> str:
+    """Say how far a time, from which on a token holds, is ahead."""
+    if early is None:
+        return f"{part} is no time"
+    if early <= 0:
+        return f"{part} has passed"
+    return f"{part} is {early:,.0f} s ahead{f', {_LEEWAY}' if early <= TOLERANCE else ''}"
 
 
 def _issuer(token: Token, settings: AuthSettings) -> Step:

@@ -126,6 +126,13 @@ class Auth:
         """
         return read_key_set(await self._once("backend", self._backend_document))
 
+    async def answers_at(self, url: str) -> bool:
+        """Tell whether a provider answers at another address, such as the published port of a container."""
+        try:
+            return (await self._fetch(url)).status == 200
+        except KeysUnreachable:
+            return False
+
     async def metadata(self) -> Metadata | None:
         """Return what the configured issuer says of itself; None where it says nothing that can be read."""
         return await self._once("metadata", self._metadata)

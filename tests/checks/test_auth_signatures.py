@@ -7,6 +7,7 @@ of the keys, 28 undecoded key, 29 audience and origin. A variation of each with 
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +206,14 @@ def test_a_token_from_the_future_while_the_clocks_agree_was_made_with_a_wrong_cl
     assert seen.finding("AUT011").cause == "it was made with a clock that is ahead"
 
 
+@pytest.mark.parametrize(("age", "accepted"), [(-3, True), (62, True), (-30, False), (75, False)])
+def test_times_have_the_leeway_of_the_clocks(ask, keys: KeyStandIn, age: int, accepted: bool) -> None:
+    seen = ask(keys.mint(age=age, claims={"nbf": int(time.time()) - age}))
+    assert (seen.roots() == [], seen.findings("AUT011") == ()) == (accepted, accepted)
+    texts = " ".join(each.text for each in seen.result("AUT011").observations)
+    assert ("within the leeway of 5 s" in texts) is accepted
+
+
 # 26 and 27: the address of the keys.
 
 
@@ -262,6 +271,29 @@ def test_keys_out_of_reach_are_the_root_and_the_token_is_still_taken_apart(ask, 
     assert seen.subjects() == ["expired"]
     assert seen.result("AUT010").status is Status.SKIP
     assert seen.result("AUT010").blocked_by == "AUT005"
+
+
+@pytest.mark.parametrize(
+    ("ports", "words"),
+    [
+        ("", "its port 8080 is not published"),
+        (", ports: ['1:8080']", "nothing answers on port 1 of this machine either"),
+        (", ports: ['{port}:8080']", "from here it answers at http://127.0.0.1:{port}/"),
+    ],
+)
+def test_a_provider_whose_name_only_containers_know_is_no_outage(
+    ask, keys: KeyStandIn, tmp_path: Path, ports: str, words: str
+) -> None:
+    port = keys.url.rpartition(":")[2]
+    keycloak = f"{{image: keycloak{ports.replace('{port}', port)}}}"
+    (tmp_path / "compose.yaml").write_text(f"services: {{keycloak: {keycloak}, api: {{build: .}}}}")
+    settings = {"CLERK_PUBLISHABLE_KEY": "", "OIDC_ISSUER": "http://keycloak:8080"}
+    result = ask(OIDC_JWKS_URL="http://keycloak:8080/.well-known/jwks.json", **settings).result("AUT005")
+    assert (result.status, result.findings) == (Status.UNKNOWN, ())
+    assert "cannot tell from here: `keycloak` is a service of compose.yaml" in result.reason
+    assert words.replace("{port}", port) in result.reason
+    assert "docker compose exec api python -c" in result.reason
+    assert ask(**settings).result("AUT005").status is Status.UNKNOWN
 
 
 @pytest.mark.parametrize("mode", ["slow", "drip"])
