@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from doctor.checks import vector_index_missing
 from doctor.index_definition import operator_class
 from doctor.index_planning import not_indexable
 from doctor.model import Applicability, Role, Severity, Status
@@ -133,6 +134,24 @@ def test_an_invalid_index_of_a_partition_is_an_error(execute, examine, parted):
         "public.parted.embedding": Severity.WARNING,
         "public.parted_2.embedding": Severity.ERROR,
     }
+
+
+def test_the_rows_of_a_large_table_that_was_never_analysed_are_estimated(execute, examine, monkeypatch):
+    """A restored table, with the limits of one of gigabytes brought down to it."""
+    monkeypatch.setattr(vector_index_missing, "COUNTED_UP_TO", 1 << 20)
+    monkeypatch.setattr(vector_index_missing, "SAMPLED", 1 << 20)
+    execute(
+        "CREATE TABLE restored (id int, embedding vector(4)) WITH (autovacuum_enabled = off)",
+        "INSERT INTO restored SELECT n, '[1,2,3,4]' FROM generate_series(1, 60000) AS n",
+    )
+    try:
+        (finding,) = [one for one in examine("VEC001").findings if one.resource.id == "public.restored.embedding"]
+    finally:
+        execute("DROP TABLE restored")
+    about = re.search(r"no index on restored\.embedding with about ([\d,]+) rows", finding.symptom)
+    assert about is not None
+    assert 30_000 < int(about[1].replace(",", "")) < 90_000
+    assert "never analysed" in finding.evidence[0].text
 
 
 def test_a_btree_is_no_vector_index(execute, examine, dropped):
