@@ -16,8 +16,9 @@ from doctor.redaction import bounded, redact
 from doctor.resources.catalog import VectorColumn
 from doctor.resources.database import Database
 
-KIND_COLUMNS = ("type", "kind", "category", "source", "role", "status", "version")
-"""Columns that tell kinds of rows apart, likeliest first."""
+KIND_COLUMNS = ("type", "kind", "category", "source", "role", "version")
+"""Columns that tell kinds of rows apart, likeliest first. A ``status`` is none of them: a row may be marked failed
+for its missing vector."""
 
 KINDS = 20
 """A column with more values tells no kinds."""

@@ -87,6 +87,20 @@ def test_without_a_clear_split_no_kind_is_blamed(execute, examine, rows):
     assert finding.cause == "the rows were stored while nothing embedded them"
 
 
+def test_a_status_that_follows_from_the_missing_vector_is_no_kind(execute, examine):
+    execute(
+        atoms("problem", 4),
+        atoms("problem", 5, SOME_VECTOR),
+        "ALTER TABLE atoms ADD COLUMN status text",
+        "UPDATE atoms SET status = CASE WHEN embedding IS NULL THEN 'failed' ELSE 'embedded' END",
+    )
+    try:
+        (finding,) = examine("EMB001").findings
+    finally:
+        execute("ALTER TABLE atoms DROP COLUMN status")
+    assert finding.cause == "the rows were stored while nothing embedded them"
+
+
 @pytest.fixture
 def examine_database_alone(pipeline, tmp_path, monkeypatch):
     """Run the check, and what guards it, on a target that has the pipeline's database and nothing else."""
