@@ -11,9 +11,10 @@ with an index, is never found. Vectors of two models lie in two spaces: their di
 so.
 
 ## How it is told from its look-alikes
-NULL is EMB001's. A vector whose last part happens to be small is not zero. One model may give vectors of many lengths;
-only a mixture of exactly normalised and others is reported, as a warning. The evidence says whether all vectors were
-read, or a sample.
+NULL is EMB001's. A vector whose last part happens to be small is not zero. One model may give vectors of many lengths,
+also around one; only two clear groups are reported, as a warning: more than 5 % of length one to 0.001 (half precision,
+with its 11 bits, rounds each number by 0.0005 of it at most), more than 5 % that are 0.05 or more away from one, and at
+most 5 % between. The shares are chosen, not measured. The evidence says whether all vectors were read, or a sample.
 
 ## How to fix
 Set the vectors to NULL and let `doctor fix EMB001` compute them anew. The doctor never pads, and empties no vector by

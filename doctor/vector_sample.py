@@ -19,11 +19,16 @@ READ = 64 << 20
 MODEL = "embedding_model"
 """The column in which a table says by which model each vector was made, where it does."""
 
-UNIT = 0.01
-"""How far from one the length of a normalised vector may be: half precision has three digits."""
+UNIT = 0.001
+"""How far from one the length of a normalised vector may be. Half precision has eleven bits, so each of its numbers is
+off by 2**-11 = 0.0005 of itself at most, and with them the length."""
+
+APART = 0.05
+"""From how far on a length is clearly not one: rounding makes none such, and one model whose lengths spread around one
+has many between ``UNIT`` and this."""
 
 MIXED = 0.05
-"""The smallest share of vectors that makes a mixture."""
+"""The smallest share of vectors that makes a mixture, and the largest that may lie between its two sides."""
 
 _SAMPLE = """
 WITH sample AS (
@@ -34,6 +39,7 @@ WITH sample AS (
 SELECT count(*) AS vectors, count(*) FILTER (WHERE length = 0) AS zeros,
        count(padded) FILTER (WHERE length > 0) AS padded, min(padded) FILTER (WHERE length > 0) AS padded_from,
        count(*) FILTER (WHERE abs(length - 1) <= %(unit)s) AS normalised,
+       count(*) FILTER (WHERE length > 0 AND abs(length - 1) >= %(apart)s) AS apart,
        array_agg(DISTINCT model) FILTER (WHERE model IS NOT NULL) AS models
 FROM measured
 """
@@ -50,13 +56,15 @@ LENGTHS = 5
 @dataclass(frozen=True, slots=True)
 class VectorSample:
     """Numbers of vectors. ``padded`` ones hold only zeros behind ``padded_from`` dimensions; ``zeros`` are not counted
-    among them. ``whole``: every vector of the table was read."""
+    among them. ``normalised`` have length one, ``apart`` clearly another. ``whole``: every vector of the table was
+    read."""
 
     vectors: int
     zeros: int
     padded: int
     padded_from: int | None
     normalised: int
+    apart: int
     models: tuple[str, ...]
     whole: bool
 
@@ -67,9 +75,10 @@ class VectorSample:
 
     @property
     def has_mixed_lengths(self) -> bool:
-        """Whether normalised vectors are mixed with others."""
+        """Whether normalised vectors are mixed with others, and next to none lies between the two."""
         others = self.vectors - self.zeros
-        return others > 0 and MIXED < self.normalised / others < 1 - MIXED
+        least = MIXED * others
+        return self.normalised > least and self.apart > least and others - self.normalised - self.apart <= least
 
 
 async def vector_sample(database: Database, column: VectorColumn) -> VectorSample:
@@ -87,7 +96,7 @@ async def vector_sample(database: Database, column: VectorColumn) -> VectorSampl
         padded=_padded(column.dimensions or 0),
         sampled=part,
     )
-    (row,) = await database.fetch(query, {"unit": UNIT})
+    (row,) = await database.fetch(query, {"unit": UNIT, "apart": APART})
     models = tuple(bounded(redact(model), 80) for model in sorted(row.pop("models") or ()))
     return VectorSample(**row, models=models, whole=share == 1)
 

@@ -88,6 +88,21 @@ def test_a_mixture_of_lengths_is_a_warning(fill, examine):
     assert finding.severity is Severity.WARNING
 
 
+SPREAD = f"(SELECT array_agg(x * (0.9 + 0.2 * n / 50.0)) FROM unnest({NORMALISED}::real[]) AS x)::vector"
+
+
+def test_lengths_of_one_model_that_spread_around_one_are_no_mixture(fill, examine):
+    fill(50, SPREAD)
+    assert examine("EMB003").status is Status.PASS
+
+
+def test_what_half_precision_rounds_is_normalised_all_the_same(fill, examine):
+    fill(20, f"{NORMALISED}::halfvec({DIMENSIONS})::vector")
+    fill(20, plain(), first=100)
+    (finding,) = examine("EMB003").findings
+    assert finding.symptom == "20 of 40 vectors of made_here.embedding have length one, the others have not"
+
+
 def test_of_a_large_table_a_part_is_read_and_the_finding_says_so(fill, execute, examine, monkeypatch):
     monkeypatch.setattr(vector_sample, "READ", 1 << 20)
     fill(2_000, ZERO)
