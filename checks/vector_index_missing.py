@@ -148,7 +148,7 @@ async def _rows(database: Database, column: VectorColumn) -> int:
         return column.estimated_rows
     if column.heap_bytes <= COUNTED_UP_TO:
         return int(await database.scalar(sql.SQL("SELECT count(*) FROM {}").format(column.quoted_table)))
-    percent = max(round(100 * SAMPLED / column.heap_bytes, 4), 0.0001)
+    percent = min(max(round(100 * SAMPLED / column.heap_bytes, 4), 0.0001), 100)
     query = sql.SQL("SELECT count(*) FROM {} TABLESAMPLE SYSTEM ({}) REPEATABLE (0)")
     sampled = await database.scalar(query.format(column.quoted_table, sql.Literal(percent)))
     return round(int(sampled) * 100 / percent)

@@ -136,10 +136,11 @@ def test_an_invalid_index_of_a_partition_is_an_error(execute, examine, parted):
     }
 
 
-def test_the_rows_of_a_large_table_that_was_never_analysed_are_estimated(execute, examine, monkeypatch):
+@pytest.mark.parametrize("sampled", [1 << 20, 1 << 30])
+def test_the_rows_of_a_large_table_that_was_never_analysed_are_estimated(execute, examine, monkeypatch, sampled):
     """A restored table, with the limits of one of gigabytes brought down to it."""
     monkeypatch.setattr(vector_index_missing, "COUNTED_UP_TO", 1 << 20)
-    monkeypatch.setattr(vector_index_missing, "SAMPLED", 1 << 20)
+    monkeypatch.setattr(vector_index_missing, "SAMPLED", sampled)
     execute(
         "CREATE TABLE restored (id int, embedding vector(4)) WITH (autovacuum_enabled = off)",
         "INSERT INTO restored SELECT n, '[1,2,3,4]' FROM generate_series(1, 60000) AS n",
