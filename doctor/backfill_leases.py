@@ -23,6 +23,7 @@ from doctor.late import psycopg, sql
 from doctor.lease_table import CLAIM, CLAIMS, FINISH, GIVE_BACK, IS_OPEN, LEFT, RENEW, LeaseTable, answer
 from doctor.resources.catalog import identifier
 from doctor.resources.database import DatabaseError, DatabaseUnreachable, within
+from doctor.resources.statement_template import template
 from doctor.retrying import retried
 from doctor.server_session import own_session
 
@@ -213,5 +214,5 @@ class Leases:
 async def _answers(
     connection: AsyncConnection[Any], question: sql.Composed, values: Mapping[str, Any]
 ) -> list[tuple[Any, ...]]:
-    cursor = await connection.execute(question, values)
+    cursor = await connection.execute(template(question), values)
     return await cursor.fetchall() if cursor.description else []

@@ -14,6 +14,7 @@ from doctor.fix import RangeJob
 from doctor.journal import Journal
 from doctor.late import sql
 from doctor.resources.catalog import identifier
+from doctor.resources.statement_template import template
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -111,7 +112,9 @@ class LeaseTable:
             await connection.execute(self.statement(_CREATE))
             comment = sql.Literal(f"doctor fix EMB001: who fills {job.table}.{job.column}; {mark}")
             await connection.execute(self.statement("COMMENT ON TABLE {leases} IS ") + comment)
-            await connection.execute(self.statement(_DIVIDE), {"size": job.rows_per_range, "limit": job.limit})
+            await connection.execute(
+                template(self.statement(_DIVIDE)), {"size": job.rows_per_range, "limit": job.limit}
+            )
             await connection.execute(self.statement(_INDEX))
         await connection.execute(self.statement("ANALYZE {leases}"))
 
@@ -143,5 +146,5 @@ async def drop_leases(connection: AsyncConnection[Any], entry: Mapping[str, Any]
 
 async def answer(connection: AsyncConnection[Any], question: sql.Composed | str, values: Mapping[str, Any]) -> Any:
     """Return the first column of the first row, or None."""
-    row = await (await connection.execute(question, values)).fetchone()
+    row = await (await connection.execute(template(question), values)).fetchone()
     return None if row is None else row[0]

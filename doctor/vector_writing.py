@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from doctor.fix import RefusedError
 from doctor.late import sql
 from doctor.resources.catalog import identifier
+from doctor.resources.statement_template import template
 from doctor.wording import counted
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _FILL = """
     UPDATE {table} AS t SET {column} = u.doctor_vector::{type}
     FROM unnest(%b::{key_type}[], %b::text[], %b::vector[]) WITH ORDINALITY
         AS u (doctor_key, doctor_hash, doctor_vector, doctor_place)
-    WHERE t.{key} = u.doctor_key AND t.{column} IS NULL AND md5({content}) = u.doctor_hash
+    WHERE t.{key} = u.doctor_key AND t.{column} IS NULL AND md5(convert_to({content}, 'UTF8')) = u.doctor_hash
     RETURNING u.doctor_place - 1, t.{key}::text, {stored}
 """
 
@@ -65,8 +66,9 @@ async def fill(
 ) -> dict[str, Any] | None:
     """Write packed vectors where the column is still NULL and the content unchanged.
 
-    ``rows`` are key, md5 of what was embedded, and vector. ``types`` are those of the table's columns. Returns the
-    entry for the journal; None when nothing was written.
+    ``rows`` are key, md5 of what was embedded, and vector; the md5 is that of UTF-8, whatever the encoding of the
+    database. ``types`` are those of the table's columns. Returns the entry for the journal; None when nothing was
+    written.
     """
     kind = _kind(types[column])
     stored = sql.SQL(_OTHER_THAN_SENT if kind == "vector" else "{hashed}").format(
@@ -78,11 +80,11 @@ async def fill(
         type=sql.SQL(types[column]),
         key=sql.Identifier(key),
         key_type=sql.SQL(types[key]),
-        content=sql.SQL(content),
+        content=sql.SQL(content.replace("%", "%%")),
         stored=stored,
     )
     sent = _array_of_vectors(connection)([row[2] for row in rows])
-    cursor = await connection.execute(statement, [[row[0] for row in rows], [row[1] for row in rows], sent])
+    cursor = await connection.execute(template(statement), [[row[0] for row in rows], [row[1] for row in rows], sent])
     written = [[name, stored or _hash(rows[place][2])] for place, name, stored in await cursor.fetchall()]
     if not written:
         return None
@@ -156,8 +158,8 @@ async def empty(connection: AsyncConnection[Any], types: Mapping[str, str], entr
         "hashed": _hash_of_stored(entry.get("hashed"), kind, entry["column"]),
     }
     statement, still = sql.SQL(_EMPTY).format(**names), sql.SQL(_STILL_FILLED).format(**names)
-    cursor = await connection.execute(statement, [[row[0] for row in rows], [row[1] for row in rows]])
-    changed = await (await connection.execute(still, [[row[0] for row in rows]])).fetchone()
+    cursor = await connection.execute(template(statement), [[row[0] for row in rows], [row[1] for row in rows]])
+    changed = await (await connection.execute(template(still), [[row[0] for row in rows]])).fetchone()
     if changed and changed[0]:
         raise RefusedError(f"{counted(changed[0], 'vector')} of {table} changed since; the others were emptied")
     return f"{counted(cursor.rowcount, 'vector')} of {table} emptied" if cursor.rowcount else None

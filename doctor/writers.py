@@ -21,6 +21,7 @@ from doctor.lease_table import drop_leases
 from doctor.model import JSON
 from doctor.resources.catalog import identifier
 from doctor.resources.database import GRACE, PermissionDenied, QueryTimedOut, within
+from doctor.resources.statement_template import template
 from doctor.server_session import Backend
 
 if TYPE_CHECKING:
@@ -105,7 +106,9 @@ class DatabaseWriter:
                 sql.SQL("{} = %s").format(sql.Identifier(column)) for column in sorted(after)
             )
             statement = sql.SQL("UPDATE {} SET {} WHERE {}").format(identifier(table), assignments, _matches(key))
-            await connection.execute(statement, [*(after[c] for c in sorted(after)), *map(_text, key.values())])
+            await connection.execute(
+                template(statement), [*(after[c] for c in sorted(after)), *map(_text, key.values())]
+            )
             changed = await _read_row(connection, table, key, sorted(after))
             entry = {"kind": "row", "table": table, "key": _texts(key), "before": current, "after": changed}
             self._journal.append(entry)
@@ -122,7 +125,7 @@ class DatabaseWriter:
                 sql.SQL(", ").join(sql.Placeholder() * len(columns)),
                 sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(column)) for column in key),
             )
-            cursor = await connection.execute(statement, [row[column] for column in columns])
+            cursor = await connection.execute(template(statement), [row[column] for column in columns])
             values = await cursor.fetchone()
             assert values is not None  # RETURNING of one inserted row
             made = dict(zip(key, values, strict=True))
@@ -227,7 +230,7 @@ async def _read_row(
         _matches(key),
         sql.SQL(" FOR UPDATE" if lock else ""),
     )
-    cursor = await connection.execute(statement, [_text(value) for value in key.values()])
+    cursor = await connection.execute(template(statement), [_text(value) for value in key.values()])
     values = await cursor.fetchone()
     return None if values is None else dict(zip(columns, values, strict=True))
 
@@ -349,7 +352,7 @@ class Undo:
                 sql.SQL("{} = %s::{}").format(sql.Identifier(column), sql.SQL(types[column])) for column in before
             )
             statement = sql.SQL("UPDATE {} SET {} WHERE {}").format(identifier(table), assignments, _matches(key))
-            await connection.execute(statement, [*before.values(), *key.values()])
+            await connection.execute(template(statement), [*before.values(), *key.values()])
         return f"1 row of {table} restored"
 
     async def _inserted(self, entry: Mapping[str, Any]) -> str | None:

@@ -42,3 +42,15 @@ async def test_an_extension_outside_the_search_path_is_found(database: Database,
     sample = await vector_sample(database, column)
     assert (sample.vectors, sample.zeros, sample.padded) == (4, 1, 0)
     assert await vector_lengths(database, column) == {1000: 4}
+
+
+async def test_a_percent_sign_in_a_name_is_a_percent_sign(database: Database, database_url: str) -> None:
+    make(
+        database_url,
+        "CREATE EXTENSION vector",
+        'CREATE TABLE "50% notes" (id int PRIMARY KEY, "e%mb" vector(3), embedding_model text)',
+        "INSERT INTO \"50% notes\" VALUES (1, '[1,2,3]', 'a'), (2, '[0,0,0]', 'a')",
+    )
+    (column,) = await vector_columns(database)
+    sample = await vector_sample(database, column)
+    assert (sample.vectors, sample.zeros, sample.models) == (2, 1, ("a",))

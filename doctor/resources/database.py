@@ -26,6 +26,7 @@ from doctor.model import Endpoint, Secret
 from doctor.redaction import bounded, redact
 from doctor.resources.address import resolve
 from doctor.resources.dsn import Dsn, InvalidDsnError, parse_dsn
+from doctor.resources.statement_template import template
 from doctor.resources.unreachable import Reason, ResourceUnreachable, reason_of, reason_of_text
 
 MAX_CONNECTIONS = 4
@@ -312,7 +313,7 @@ async def _in_transaction(
 ) -> list[dict[str, Any]]:
     async with connection.cursor() as cursor:
         await cursor.execute(beginning)  # one round trip for all of it
-        await cursor.execute(query, parameters or None)
+        await cursor.execute(template(query) if parameters else query, parameters or None)
         rows = await cursor.fetchall() if cursor.description is not None else []
         while cursor.nextset():
             rows = await cursor.fetchall() if cursor.description is not None else rows

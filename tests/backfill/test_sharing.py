@@ -12,7 +12,7 @@ import pytest
 from doctor.backfill_leases import Leases
 from doctor.fix import FixError, RefusedError
 from doctor.lease_table import CLAIM
-from tests.backfill.conftest import Notes, until
+from tests.backfill.conftest import Notes, Postgres, until
 from tests.backfill.repair import LEASE_SECONDS, RANGE
 from tests.backfill.stand_in import Answer, StandIn
 
@@ -210,3 +210,21 @@ async def test_a_row_without_a_time_is_filled_and_a_recent_one_is_left_to_the_pi
     notes.execute("UPDATE notes SET created_at = now() WHERE id = 3")
     assert await (await repair(shared=False)).make() == "2 succeeded, 0 failed, 0 skipped"
     assert notes.missing() == ["text 3"]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+async def test_a_percent_sign_in_a_name_is_a_percent_sign(notes: Notes, repair: Open, *, shared: bool) -> None:
+    notes.make(ROWS)
+    notes.execute('ALTER TABLE notes RENAME id TO "i%d"')
+    assert (await (await repair(shared=shared)).make()).startswith("100 succeeded, 0 failed")
+
+
+async def test_a_database_of_another_encoding_is_filled(postgres: Postgres, repair: Open) -> None:
+    postgres.execute("CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C'")
+    latin = Notes(postgres.url("latin"))
+    latin.execute("CREATE EXTENSION vector")
+    latin.make(2)
+    latin.execute("UPDATE notes SET content = 'café' WHERE id = 2")
+    filling = await repair(shared=False, url=latin.url)
+    assert await filling.make() == "2 succeeded, 0 failed, 0 skipped"
+    assert await filling.undo() == ["2 vectors of public.notes emptied"]
