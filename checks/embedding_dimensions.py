@@ -31,6 +31,7 @@ from doctor.api import (
     EMBEDDING_MODEL_VARIABLES,
     Applicability,
     Chain,
+    CouldNotTellError,
     Database,
     DatabaseError,
     DatabaseUnreachable,
@@ -86,11 +87,13 @@ async def embedding_dimensions_differ(
             yield _finding(column, sources, wanted, chain, fixes, may_shorten=may_shorten)
     if length is not None:
         yield Observation(f"`{name}` gives {length} dimensions")
-    for column in known:
-        if column.dimensions is None and column.can_select and column.type in WITH_LENGTH:
-            lengths = await vector_lengths(database, column)
-            if len(lengths) > 1:
-                yield _mixed(column, lengths)
+    unbounded = [one for one in known if one.dimensions is None and one.type in WITH_LENGTH]
+    for column in unbounded:
+        lengths = await vector_lengths(database, column) if column.can_select else {}
+        if len(lengths) > 1:
+            yield _mixed(column, lengths)
+    if unread := [readable(one.table_name) for one in unbounded if not one.can_select]:
+        raise CouldNotTellError(f"the role may not read vectors without a number of dimensions: {', '.join(unread)}")
 
 
 async def _length(environment: Environment, models: Models | None) -> tuple[str, int | None]:

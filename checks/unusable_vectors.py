@@ -14,7 +14,8 @@ so.
 NULL is EMB001's. A vector whose last part happens to be small is not zero. One model may give vectors of many lengths,
 also around one; only two clear groups are reported, as a warning: more than 5 % of length one to 0.001 (half precision,
 with its 11 bits, rounds each number by 0.0005 of it at most), more than 5 % that are 0.05 or more away from one, and at
-most 5 % between. The shares are chosen, not measured. The evidence says whether all vectors were read, or a sample.
+most 5 % between. The shares are chosen, not measured. The evidence says whether all vectors were read, or a sample. A
+column without a number of dimensions may be meant for several models: there only zeros count.
 
 ## How to fix
 Set the vectors to NULL and let `doctor fix EMB001` compute them anew. The doctor never pads, and empties no vector by
@@ -56,8 +57,6 @@ async def unusable_vectors(database: Database) -> AsyncIterator[Finding | Observ
     for column in await vector_columns(database):
         if column.partition or column.type == "sparsevec":  # zeros are what a sparse vector is made of
             continue
-        if column.dimensions is None:  # EMB002 looks at these
-            continue
         if not column.can_select:
             problems.append(f"{column.table_name}: the role may not read {readable(column.column)}")
             continue
@@ -85,6 +84,8 @@ def _judged(column: VectorColumn, sample: VectorSample) -> Iterator[Finding]:
             "they pass every threshold, or are never found",
         )
         yield _finding(column, sample, "zeros", symptom, cause, impact)
+    if column.dimensions is None:  # one that takes every length may be meant for several models; EMB002 looks at these
+        return
     if sample.padded:
         symptom = f"{sample.padded} {of_all} hold only zeros behind {sample.padded_from} dimensions"
         mixed = sample.is_partly_padded

@@ -82,7 +82,7 @@ class VectorSample:
 
 
 async def vector_sample(database: Database, column: VectorColumn) -> VectorSample:
-    """Measure a column with fixed dimensions.
+    """Measure a column; where it has no number of dimensions, padding is not looked for.
 
     Raises:
         DatabaseError: the question could not be answered, in time or at all.

@@ -98,3 +98,14 @@ def test_a_column_without_a_number_that_holds_two_lengths_is_an_error(unbounded,
 
 def test_a_column_without_a_number_that_holds_one_length_is_silent(unbounded, examine):
     assert examine("EMB002").status is Status.PASS
+
+
+def test_lengths_that_the_role_may_not_read_are_not_healthy(unbounded, execute, examine, pipeline):
+    execute("CREATE ROLE reader LOGIN PASSWORD 'reader'")
+    scheme, _, rest = pipeline.environment()["DATABASE_URL"].partition("//")
+    try:
+        result = examine("EMB002", DATABASE_URL=f"{scheme}//reader:reader@{rest.rpartition('@')[2]}")
+    finally:
+        execute("DROP ROLE reader")
+    assert result.status is Status.UNKNOWN
+    assert "the role may not read vectors without a number of dimensions: public.made_here" in result.reason

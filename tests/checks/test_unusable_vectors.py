@@ -138,3 +138,15 @@ def test_a_column_that_the_role_may_not_read_is_not_healthy(execute, examine, pi
         execute("DROP OWNED BY reader", "DROP ROLE reader")
     assert result.status is Status.UNKNOWN
     assert "public.messages: the role may not read embedding" in result.reason
+
+
+def test_a_zero_vector_is_found_in_a_column_of_any_length_too(execute, examine):
+    execute(
+        "CREATE TABLE made_here (id int PRIMARY KEY, embedding vector, embedding_model text)",
+        "INSERT INTO made_here VALUES (1, '[0,0,0]', 'one'), (2, '[1,2]', 'another')",
+    )
+    try:
+        (finding,) = examine("EMB003").findings
+    finally:
+        execute("DROP TABLE made_here")
+    assert finding.symptom == "1 of 2 vectors of made_here.embedding have no length"
