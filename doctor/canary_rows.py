@@ -93,7 +93,7 @@ class CanaryRows:
         condition = recognises(self.chain, self.canaries)
         found = Found({messages.name: await self._select(messages, condition)})
         for link in messages.foreign_keys:
-            parent = self.tables.get(f"{link.target_schema}.{link.target_table}")
+            parent = self.tables.get(link.target)
             if parent is None or parent.name == messages.name or len(link.columns) != 1 or len(parent.primary_key) != 1:
                 continue
             theirs = await self._of_their_group(parent)
@@ -116,9 +116,7 @@ class CanaryRows:
             return {}
         found = await self.find()
         claims = {stage.taken_by for stage in self.chain.stages}
-        own = [
-            f"{link.target_schema}.{link.target_table}" for link in messages.foreign_keys if link.columns[0] in claims
-        ]
+        own = [link.target for link in messages.foreign_keys if link.columns[0] in claims]
         names = [table.name for table in reachable(messages, self.tables) if table.name not in (messages.name, *own)]
         counts = {name: len(found.keys.get(name, ())) for name in reversed(_children_first(self.tables, names))}
         for child, link in (leaf for leaf in found.leaves if leaf[0].name in counts):
@@ -141,7 +139,7 @@ class CanaryRows:
         )
         batches, taken = (await (await self.connection.execute(statement)).fetchall())[0]
         for link in messages.foreign_keys:
-            parent = self.tables.get(f"{link.target_schema}.{link.target_table}")
+            parent = self.tables.get(link.target)
             if link.columns == (column,) and parent is not None and len(parent.primary_key) == 1:
                 batches = max(batches, len(await self._of_their_group(parent)))
         return batches, taken
@@ -240,7 +238,7 @@ class CanaryRows:
             parent = frontier.pop(0)
             for child in self.tables.values():
                 for link in child.foreign_keys:
-                    refers = f"{link.target_schema}.{link.target_table}" == parent and len(link.columns) == 1
+                    refers = link.target == parent and len(link.columns) == 1
                     if refers and child.name != messages and found.keys[parent] and await self._add(child, link, found):
                         frontier.append(child.name)
 
@@ -258,7 +256,7 @@ class CanaryRows:
 
     def _refers(self, child: Table, link: ForeignKey, keys: Keys) -> sql.Composable:
         """Return the condition that holds for the rows of ``child`` that refer to found rows by ``link``."""
-        parent = self.tables[f"{link.target_schema}.{link.target_table}"]
+        parent = self.tables[link.target]
         return sql.SQL("{} IN (SELECT {} FROM {} WHERE {} = ANY({}))").format(
             sql.Identifier(link.columns[0]),
             sql.Identifier(link.target_columns[0]),
@@ -291,13 +289,13 @@ def resolve(tables: Mapping[str, Table], name: str) -> Table | None:
 
 def reachable(messages: Table, tables: Mapping[str, Table]) -> list[Table]:
     """Return the table of the messages, those it refers to, and those that refer to these, down to the last."""
-    parents = [f"{link.target_schema}.{link.target_table}" for link in messages.foreign_keys]
+    parents = [link.target for link in messages.foreign_keys]
     found = {messages.name: messages} | {name: tables[name] for name in parents if name in tables}
     frontier = [name for name in found if name != messages.name]
     while frontier:
         parent = frontier.pop()
         for child in tables.values():
-            refers = any(f"{link.target_schema}.{link.target_table}" == parent for link in child.foreign_keys)
+            refers = any(link.target == parent for link in child.foreign_keys)
             if refers and child.name not in found:
                 found[child.name] = child
                 frontier.append(child.name)
@@ -305,10 +303,7 @@ def reachable(messages: Table, tables: Mapping[str, Table]) -> list[Table]:
 
 
 def _children_first(tables: dict[str, Table], names: Sequence[str]) -> list[str]:
-    parents = {
-        name: {f"{link.target_schema}.{link.target_table}" for link in tables[name].foreign_keys} & set(names) - {name}
-        for name in names
-    }
+    parents = {name: {link.target for link in tables[name].foreign_keys} & set(names) - {name} for name in names}
     ordered: list[str] = []
     while parents:
         free = sorted(name for name in parents if not any(name in others for others in parents.values()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from doctor.resources.catalog import VectorColumn
+from doctor.resources.catalog import VectorColumn, parts
 from doctor.statement_tables import NamedTable, qualifier_before, tables_of
 
 _OPERATOR = r"(?P<operator><=>|<->|<#>|<\+>)"
@@ -47,7 +47,7 @@ def _means(qualifier: str, tables: Mapping[str, frozenset[NamedTable]], same: li
 
 def _table(column: VectorColumn) -> tuple[str, str]:
     """Return schema and table as a query names them: of a partition, the outermost ones."""
-    schema, _, table = (column.root or column.table_name).partition(".")
+    schema, table = parts(column.root or column.table_name)
     return schema, table
 
 

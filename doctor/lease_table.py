@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from doctor.fix import RangeJob
 from doctor.journal import Journal
 from doctor.late import sql
-from doctor.resources.catalog import identifier
+from doctor.resources.catalog import identifier, parts, qualified
 from doctor.resources.statement_template import template
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class LeaseTable:
     def __init__(self, job: RangeJob) -> None:
         self._job = job
         digest = hashlib.sha256(f"{job.table}.{job.column}".encode()).hexdigest()[:12]
-        self.name = f"{job.table.split('.', 1)[0]}.doctor_backfill_{digest}"
+        self.name = qualified(parts(job.table)[0], f"doctor_backfill_{digest}")
         self.lock = {"lock": f"doctor:backfill:{job.table}.{job.column}"}
 
     def statement(self, template: str) -> sql.Composed:

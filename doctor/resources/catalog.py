@@ -68,12 +68,26 @@ class VectorIndex:
         return not self.valid and not self.building and not self.partitioned
 
 
+_QUOTE = '"'
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
+_QUOTED_SCHEMA = re.compile(r'"((?:[^"]|"")+)"\.(.+)', re.DOTALL)
+
+
+def qualified(schema: str, name: str) -> str:
+    """Return ``schema.name``; a schema that holds a dot or a quote stands in quotes, so that it can be told again."""
+    return f"{_in_quotes(schema) if set(schema) & set('.' + _QUOTE) else schema}.{name}"
+
+
+def parts(name: str) -> tuple[str, ...]:
+    """Return the schema, where there is one, and the name: what :func:`qualified` was made of, or somebody wrote."""
+    if found := _QUOTED_SCHEMA.fullmatch(name):
+        return found[1].replace(_QUOTE * 2, _QUOTE), found[2]
+    return tuple(name.split(".", 1))
 
 
 def identifier(name: str) -> sql.Identifier:
     """Quote ``schema.table`` or a plain name; the table's own name may hold dots."""
-    return sql.Identifier(*name.split(".", 1))
+    return sql.Identifier(*parts(name))
 
 
 def quoted(name: str) -> str:
@@ -83,8 +97,11 @@ def quoted(name: str) -> str:
 
 def readable(name: str) -> str:
     """Return ``schema.table`` or a plain name as SQL would have it: what needs quotes gets them."""
-    parts = name.split(".", 1)
-    return ".".join(part if _PLAIN.fullmatch(part) else sql.Identifier(part).as_string(None) for part in parts)
+    return ".".join(part if _PLAIN.fullmatch(part) else _in_quotes(part) for part in parts(name))
+
+
+def _in_quotes(part: str) -> str:
+    return sql.Identifier(part).as_string(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +136,12 @@ class VectorColumn:
     @property
     def table_name(self) -> str:
         """``schema.table``, for people."""
-        return f"{self.schema}.{self.table}"
+        return qualified(self.schema, self.table)
 
     @property
     def name(self) -> str:
         """``schema.table.column``, for people and as the id of a resource."""
-        return f"{self.schema}.{self.table}.{self.column}"
+        return f"{self.table_name}.{self.column}"
 
     @property
     def quoted_table(self) -> sql.Identifier:
@@ -152,6 +169,11 @@ class ForeignKey:
     target_table: str
     target_columns: tuple[str, ...]
 
+    @property
+    def target(self) -> str:
+        """``schema.table`` of the other, for people."""
+        return qualified(self.target_schema, self.target_table)
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -167,7 +189,7 @@ class Table:
     @property
     def name(self) -> str:
         """``schema.table``, for people."""
-        return f"{self.schema}.{self.table}"
+        return qualified(self.schema, self.table)
 
     @property
     def quoted(self) -> sql.Identifier:

@@ -79,7 +79,8 @@ SELECT
     v.relkind = 'p' AS partitioned,
     v.relispartition AS partition,
     CASE WHEN v.relispartition THEN (
-        SELECT n.nspname || '.' || c.relname
+        SELECT CASE WHEN n.nspname ~ '[."]' THEN '"' || replace(n.nspname, '"', '""') || '"' ELSE n.nspname END
+            || '.' || c.relname
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE c.oid = pg_partition_root(v.relation)
     ) END AS root,

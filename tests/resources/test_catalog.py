@@ -7,10 +7,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import psycopg
+import psycopg.sql
 import pytest
 
 from doctor.model import Secret
-from doctor.resources.catalog import ForeignKey, VectorIndex, tables_like, vector_columns
+from doctor.resources.catalog import (
+    ForeignKey,
+    VectorIndex,
+    identifier,
+    parts,
+    parts_of,
+    qualified,
+    tables_like,
+    vector_columns,
+)
 from doctor.resources.database import Database
 
 SCHEMA = """
@@ -313,3 +323,25 @@ async def test_a_lock_that_somebody_waits_for_blocks_no_question(catalog: Databa
             while not await catalog.scalar("SELECT count(*) FROM pg_locks WHERE NOT granted"):
                 await asyncio.sleep(0.01)
         assert "bare" in {column.table for column in await vector_columns(catalog)}
+
+
+@pytest.mark.parametrize(
+    ("schema", "table"),
+    [("public", "notes"), ("my.app", "notes"), ('"', "a.b"), ('a"."b', '"c".d'), ("public", "a.b"), ("Odd", "Table")],
+)
+def test_a_name_is_told_again_whatever_it_holds(schema: str, table: str):
+    name = qualified(schema, table)
+    assert parts(name) == (schema, table)
+    assert identifier(name) == psycopg.sql.Identifier(schema, table)
+
+
+async def test_a_partition_in_a_schema_with_a_dot_knows_its_root(catalog: Database):
+    async with catalog.connect_for_writing() as writer:
+        await writer.execute('CREATE SCHEMA "my.app"')
+        await writer.execute('CREATE TABLE "my.app".notes (id int, embedding vector(2)) PARTITION BY RANGE (id)')
+        await writer.execute('CREATE TABLE "my.app".one PARTITION OF "my.app".notes FOR VALUES FROM (0) TO (10)')
+    columns = await vector_columns(catalog)
+    whole = next(column for column in columns if column.table == "notes")
+    assert whole.table_name == '"my.app".notes'
+    assert [part.table for part in parts_of(whole, columns)] == ["one"]
+    assert whole.table_name in {table.name for table in await tables_like(catalog, ["embedding"])}
