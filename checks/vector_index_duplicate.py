@@ -58,7 +58,7 @@ def _groups(indexes: Iterable[VectorIndex]) -> list[list[VectorIndex]]:
     one that its table's needs, else the most scanned."""
     found: dict[tuple[str, ...], list[VectorIndex]] = {}
     for index in indexes:
-        if index.is_usable:
+        if index.is_usable and index.definition:  # unknown while its table is locked
             found.setdefault(_served(index), []).append(index)
     return [
         sorted(same, key=lambda one: (not one.attached, -one.scans, one.bytes, one.name)) for same in found.values()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from hashlib import sha256
 
+from doctor.fix import RefusedError
 from doctor.index_parameters import Hnsw
 from doctor.late import sql
 from doctor.query_plans import OPERATOR_CLASSES
@@ -51,7 +52,13 @@ def new_statement(column: VectorColumn, operator: str, parameters: Hnsw) -> str:
 
 
 def own_statement(index: VectorIndex) -> str:
-    """Return the statement that builds an index as it is: its name, method, classes, options and condition."""
+    """Return the statement that builds an index as it is: its name, method, classes, options and condition.
+
+    Raises:
+        RefusedError: its definition is not known while somebody locks the table.
+    """
+    if not index.definition:
+        raise RefusedError(f"the table of {index.schema}.{index.name} is locked just now; try again")
     return _CREATE.sub(lambda match: f"CREATE {match[1] or ''}INDEX CONCURRENTLY ", index.definition, count=1)
 
 

@@ -28,6 +28,8 @@ class VectorIndex:
     expression or the predicate uses the column. ``finds_nulls``: it holds exactly the rows in which the column is NULL.
     ``building``: it is not valid, and somebody builds an index on its table. ``partitioned``: it holds nothing itself,
     and is valid once each partition has an index ``attached`` to it. ``tablespace`` is None for the database's own.
+    While somebody locks the table, or waits to, ``definition`` is empty, and an ``expression`` or
+    ``predicate`` is ``?``.
     """
 
     schema: str

@@ -141,14 +141,19 @@ LEFT JOIN LATERAL (
                 JOIN pg_operator operator ON operator.oid = a.amopopr
             ),
             'tablespace', (SELECT t.spcname FROM pg_tablespace t WHERE t.oid = x.reltablespace),
-            'expression', pg_get_expr(i.indexprs, i.indrelid),
+            -- To write an expression out, or a whole index, opens the table.
+            'expression', CASE WHEN v.relation NOT IN (SELECT relation FROM locked)
+                THEN pg_get_expr(i.indexprs, i.indrelid) WHEN i.indexprs IS NOT NULL THEN '?' END,
             'holds_column', v.attnum = ANY (i.indkey),
-            'predicate', pg_get_expr(i.indpred, i.indrelid),
-            'finds_nulls', coalesce(pg_get_expr(i.indpred, i.indrelid) = format('(%I IS NULL)', v.column), false),
+            'predicate', CASE WHEN v.relation NOT IN (SELECT relation FROM locked)
+                THEN pg_get_expr(i.indpred, i.indrelid) WHEN i.indpred IS NOT NULL THEN '?' END,
+            'finds_nulls', CASE WHEN v.relation IN (SELECT relation FROM locked) THEN false
+                ELSE coalesce(pg_get_expr(i.indpred, i.indrelid) = format('(%I IS NULL)', v.column), false) END,
             'bytes', CASE WHEN i.indexrelid IN (SELECT relation FROM locked)
                 THEN x.relpages::bigint * 8192 ELSE pg_relation_size(i.indexrelid) END,
             'scans', coalesce(pg_stat_get_numscans(i.indexrelid), 0),
-            'definition', pg_get_indexdef(i.indexrelid)
+            'definition', CASE WHEN v.relation IN (SELECT relation FROM locked)
+                THEN '' ELSE pg_get_indexdef(i.indexrelid) END
         )
         ORDER BY n.nspname, x.relname
     ) AS list

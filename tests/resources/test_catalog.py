@@ -311,6 +311,9 @@ async def test_an_index_that_is_locked_blocks_no_question(catalog: Database):
 
 
 async def test_a_lock_that_somebody_waits_for_blocks_no_question(catalog: Database):
+    async with catalog.connect_for_writing() as writer:
+        await writer.execute("CREATE INDEX plain ON bare USING hnsw (embedding vector_cosine_ops)")
+        await writer.execute("CREATE INDEX part ON bare USING hnsw (embedding vector_cosine_ops) WHERE id > 3")
     async with (
         catalog.connect_for_writing() as reader,
         catalog.connect_for_writing() as waiting,
@@ -322,7 +325,11 @@ async def test_a_lock_that_somebody_waits_for_blocks_no_question(catalog: Databa
         async with asyncio.timeout(10):
             while not await catalog.scalar("SELECT count(*) FROM pg_locks WHERE NOT granted"):
                 await asyncio.sleep(0.01)
-        assert "bare" in {column.table for column in await vector_columns(catalog)}
+        (bare,) = (column for column in await vector_columns(catalog) if column.table == "bare")
+        assert [(index.name, index.predicate, index.definition) for index in bare.indexes] == [
+            ("part", "?", ""),
+            ("plain", None, ""),
+        ]
 
 
 @pytest.mark.parametrize(
