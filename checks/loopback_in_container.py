@@ -1,7 +1,8 @@
 """A service of the compose file is told to find another one at `localhost`, which inside a container is itself.
 
 ## What it finds
-Variables under `environment` of a service in the compose file whose value is a URL with a loopback host:
+Variables under `environment` of a service in the compose file by which clients are told where to connect (databases,
+queues, caches, model servers: `DATABASE_URL`, `NATS_URL`, `…_BASE_URL`), and whose value is a URL with a loopback host:
 
     api:
       build: .
@@ -13,15 +14,18 @@ Inside the container nobody listens there: connection refused, although the same
 ## How it is told from its look-alikes
 A service with `network_mode: host` shares the machine's loopback and is silent, and so is an address at a port that
 the service itself opens. The address that is right is named: the service of the file that has that port, else
-`host.docker.internal`. `0.0.0.0` is where a server listens, and silent in a variable of a server.
+`host.docker.internal`. `0.0.0.0` is where a server listens, and silent in a variable of a server. Addresses for
+browsers (`FRONTEND_URL`, `CORS_ORIGINS`, `NEXT_PUBLIC_…`) are right as they are: a browser is on the machine.
 
 ## How to fix
 Write the name of the service (`http://ollama:11434`), or `host.docker.internal` for what runs on the machine.
 
 ## False positives
-A process in the same container, or a side-car that shares its network.
+A process in the same container, or a side-car that shares its network; a variable of a client's name that the program
+only hands on to a browser. A name that says nothing (`API_URL`) is not judged, so an address there may be missed.
 """
 
+import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -43,6 +47,18 @@ from doctor.api import (
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
+_CLIENTS = re.compile(
+    r"(?:^|_)(?:DATABASE|DB|POSTGRES(?:QL)?|PG|NATS|BROKER|AMQP|RABBITMQ|REDIS|KAFKA|MONGO(?:DB)?|QDRANT|ELASTICSEARCH"
+    r"|OLLAMA|OPENAI|HF|LLM|MODEL|EMBEDDINGS?)(?:_|$)|_BASE_URL$|_API_BASE$"
+)
+"""Names by which a program is told what to connect to."""
+
+_BROWSERS = re.compile(
+    r"(?:^|_)(?:FRONTEND|CORS|REDIRECT|CALLBACK|ORIGINS?|PUBLIC|VITE|REACT_APP|SITE|ALLOWED)(?:_|$)"
+    r"|^(?:APP|WEB)_BASE_URL$"
+)
+"""Names of addresses that a browser is given, and that no service asks."""
+
 
 @check("MOD012", "loopback-in-container", severity=Severity.ERROR, tags=["live"])
 def loopback_in_container(environment: Environment) -> Iterator[Finding | Observation]:
@@ -52,6 +68,8 @@ def loopback_in_container(environment: Environment) -> Iterator[Finding | Observ
         raise NotApplicableError("no compose file here")
     for service in project.services:
         for name, value in service.environment:
+            if not _CLIENTS.search(name.upper()) or _BROWSERS.search(name.upper()):
+                continue
             port = _loopback_port(value)
             if port is not None and not service.shares_host and port not in {theirs for theirs, _ in service.ports}:
                 yield _finding(project, service, name, port)

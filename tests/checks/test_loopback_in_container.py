@@ -35,6 +35,29 @@ def test_a_model_server_at_localhost_is_the_container_itself(tmp_path: Path):
     assert "name `ollama`" in finding.fixes[0].title
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "FRONTEND_URL", "CORS_ORIGINS", "OAUTH_REDIRECT_URI", "NEXT_PUBLIC_API_URL", "VITE_OLLAMA_HOST", "WEB_ORIGIN",
+        "AUTH_CALLBACK_URL", "PUBLIC_URL", "SITE_URL", "APP_URL", "ALLOWED_HOSTS", "NEXTAUTH_URL",
+        "REACT_APP_OPENAI_BASE_URL", "OPENAI_REDIRECT_BASE_URL",
+    ],
+)  # fmt: skip
+def test_an_address_for_browsers_is_silent(tmp_path: Path, name: str):
+    assert found(tmp_path, f'{{{name}: "http://localhost:3000"}}') == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "OLLAMA_BASE_URL", "OPENAI_API_BASE", "POSTGRES_DSN", "NATS_URL", "TASKIQ_BROKER_URL", "REDIS_URL",
+        "HF_ENDPOINT", "APP_DATABASE_URL", "LLM_BASE_URL", "QDRANT_URL", "EMBEDDING_ENDPOINT",
+    ],
+)  # fmt: skip
+def test_an_address_that_a_client_connects_to_is_found(tmp_path: Path, name: str):
+    assert len(found(tmp_path, f'{{{name}: "http://localhost:3000"}}')) == 1
+
+
 def test_what_no_service_opens_is_on_the_machine_and_no_password_is_shown(tmp_path: Path):
     (finding,) = found(tmp_path, '["DATABASE_URL=postgresql://app:hunter2@127.0.0.1:5432/app"]')
     assert "name `host.docker.internal`" in finding.fixes[0].title
