@@ -53,3 +53,18 @@ async def listening(answer: Callable[[str], bytes] = lambda head: response()) ->
     wire.port = server.sockets[0].getsockname()[1]
     async with server:
         yield wire
+
+
+@asynccontextmanager
+async def speaking(words: bytes) -> AsyncIterator[str]:
+    """Greet whoever connects to a free port of loopback with ``words``; yields the address."""
+
+    async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(words)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(greet, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    async with server:
+        yield f"{host}:{port}"

@@ -7,7 +7,7 @@ one and a typing error look the same: 401. Whether the token is good and whether
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import quote
@@ -123,19 +123,7 @@ class Hub:
         body, answer = await self._ask(f"/api/models/{quote(model)}?{_EXPANDED}", model)
         if not isinstance(body.get("id"), str):
             raise WrongPath(answer)
-        mapping = body.get("inferenceProviderMapping")
-        entries = mapping.items() if isinstance(mapping, dict) else ((_provider(each), each) for each in mapping or ())
-        return HubModel(
-            text(body, "id"),
-            gated=body.get("gated") not in (False, None),
-            private=body.get("private") is True,
-            task=text(body, "pipeline_tag"),
-            served=tuple(
-                Served(redact(str(name)), entry.get("status") == "live")
-                for name, entry in entries
-                if isinstance(entry, dict)
-            ),
-        )
+        return hub_model(body)
 
     async def access(self, model: str) -> Access:
         """Tell whether the files of a model may be read with this token.
@@ -256,5 +244,24 @@ def refusal(answer: Answer, model: str) -> ModelError:
     return ModelServerError(str(answer), answer)
 
 
-def _provider(entry: object) -> object:
-    return entry.get("provider", "") if isinstance(entry, dict) else ""
+def hub_model(body: Body) -> HubModel:
+    """Return what an answer of the Hub says of a model; what is odd in it is left out."""
+    return HubModel(
+        text(body, "id"),
+        gated=body.get("gated") not in (False, None),
+        private=body.get("private") is True,
+        task=text(body, "pipeline_tag"),
+        served=tuple(
+            Served(redact(str(name)), entry.get("status") == "live")
+            for name, entry in _mapped(body.get("inferenceProviderMapping"))
+            if isinstance(entry, dict)
+        ),
+    )
+
+
+def _mapped(mapping: object) -> Iterable[tuple[object, object]]:
+    """Return the providers of a mapping, which older answers give as an object and newer ones as a list."""
+    if isinstance(mapping, dict):
+        return mapping.items()
+    entries = mapping if isinstance(mapping, list) else []
+    return [(each.get("provider", ""), each) for each in entries if isinstance(each, dict)]

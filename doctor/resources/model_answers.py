@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -19,6 +20,10 @@ from doctor.resources.model_server import (
 
 NO_MODEL = re.compile(r"model ['\"].+['\"] not found|file does not exist|manifest unknown", re.IGNORECASE)
 """How Ollama, and the registry that it pulls from, say that there is no such model."""
+
+
+NUMBER_MAX = 1 << 63
+"""Beyond it is no number of bytes, tokens or nanoseconds."""
 
 
 def refusal(answer: Answer, body: dict[str, Any] | None, model: str) -> ModelError:
@@ -64,8 +69,9 @@ def words(value: Any) -> frozenset[str]:
 
 
 def number(value: Any) -> int | None:
-    """Return a number as an integer, or None."""
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    """Return a number as an integer, or None; no server counts what 64 bits do not hold, ``1e999`` or ``NaN``."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return int(value) if is_number and abs(value) < NUMBER_MAX else None
 
 
 def vectors_of(value: Any, count: int, answer: Answer) -> Vectors:
@@ -80,6 +86,9 @@ def vectors_of(value: Any, count: int, answer: Answer) -> Vectors:
     if len(value) != count:
         raise ModelServerError(f"{count} texts were sent and {len(value)} vectors came back", answer)
     try:
-        return [[float(item) for item in vector] for vector in value]
-    except (TypeError, ValueError):
-        raise ModelServerError("a vector holds something that is not a number", answer) from None
+        vectors = [[float(item) for item in vector] for vector in value]
+    except (TypeError, ValueError, OverflowError):
+        vectors = [[math.nan]]
+    if not all(math.isfinite(item) for vector in vectors for item in vector):
+        raise ModelServerError("a vector holds something that is not a number", answer)
+    return vectors

@@ -61,7 +61,7 @@ async def read_greeting(server: str, timeout: float) -> ServerInfo:
         raise NatsUnreachable(Reason.CLOSED, address, "it hung up without a greeting")
     try:
         return _server_info(line)
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, OverflowError, RecursionError):
         said = bounded(line.decode("utf-8", "replace").strip(), 60)
         raise NatsUnreachable(Reason.WRONG_PROTOCOL, address, f"it said {said!r}") from None
 

@@ -110,7 +110,7 @@ class OpenAIServer:
         if not isinstance(body.get("data"), list | None) or "data" not in body:
             raise WrongPath(answer)
         entries = [entry for entry in (body["data"] or ())[:MODELS_MAX] if isinstance(entry, dict)]
-        return tuple(sorted((_offered(entry) for entry in entries), key=lambda model: model.name))
+        return tuple(sorted((offered(entry) for entry in entries), key=lambda model: model.name))
 
     async def describe(self, model: str) -> ModelDescription:
         """Return what the server says of one model: little, beyond that it is there.
@@ -122,7 +122,7 @@ class OpenAIServer:
         body, answer = await self._ask("GET", f"/models/{quote(model, safe='/')}", model=model)
         if not isinstance(body.get("id"), str):
             raise WrongPath(answer)
-        found = _offered(body)
+        found = offered(body)
         return ModelDescription(model, found.capabilities, context_length=found.context_length)
 
     async def knows_its_paths(self) -> Answer:
@@ -249,9 +249,10 @@ def _words(body: Body) -> tuple[str, str]:
     return (said if isinstance(said, str) else ""), str(inner.get("code") or inner.get("type") or "")
 
 
-def _offered(entry: Body) -> InstalledModel:
-    name = text(entry, "id")
-    served = [each for each in entry.get("providers") or () if isinstance(each, dict)] if "providers" in entry else []
+def offered(entry: Body) -> InstalledModel:
+    """Return one entry of a list; what is odd in it is left out."""
+    name, listed = text(entry, "id"), entry.get("providers")
+    served = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
     providers = tuple(
         Served(text(each, "provider"), text(each, "status") == "live", number(each.get("context_length")))
         for each in served[:100]
