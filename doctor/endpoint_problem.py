@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -9,7 +10,7 @@ from doctor.endpoint_probe import TITLES, EndpointReport, EndpointState
 from doctor.model import Evidence, EvidenceKind
 from doctor.resources.address import may_carry_a_secret
 from doctor.resources.environment import Environment
-from doctor.resources.model_server import ModelError, ModelServerUnreachable
+from doctor.resources.model_server import Answer, ModelError, ModelServerUnreachable
 from doctor.resources.models import Models
 from doctor.resources.ollama import OllamaServer
 from doctor.resources.openai_compatible import OpenAIServer
@@ -18,6 +19,9 @@ from doctor.vantage import Elsewhere, loopback_of_a_container, seen_from_here
 
 LISTS = {"ollama": "/api/tags", "openai": "/models", "huggingface": "/models"}
 """The path under which each kind of server lists its models."""
+
+QUOTA = re.compile(r"insufficient_quota|exceeded your current quota|billing_hard_limit", re.IGNORECASE)
+"""How a 429 says that waiting does not help: OpenAI's codes for an account without credit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +118,24 @@ def _troubled(report: EndpointReport, asked: str) -> EndpointProblem:
             said,
             (shown,),
         )
-    status = "" if answer is None else f" with {answer.status}"
-    remedy = "wait and try again: it has too much to do" if status in (" with 429", " with 503") else "read its own log"
-    return EndpointProblem(f"it answers{status}", "the server is in trouble of its own", remedy, asked, said)
+    what = "it answers" if answer is None else f"it answers with {answer.status}"
+    cause, remedy = ("the server is in trouble of its own", "read its own log") if answer is None else _blamed(answer)
+    return EndpointProblem(what, cause, remedy, asked, said)
+
+
+def _blamed(answer: Answer) -> tuple[str, str]:
+    """Return whose trouble an error is, and what to do: the account's, a proxy's, or the server's own."""
+    if answer.status == 402 or (answer.status == 429 and QUOTA.search(answer.body)):
+        return "the account has no credit or quota left", "do not retry: look at billing and limits of the account"
+    if answer.is_html and answer.status == 403:
+        return "a proxy in between forbids it", "let the proxy pass this host, or set NO_PROXY for it"
+    if answer.is_html and answer.status in (502, 503, 504):
+        return (
+            "a proxy in between answers, and not the server behind it",
+            "read the log of the proxy, then the server's",
+        )
+    wait = "wait and try again: it has too much to do"
+    return "the server is in trouble of its own", wait if answer.status in (429, 503) else "read its own log"
 
 
 def _other(report: EndpointReport, asked: str) -> EndpointProblem:
