@@ -27,6 +27,9 @@ BODY_MAX = 64 * 1024 * 1024
 LIST_MAX = 8 * 1024 * 1024
 """The same for what describes models; the longest list that is known, of all models of a router, has a tenth of it."""
 
+LINE_MAX = 262_144
+"""The same for one line of progress, which has some hundred."""
+
 REDIRECTS = 5
 """Redirects that are followed; a proxy needs one or two."""
 
@@ -146,6 +149,31 @@ class ModelHttp:
                 answer = answer_of(response, bytes(body[:1000]))
                 raise ModelServerError(f"an answer of more than {limit // 1_048_576} MiB, which was not read", answer)
         return answer_of(response, bytes(body)), bytes(body)
+
+    async def lines(self, response: httpx.Response, idle: float) -> AsyncIterator[bytes]:
+        """Read an answer line by line; each must be whole within ``idle`` seconds.
+
+        Raises:
+            ModelServerUnreachable: a line did not come to its end in time.
+            ModelServerError: it has more than :data:`LINE_MAX` bytes.
+        """
+        pieces, rest = response.aiter_bytes(), b""
+        clock = asyncio.get_running_loop().time
+        until = clock() + idle
+        while True:
+            try:
+                async with asyncio.timeout_at(until):
+                    piece = await anext(pieces, b"")
+            except TimeoutError:
+                raise ModelServerUnreachable(Reason.TIMEOUT, self.endpoint.address, f"no line in {idle:g} s") from None
+            *whole, rest = (rest + piece).split(b"\n")
+            for line in whole if piece else filter(None, [*whole, rest]):
+                yield line
+            if not piece:
+                return
+            if len(rest) > LINE_MAX:
+                raise ModelServerError(f"a line of more than {LINE_MAX:,} bytes", answer_of(response, rest[:1000]))
+            until = clock() + idle if whole else until
 
     async def _opened(self) -> httpx.AsyncClient:
         if self._invalid:

@@ -25,13 +25,18 @@ from doctor.resources.model_server import (
     ModelDescription,
     ModelError,
     ModelServerError,
+    ModelServerUnreachable,
     Vectors,
     WrongPath,
 )
+from doctor.resources.unreachable import Reason
 
 DEFAULT_PORT = 11434
 IDLE_TIMEOUT = 120.0
 """Seconds without a line of progress after which a download is held to be dead."""
+
+PULL_TIMEOUT = 6 * 3600.0
+"""Seconds after which a download is given up: 40 GB at 15 Mbit/s take as long. What came is kept by the server."""
 
 ANSWER_TOKENS = 64
 """Tokens that a probing generation may take."""
@@ -215,23 +220,45 @@ class OllamaServer:
             if isinstance(entry, dict)
         )
 
-    async def pull(self, model: str, progress: Callable[[str], None]) -> None:
+    async def pull(
+        self,
+        model: str,
+        progress: Callable[[str], None],
+        *,
+        idle: float = IDLE_TIMEOUT,
+        total: float = PULL_TIMEOUT,
+    ) -> None:
         """Make the server download a model; ``progress`` gets one line whenever something changed.
+
+        ``idle`` are the seconds without a whole line, ``total`` those of all of it, after which it is given up.
 
         Raises:
             ModelNotFound: the registry does not have it.
             ModelServerError: the download failed or ended without success.
             ModelError: see the module ``model_server``.
         """
+        try:
+            async with asyncio.timeout(total):
+                status = await self._pulled(model, progress, idle)
+        except TimeoutError:
+            address = self.endpoint.address
+            raise ModelServerUnreachable(Reason.TIMEOUT, address, f"no end of the download in {total:g} s") from None
+        if status != "success":
+            raise ModelServerError(
+                f"the download of {model!r} ended at {status!r}", Answer.of(self.url + "/api/pull", 200, "", b"")
+            )
+
+    async def _pulled(self, model: str, progress: Callable[[str], None], idle: float) -> str:
+        """Follow a download to its end and return its last status. Raises as :meth:`pull` does."""
         last, status = "", ""
         asked = {"model": model, "stream": True}
-        async with self._http.response("POST", "/api/pull", asked, IDLE_TIMEOUT) as response:
+        async with self._http.response("POST", "/api/pull", asked, idle) as response:
             if response.status_code >= 400:
                 refused, raw = await self._http.read(response)
                 raise refusal(refused, json_object(raw), model)
-            async for line in response.aiter_lines():
-                answer = Answer.of(str(response.url), response.status_code, "application/x-ndjson", line.encode())
-                event = json_object(line.encode())
+            async for line in self._http.lines(response, idle):
+                answer = Answer.of(str(response.url), response.status_code, "application/x-ndjson", line)
+                event = json_object(line)
                 if event is None:
                     raise WrongPath(answer)
                 if error := text(event, "error"):
@@ -240,10 +267,7 @@ class OllamaServer:
                 if (shown := progress_line(event)) != last:
                     progress(shown)
                     last = shown
-        if status != "success":
-            raise ModelServerError(
-                f"the download of {model!r} ended at {status!r}", Answer.of(self.url + "/api/pull", 200, "", b"")
-            )
+        return status
 
     async def _ask(
         self,
