@@ -22,6 +22,7 @@ missing, a bad token) or cannot be reached. What a server serves is MOD001's bus
 A cache that only the deployment has: this machine is looked at.
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 
@@ -82,13 +83,15 @@ async def model_not_downloaded(
         raise NotApplicableError("nothing names a model that the target loads itself")
     server = ServerFinder(models, environment).at("huggingface", "", "", None)
     assert isinstance(server, HuggingFace)
-    for name, (place, text) in sorted(named.items()):
-        found = cached(name, folder)
+    looked = {name: cached(name, folder) for name in sorted(named)}
+    wanted = [name for name, found in looked.items() if found.state is not Downloaded.WHOLE]
+    said = [] if offline else await asyncio.gather(*(_refused(server, name) for name in wanted))
+    refused = dict(zip(wanted, said, strict=False))
+    for name, found in looked.items():
         if found.state is Downloaded.WHOLE:
             yield Observation(f"{name} is downloaded", rules_out=f"start blocked by the download of {name}")
-            continue
-        refused = "" if offline else await _refused(server, name)
-        yield _finding(found, place, text, refused, offline=offline)
+        else:
+            yield _finding(found, *named[name], refused.get(name, ""), offline=offline)
 
 
 async def _refused(server: HuggingFace, name: str) -> str:

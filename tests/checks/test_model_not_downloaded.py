@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -109,6 +110,21 @@ def test_what_the_hub_would_refuse_cannot_be_loaded(tmp_path: Path, hub: str, na
     assert words in finding.symptom
     assert finding.severity == "error"
     assert token == "" or token not in repr(finding)
+
+
+def test_the_hub_is_asked_for_all_models_at_once(tmp_path: Path):
+    """A stand-in for the Hub that answers nobody until both have asked."""
+    both = asyncio.Barrier(2)
+
+    async def answer(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        await both.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    (tmp_path / "models.py").write_text(CODE)
+    with serving(answer) as url:
+        findings = found(tmp_path, Source.read(tmp_path), HF_ENDPOINT=url)
+    assert [finding.severity for finding in findings] == ["info", "info"]
 
 
 def test_a_hub_that_cannot_be_reached_is_said_so(tmp_path: Path):
