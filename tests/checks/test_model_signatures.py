@@ -15,6 +15,7 @@ from doctor.commands.output import registry
 from doctor.diagnosis import diagnose
 from doctor.model import CheckResult, Status
 from doctor.pipeline.sandbox.hugging_face import world
+from doctor.pipeline.sandbox.hugging_face.application import build_application as build_hub
 from doctor.pipeline.sandbox.models.application import HUGGING_FACE, OPENAI, VLLM, build_application
 from doctor.pipeline.sandbox.openai_compatible.application import KEY, Offered
 from doctor.pipeline.sandbox.openai_compatible.application import build_application as build_openai
@@ -277,9 +278,25 @@ def test_repository_not_found_has_seven_causes(look, provider, models_url, token
     assert NOBODYS not in seen.text
 
 
-def test_a_gated_model_is_run_for_those_who_accepted_its_licence(look, provider, models_url: str):
-    gated = world.Repository("stand-in/gated", gated="manual")
-    assert gated.gated
+def test_a_licence_that_was_not_accepted_is_told_from_one_that_was(look, provider):
+    """Signature 11: GatedRepo for the one account; for the other the same model is there, and nobody runs it."""
+    name = "stand-in/gated"
+    repositories = (*world.DEFAULT_REPOSITORIES, world.Repository(name, gated="manual"))
+    accounts = {
+        world.GOOD_TOKEN: world.Account("without"),
+        world.LICENSED_TOKEN: world.Account("with", frozenset({name})),
+    }
+    with serving(build_hub(world.World.of(repositories, accounts))) as url:
+        provider(f"{url}/v1", name)
+        seen = look(HF_ENDPOINT=url, HF_TOKEN=world.GOOD_TOKEN)
+        assert seen.codes == {"MOD006"}
+        assert "its licence has not been accepted" in seen.symptom("MOD006")
+        assert "token bad" in seen.ruled_out
+        seen = look(HF_ENDPOINT=url, HF_TOKEN=world.LICENSED_TOKEN)
+    assert seen.codes == {"MOD007"}
+
+
+def test_a_gated_model_that_the_router_runs_is_no_matter_of_its_files(look, provider, models_url: str):
     provider(f"{HUGGING_FACE}/v1", "meta-llama/Llama-3.1-8B-Instruct")
     assert look(**hugging_face(models_url)).codes == set()  # the router runs it; its files are another matter
 
