@@ -52,8 +52,13 @@ PROVIDER_KINDS = {
 }
 """Types of provider rows; another type counts as OpenAI-compatible when its row has a base URL."""
 
-OTHER_PROTOCOLS = frozenset({"anthropic", "bedrock", "cohere", "gemini", "google", "vertex", "vertexai", "voyage"})
+OTHER_PROTOCOLS = frozenset(
+    ("anthropic", "azure", "azureopenai", "bedrock", "cohere", "gemini", "google", "vertex", "vertexai", "voyage")
+)
 """Types whose servers speak neither protocol, so that nothing is asked of them."""
+
+AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com")
+"""Azure names deployments in its paths and takes keys in another header, so that OpenAI's questions are all refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,8 @@ class ServerFinder:
             return self._models.default
         written = (provider.type or "ollama").lower().replace("_", "").replace("-", "")
         kind = PROVIDER_KINDS.get(written, "openai" if provider.base_url and written not in OTHER_PROTOCOLS else "")
+        if _place(provider.base_url or "")[0].endswith(AZURE_HOSTS):
+            return None
         own = self._environment.secret(provider.api_key_env) if provider.api_key_env else None
         key = own or (None if provider.base_url or provider.api_key_env else self.default_key(kind))
         return self.at(kind, provider.base_url or "", f"{provider.table} `{provider.name}`", key)

@@ -134,3 +134,17 @@ async def test_the_key_of_a_private_endpoint_is_not_shown_to_the_hub(tmp_path: P
         await models.close()
     assert TOKEN in hub.heads[0]
     assert KEY not in hub.heads[0]
+
+
+@pytest.mark.parametrize(
+    "kind, url",
+    [
+        ("azure_openai", "http://127.0.0.1:1/v1"),
+        ("Azure", "http://127.0.0.1:1/v1"),
+        ("openai", "https://stand-in.openai.azure.com/openai"),
+    ],
+)
+async def test_azure_is_asked_nothing_because_it_speaks_otherwise(tmp_path: Path, kind: str, url: str):
+    environment = Environment(tmp_path, files=[], process_environment={"OPENAI_API_KEY": KEY})
+    row = ProviderRow("t", "id", "1", "p", kind, url, True, None, "OPENAI_API_KEY")
+    assert ServerFinder(Models(), environment).of_provider(row) is None
