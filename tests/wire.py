@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -34,7 +35,9 @@ class Wire:
 
 
 @asynccontextmanager
-async def listening(answer: Callable[[str], bytes] = lambda head: response()) -> AsyncIterator[Wire]:
+async def listening(
+    answer: Callable[[str], bytes] = lambda head: response(), tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Wire]:
     """Listen on a free port of loopback; ``answer`` makes the bytes of an answer from the head of a request."""
     wire = Wire()
 
@@ -49,7 +52,7 @@ async def listening(answer: Callable[[str], bytes] = lambda head: response()) ->
         await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     wire.port = server.sockets[0].getsockname()[1]
     async with server:
         yield wire

@@ -184,12 +184,14 @@ class ModelHttp:
                 await resolve(*next_hop(self.url), self.timeout)
             except (OSError, TimeoutError) as error:
                 raise ModelServerUnreachable(reason_of(error), self.endpoint.address, str(error)) from error
-            # Loading the certificates takes longer than all questions to a local server together.
-            bare = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if parts.scheme == "http" else True
+            # Loading the certificates takes longer than all questions to a local server together. A redirect to TLS
+            # needs them: only this machine is taken not to send one.
+            is_bare = parts.scheme == "http" and self.is_loopback
+            verify = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if is_bare else True
             # What is packed may be a thousand times longer than what is sent, so nothing packed is asked for.
             headers = {"Accept-Encoding": "identity", **self._headers, **self._authorization()}
             self._client = self._client or httpx.AsyncClient(
-                verify=bare,
+                verify=verify,
                 headers=headers,
                 follow_redirects=True,
                 max_redirects=REDIRECTS,
