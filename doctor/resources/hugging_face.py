@@ -142,9 +142,18 @@ class Hub:
             if not self.has_token:
                 return Access.HIDDEN
             await self.whoami()
-            await self.look(CONTROL_REPOSITORY)
+            await self._must_know_control()
             return Access.ABSENT
         return Access.OPEN
+
+    async def _must_know_control(self) -> None:
+        try:
+            await self.look(CONTROL_REPOSITORY)
+        except ModelNotFound as error:
+            said = (
+                f"{self.url} does not even know {CONTROL_REPOSITORY}: it is the endpoint or the network, not the model"
+            )
+            raise ModelServerError(said, error.answer) from None
 
     async def _ask(self, path: str, model: str) -> tuple[Body, Answer]:
         return await self._http.ask("GET", path, refusal=self._refusal(model))

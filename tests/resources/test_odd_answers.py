@@ -85,3 +85,19 @@ async def test_a_greeting_with_an_odd_number_is_no_greeting(odd: str):
     async with speaking(f'INFO {{"max_payload": {odd}}}\r\n'.encode()) as authority:
         with pytest.raises(NatsUnreachable, match="it said"):
             await read_greeting(f"nats://{authority}", 5)
+
+
+async def test_a_hub_that_does_not_know_the_control_is_another_endpoint():
+    """Signature 11: where a public model is missing, too, it is not the model."""
+
+    def answer(head: str) -> bytes:
+        if "whoami" in head:
+            return response(body=b'{"name": "somebody"}')
+        return response("404 Not Found", b"{}", more="X-Error-Code: RepoNotFound\r\n")
+
+    async with listening(answer) as wire:
+        models = Models()
+        hub = models.hugging_face(hub=f"http://{wire.authority}", hub_token=Secret("x")).hub
+        with pytest.raises(ModelServerError, match="the endpoint or the network"):
+            await hub.access("some/model")
+        await models.close()
