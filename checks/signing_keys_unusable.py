@@ -10,7 +10,8 @@ Every token is refused, whoever sends it. An application that has the keys in it
 (five minutes with PyJWT's client and with Clerk's libraries), and then fails all at once: "it worked for minutes".
 
 ## How it is told from its look-alikes
-The address is asked as PyJWT's client asks it, without following redirects, and the answer is kept, because *which*
+The address is asked as PyJWT's client asks it from 2.14 on, without following redirects (a warning, unless the target's
+requirements or lock file ask for such a PyJWT: others follow them), and the answer is kept, because *which*
 answer it is decides: nothing listens, an unknown name, a time-out, TLS, or one of those above. HTML makes PyJWT raise a
 `JSONDecodeError`, which is no `PyJWTError`, so that the application answers 500 and not 401. Keys that are there and do
 not fit are not this check's business (AUT007, AUT008, AUT011). A name that only the network of a compose project knows
@@ -25,6 +26,7 @@ A provider that the application reaches and this machine does not.
 """
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from doctor.api import (
     Auth,
@@ -34,6 +36,7 @@ from doctor.api import (
     EvidenceKind,
     Finding,
     FixOption,
+    KeyFault,
     KeysUnreachable,
     KeysUnusable,
     Mechanism,
@@ -44,8 +47,12 @@ from doctor.api import (
     check,
     counted,
     host_of,
+    least_version,
     seen_from_here,
 )
+
+FOLLOWS_NONE = (2, 14)
+"""The first PyJWT whose client follows no redirect."""
 
 
 @check(
@@ -73,11 +80,24 @@ async def signing_keys_unusable(auth: Auth, environment: Environment) -> AsyncIt
         return
     except KeysUnusable as error:
         what = f"the address {error.fault.explanation}"
-        yield _finding(auth, what, error.fault.remedy, f"GET {error.address}", error.detail, error.fault.raised)
+        found = _finding(auth, what, error.fault.remedy, f"GET {error.address}", error.detail, error.fault.raised)
+        yield _where_followed(found) if _may_be_followed(error.fault, environment) else found
         return
     took = (keys.document.answered - keys.document.asked) * 1000
     text = f"{counted(len(keys.keys), 'signing key')} ({keys.shown}) in {took:.0f} ms"
     yield Observation(text, rules_out="signing keys out of reach")
+
+
+def _may_be_followed(fault: KeyFault, environment: Environment) -> bool:
+    """Tell whether the target's library may follow the redirect: only its own files say that it does not."""
+    version = least_version(environment.root, "pyjwt")
+    return fault is KeyFault.REDIRECT and (version is None or version < FOLLOWS_NONE)
+
+
+def _where_followed(found: Finding) -> Finding:
+    impacts = ("a library that follows no redirect refuses every token", *found.impacts[1:])
+    rule = "PyJWT's client follows no redirect from 2.14 on; no file of the target asks for that version"
+    return replace(found, severity=Severity.WARNING, impacts=impacts, rule=rule)
 
 
 def _finding(auth: Auth, what: str, remedy: str, asked: str, said: str, raised: str) -> Finding:

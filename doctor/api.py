@@ -157,6 +157,7 @@ from doctor.resources.nats import Nats, NatsUnreachable
 from doctor.resources.nats_monitoring import VARIABLES as MONITORING_VARIABLES
 from doctor.resources.nats_monitoring import MonitoringUnavailableError, monitoring_url
 from doctor.resources.nats_monitoring import listeners as subject_listeners
+from doctor.resources.pinned import least_version
 from doctor.resources.processes import Process
 from doctor.resources.tracked_secrets import TrackedSecret, tracked_secrets
 from doctor.resources.unreachable import Reason
@@ -445,6 +446,7 @@ __all__ = [
     "is_scheduled",
     "judge",
     "judge_queue",
+    "least_version",
     "left_behind",
     "longest_execution",
     "loopback_of_a_container",

@@ -80,7 +80,7 @@ _FAULTS: dict[KeyFault, tuple[str, str, str]] = {
         _CONNECTION,
     ),
     KeyFault.REDIRECT: (
-        "redirects, and PyJWT's client follows no redirect",
+        "redirects, and PyJWT's client follows no redirect from 2.14 on, while older ones and other libraries do",
         "configure the address to which it leads",
         _CONNECTION,
     ),

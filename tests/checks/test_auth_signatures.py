@@ -223,8 +223,6 @@ def test_times_have_the_leeway_of_the_clocks(ask, keys: KeyStandIn, age: int, ac
         ("not-found", "does not exist there"),
         ("unauthorized", "is not for everybody"),
         ("error", "answers with an error"),
-        ("redirect", "follows no redirect"),
-        ("redirect-circle", "follows no redirect"),
         ("html", "a page for people"),
         ("empty", "publishes no key"),
         ("no-keys", "publishes no key"),
@@ -256,6 +254,21 @@ def test_html_says_why_the_application_answers_500_and_a_redirect_where_it_leads
     assert any("JSONDecodeError" in impact for impact in ask().finding("AUT005").impacts)
     keys.behave("redirect")
     assert "/moved/jwks.json" in ask().finding("AUT005").evidence[0].text
+
+
+@pytest.mark.parametrize("mode", ["redirect", "redirect-circle"])
+@pytest.mark.parametrize(
+    ("required", "severity"),
+    [("", Severity.WARNING), ("pyjwt==2.10.1", Severity.WARNING), ("pyjwt>=2.14", Severity.CRITICAL)],
+)
+def test_a_redirect_is_an_outage_only_where_the_library_is_known_to_follow_none(
+    ask, keys: KeyStandIn, tmp_path: Path, mode: Any, required: str, severity: Severity
+) -> None:
+    (tmp_path / "requirements.txt").write_text(required)
+    keys.behave(mode)
+    finding = ask().finding("AUT005")
+    assert finding.severity is severity
+    assert "follows no redirect from 2.14 on" in finding.symptom
 
 
 def test_json_under_a_wrong_content_type_is_no_fault(ask, keys: KeyStandIn) -> None:
