@@ -11,13 +11,15 @@ enqueued at all, and no number of attempts helps.
 ## How it is told from its look-alikes
 NATS itself says the limit when it greets. A full stream refuses small tasks too, with another error (NAT007), and so
 does a stream that is missing (NAT004). TaskIQ hides all of them behind "Cannot send task to the queue"; the words of
-the cause must be in the dead letter.
+the cause must be in the dead letter. Those words are the sender's: they claim, the limit alone is measured. So this is
+never of more than medium confidence as a cause.
 
 ## How to fix
 Send the key of a row, not the row. Raising `max_payload` makes every hop slower, and 8 MiB is the advised maximum.
 
 ## False positives
-A sender that has been repaired since. Delete its dead letters, or let them leave the look-back.
+A sender that has been repaired since, or one that quotes these words. Delete its dead letters, or let them leave the
+look-back.
 """
 
 from collections.abc import AsyncIterator

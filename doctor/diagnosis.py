@@ -36,6 +36,7 @@ SUBSYSTEM_ORDER = ("PGS", "NAT", "WRK", "ENV", "INI", "TSK", "AUT", "AGT", "MOD"
 """Within one stage, what must work first: storage, queue, worker, code, keys, agent row, model, vectors."""
 
 RULE_LOW = "only a claim or a log line speaks for it"
+RULE_CLAIMED = "its measurements show that it is possible; that it happened is only claimed"
 RULE_MEDIUM = "the cause was measured, but none of its effects was observed"
 RULE_WITNESSED = "the cause was measured, lines of a log witness its effect, and nothing refutes it"
 RULE_OBSERVED = "the cause was measured, its effect is observed, and nothing refutes it"
@@ -99,7 +100,7 @@ def with_logs(diagnosis: Diagnosis, results: Sequence[CheckResult], issues: Sequ
 
 
 def _witnessed(root: Root) -> Root:
-    if root.confidence is not Confidence.MEDIUM:
+    if root.confidence is not Confidence.MEDIUM or root.confidence_rule == RULE_CLAIMED:
         return root
     return replace(root, confidence=Confidence.HIGH, confidence_rule=RULE_WITNESSED)
 
@@ -268,11 +269,18 @@ def _is_measurement(evidence: Evidence) -> bool:
     return evidence.provenance is Provenance.MEASURED and evidence.kind is not EvidenceKind.LOG
 
 
+def _is_testimony(evidence: Evidence) -> bool:
+    """Tell whether a row only says that it happened: its words are its writer's, and are no state that was measured."""
+    return evidence.provenance is Provenance.CLAIMED and evidence.kind is EvidenceKind.SQL
+
+
 def _confidence(members: Sequence[Finding], observed: bool, hidden: bool) -> tuple[Confidence, str]:
     measured = all(any(map(_is_measurement, finding.evidence)) for finding in members)
     rule = next((finding.rule for finding in members if finding.rule), "")
     if not measured:
         return Confidence.LOW, RULE_LOW
+    if any(_is_testimony(evidence) for finding in members for evidence in finding.evidence):
+        return Confidence.MEDIUM, RULE_CLAIMED
     if observed:
         return Confidence.HIGH, RULE_OBSERVED
     if hidden:

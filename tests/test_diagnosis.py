@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from doctor.diagnosis import (
+    RULE_CLAIMED,
     RULE_CONFIRMED,
     RULE_CONFIRMED_LATENT,
     RULE_FOLLOWS,
@@ -313,6 +314,12 @@ def test_a_claim_or_nothing_at_all_gives_low_confidence_even_when_the_effect_is_
 def test_a_log_line_alone_never_exceeds_medium_confidence(observed: bool):
     confidence, _ = rule_of(LOGGED, observed=observed, rule="a rule")
     assert confidence.rank <= Confidence.MEDIUM.rank
+
+
+@pytest.mark.parametrize("observed", [False, True])
+def test_the_words_of_a_row_beside_a_measurement_give_medium_confidence(observed: bool):
+    said = Evidence(EvidenceKind.SQL, "failed_tasks", "maximum payload exceeded", Provenance.CLAIMED)
+    assert rule_of(MEASURED, said, observed=observed, rule="a rule") == (Confidence.MEDIUM, RULE_CLAIMED)
 
 
 def test_a_measured_cause_without_effect_or_rule_gives_medium_confidence():
