@@ -59,7 +59,7 @@ __all__ = [
     "psycopg",
     "rows",
     "sql",
-    "without_websockets",
+    "without_extras",
 ]
 
 _LIBRARIES = {
@@ -70,21 +70,25 @@ _LIBRARIES = {
 }
 
 
-@contextmanager
-def without_websockets() -> Iterator[None]:
-    """Let the NATS client be imported without aiohttp, which it needs for ``ws://`` alone and which takes 130 ms.
+_UNUSED = ("aiohttp", "httpx._main")
+"""aiohttp is for ``ws://`` alone and takes 130 ms; httpx's own command line brings rich and Pygments, 60 ms."""
 
-    Where aiohttp is loaded already, nothing changes.
+
+@contextmanager
+def without_extras() -> Iterator[None]:
+    """Let the clients of NATS and HTTP be imported without the parts of them that are never used here.
+
+    What is loaded already stays.
     """
-    if "aiohttp" in sys.modules:
-        yield
-        return
-    sys.modules["aiohttp"] = None  # type: ignore[assignment]  # Python's way to say that it is not there
+    absent = [name for name in _UNUSED if name not in sys.modules]
+    for name in absent:
+        sys.modules[name] = None  # type: ignore[assignment]  # Python's way to say that it is not there
     try:
         yield
     finally:
-        if sys.modules.get("aiohttp", ...) is None:
-            del sys.modules["aiohttp"]
+        for name in absent:
+            if sys.modules.get(name, ...) is None:
+                del sys.modules[name]
 
 
 def load(resources: Iterable[str]) -> None:

@@ -29,6 +29,18 @@ def test_what_a_live_check_uses_is_imported_before_it_is_measured() -> None:
     assert loaded >= {"httpx", "nats.js.errors", "psycopg.sql"}
 
 
+def test_a_probe_imports_no_part_of_a_client_that_it_does_not_use(tmp_path: Path) -> None:
+    probing = PROGRAM.replace("['check', '--offline', sys.argv[1]]", "['probe', 'pipeline', '--path', sys.argv[1]]")
+    closed = (
+        "DATABASE_URL=postgresql://u:p@127.0.0.1:1/x\nNATS_URL=nats://127.0.0.1:1\nOLLAMA_HOST=http://127.0.0.1:1\n"
+    )
+    (tmp_path / ".env").write_text(closed)
+    finished = subprocess.run([sys.executable, "-c", probing, tmp_path], capture_output=True, text=True, check=True)
+    loaded = set(finished.stdout.splitlines()[-1].split())
+    assert loaded >= {"httpx", "psycopg"}
+    assert sorted(loaded.intersection({"aiohttp", "pygments", "rich"})) == []
+
+
 def test_a_late_module_has_the_attributes_of_the_real_one() -> None:
     import psycopg.sql
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from doctor.configuration import ConfigurationError
-from doctor.late import without_websockets
+from doctor.late import without_extras
 from doctor.probe import PROBES, TIMEOUT, Answer, probe, subject_of
 from doctor.queue_canary import CRITICAL, WARN, CanaryTimes, send_canary
 from doctor.redaction import bounded, printable, redact
@@ -72,7 +72,7 @@ def probe_command(
 
 
 async def _answer(target: Target, name: str, timeout: float, thresholds: tuple[float, float] | None) -> Answer:
-    with without_websockets():
+    with without_extras():
         async with target:
             answer = await probe(target, name, timeout=timeout)
             if thresholds is None or not answer.healthy:
