@@ -10,7 +10,8 @@ handler, the code before `uvicorn.run`:
         prepare_models()            # → snapshot_download("Qwen/Qwen2.5-3B-Instruct")
         yield
 
-An error for a call that only downloads, a warning for one that also loads the model.
+An error for a call that only downloads, a warning for one that also loads the model, or with which PyJWT's
+`PyJWKClient` fetches the signing keys.
 
 ## Why it hurts
 Nothing answers until gigabytes have come; health probes fail, and the orchestrator starts it all over. Without network
@@ -21,7 +22,9 @@ not start at all, although most requests need no model.
 Calls are followed through files and constructors. What is handed to a thread, started as a task without being awaited,
 or called only by a request is silent. So are scripts, tests and command lines in which no server starts, what runs
 after `uvicorn.run` or in another branch, a program that is given a model and serves it, `local_files_only=True`,
-`HF_HUB_OFFLINE` set in the code, and folders of this machine (`./model`, `model_path`).
+`HF_HUB_OFFLINE` set in the code, and folders of this machine (`./model`, `model_path`). A `PyJWKClient` that is
+only made fetches nothing. `nats.connect` at start-up tries a server that is away for two minutes (60 times, 2 s apart,
+nats-py 2) and is silent: a worker is of no use without its queue, and waiting may be meant; NAT001 sees it live.
 
 ## How to fix
 By hand. Delete it, where the model is loaded at first use anyway; or run it in a background thread, with a readiness
@@ -245,6 +248,11 @@ def _evidence(download: Download, start: ServerStart, between: list[str]) -> Ite
 
 
 def _options(download: Download, start: ServerStart) -> Iterator[FixOption]:
+    if download.name.startswith("PyJWKClient."):
+        yield FixOption.by_hand(
+            f"delete the call in {download.path}:{download.line}", "the client fetches the keys with the first token"
+        )
+        return
     yield FixOption.by_hand(
         f"delete the call in {download.path}:{download.line}", "right where the model is loaded at first use anyway"
     )

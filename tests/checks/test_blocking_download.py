@@ -298,6 +298,36 @@ def test_only_what_asks_a_hub_counts(findings: Findings, call: str, count: int) 
     assert len(findings(api=f"{APPLICATION}{call}\n")) == count
 
 
+KEYS = {
+    "PyJWKClient(URL).get_signing_keys()": 1,
+    "client = jwt.PyJWKClient(URL)\nclient.get_jwk_set()": 1,
+    "client = PyJWKClient(URL)": 0,
+    "client = Own(URL)\nclient.get_signing_keys()": 0,
+    "client = PyJWKClient(URL)\ndef verify(token):\n    return client.get_signing_key(token)": 0,
+}
+
+
+@pytest.mark.parametrize(("text", "count"), KEYS.items(), ids=KEYS)
+def test_keys_that_are_fetched_before_the_server_is_up_are_found(findings: Findings, text: str, count: int) -> None:
+    imports = "import jwt\nfrom fastapi import FastAPI\nfrom jwt import PyJWKClient\nfrom .own import Own, URL\n"
+    found = findings(api=f"{imports}app = FastAPI()\n{text}\n")
+    assert [finding.severity for finding in found] == [Severity.WARNING] * count
+    assert all(str(finding.subject).startswith("PyJWKClient.get_") for finding in found)
+    assert all("first token" in finding.fixes[0].reason for finding in found)
+
+
+def test_a_queue_that_a_start_waits_for_is_not_judged(findings: Findings) -> None:
+    api = """
+        import nats
+        from fastapi import FastAPI
+        async def lifespan(app):
+            app.state.queue = await nats.connect()
+            yield
+        app = FastAPI(lifespan=lifespan)
+    """
+    assert findings(api=api) == []
+
+
 @pytest.mark.parametrize(
     ("line", "calls"),
     [

@@ -1,4 +1,4 @@
-"""Calls that fetch a model or a data set from a hub, and settings that forbid it."""
+"""Calls that fetch a model or a data set from a hub, or keys from their provider, and settings that forbid the hub."""
 
 from __future__ import annotations
 
@@ -27,8 +27,13 @@ LOADERS = frozenset({"sentence_transformers.CrossEncoder", "sentence_transformer
 HUBS = frozenset({"diffusers", "optimum", "peft", "sentence_transformers", "setfit", "tokenizers", "transformers"})
 """Packages whose `from_pretrained` asks the Hub."""
 
+KEYS = "jwt.PyJWKClient"
+"""PyJWT's client; it fetches nothing when it is made, and waits up to 30 s for an answer (2.15)."""
+
+_KEYS_FETCHED = frozenset({"fetch_data", "get_jwk_set", "get_signing_key", "get_signing_keys"})
+
 _NAMED = re.compile(
-    rb"(?:from|import)\b[^\n]*\b(?:huggingface_hub|modelscope|nltk|"
+    rb"(?:from|import)\b[^\n]*\b(?:huggingface_hub|jwt|modelscope|nltk|"
     + b"|".join(sorted(hub.encode() for hub in HUBS))
     + rb")\b|HF_HUB_OFFLINE|TRANSFORMERS_OFFLINE"
 )
@@ -74,12 +79,13 @@ def _collect(module: Module) -> Iterator[Download | Offline]:
         return
     given = {name: parameters(function) for name, function in module.functions}
     awaited = {node.value for node in module.nodes if isinstance(node, ast.Await)}
+    clients = frozenset(_key_clients(module))
     in_lambdas = {inner for node in module.nodes if isinstance(node, ast.Lambda) for inner in ast.walk(node)}
     for node in module.nodes:
         if isinstance(node, (ast.Assign, ast.Call)) and _forbids(node):
             yield Offline(module.path, node.lineno)
         elif isinstance(node, ast.Call) and node not in in_lambdas:
-            name = _fetched(node, node in awaited, module)
+            name = _keys_fetched(node, clients, module) or _fetched(node, node in awaited, module)
             if name:
                 function = module.running(node.lineno)
                 is_given = any(dotted(one) in given.get(function, ()) for one in _named(node))
@@ -93,11 +99,30 @@ def _download(module: Module, node: ast.Call, function: str, name: str, is_given
         module=module.name,
         function=function,
         text=module.line(node.lineno),
-        name=".".join(name.split(".")[-2:]) if name.endswith(".from_pretrained") else name.rpartition(".")[2],
+        name=".".join(name.split(".")[-2 if name.startswith(KEYS) or name.endswith(".from_pretrained") else -1 :]),
         only=name in FETCHES,
-        of_hub=not name.startswith(("nltk.", "modelscope.")),
+        of_hub=not name.startswith(("jwt.", "nltk.", "modelscope.")),
         given=is_given,
     )
+
+
+def _key_clients(module: Module) -> Iterator[str]:
+    """Return the names under which the module keeps clients for signing keys."""
+    for node in module.nodes:
+        if isinstance(node, ast.Assign) and _makes_key_client(node.value, module):
+            yield from filter(None, map(dotted, node.targets))
+
+
+def _makes_key_client(node: ast.expr, module: Module) -> bool:
+    return isinstance(node, ast.Call) and _canonical(module.origin(node.func)) == KEYS
+
+
+def _keys_fetched(node: ast.Call, clients: frozenset[str], module: Module) -> str:
+    """Return the full name of the method by which a client fetches signing keys in this call, or an empty string."""
+    method = node.func
+    if not isinstance(method, ast.Attribute) or method.attr not in _KEYS_FETCHED:
+        return ""
+    return f"{KEYS}.{method.attr}" if dotted(method.value) in clients or _makes_key_client(method.value, module) else ""
 
 
 def _fetched(node: ast.Call, awaited: bool, module: Module) -> str:
@@ -155,7 +180,7 @@ def _forbids(node: ast.AST) -> bool:
 
 COLLECTOR = Collector(
     "downloads",
-    1,
+    2,
     (
         b"snapshot_download",
         b"hf_hub_download",
@@ -164,6 +189,7 @@ COLLECTOR = Collector(
         b"CrossEncoder(",
         b"nltk.download",
         b"HF_HUB_OFFLINE",
+        b"PyJWKClient",
     ),
     _collect,
     followed=True,
