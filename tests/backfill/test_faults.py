@@ -35,7 +35,7 @@ BLOCKED = f"SELECT pid {OURS} AND wait_event_type = 'Lock' AND query ~ 'UPDATE'"
     ("vector", "reason"),
     [
         ([1.0, 2.0], "2 dimensions in place of 8"),
-        ([float("nan"), *range(7)], "no numbers"),
+        ([float("nan"), *range(7)], "not a number"),
         ([0.0] * 8, "a zero vector"),
         ([0.25] * 8, "the same value throughout"),
         ([1e39, *range(7)], "too large"),
