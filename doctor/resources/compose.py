@@ -80,13 +80,15 @@ class ComposeProject:
 def find_compose(root: Path, lookup: Lookup) -> ComposeProject | None:
     """Read the compose files in ``root``, else in the nearest folder above it in the same repository.
 
+    Outside a repository nothing above ``root`` is anybody's business.
+
     ``lookup`` gives the variables that they refer to. What cannot be read, or is no compose file, is none.
     """
-    for folder in (root, *root.parents):
+    folders = (root, *root.parents)
+    top = next((place for place, folder in enumerate(folders) if (folder / ".git").exists()), 0)
+    for folder in folders[: top + 1]:
         if files := [folder / name for name in FILE_NAMES if (folder / name).is_file()]:
             return _project(files, root, lookup)
-        if (folder / ".git").exists():
-            break
     return None
 
 

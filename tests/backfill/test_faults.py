@@ -190,7 +190,8 @@ async def test_a_restart_of_the_server_is_waited_for(
     await until(lambda: len(model.asked) >= ROWS / 4, working)
     await asyncio.to_thread(postgres.stop, how)
     await asyncio.to_thread(postgres.start)
-    assert (await working).endswith(" 0 failed, 0 skipped")
+    # A batch whose answer the crash has lost is tried again, found filled, and then counted as skipped.
+    assert " 0 failed, " in await working
     assert notes.missing() == notes.stale() == notes.own_tables() == []
 
 

@@ -66,6 +66,8 @@ def test_the_nearest_file_in_the_same_repository_counts(tmp_path: Path):
     (tmp_path / "compose.yaml").write_text(WHOLE)
     inner = tmp_path / "backend"
     inner.mkdir()
+    assert find_compose(inner, lambda _: None) is None, "no repository says that they belong together"
+    (tmp_path / ".git").mkdir()
     found = find_compose(inner, lambda _: None)
     assert found is not None
     assert found.path == str(tmp_path / "compose.yaml")
