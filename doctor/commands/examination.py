@@ -29,10 +29,6 @@ from doctor.source.collectors.ignore_comments import IgnoreComment
 from doctor.source.index import Source, SourceError
 from doctor.suppression import COMMENTS, suppress
 from doctor.target import NotConfiguredError, Target
-from doctor.triage.catalogue import Catalogue
-from doctor.triage.inputs import sources
-from doctor.triage.problems import Problems
-from doctor.triage.triage import Triage
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +127,11 @@ def examine(
 
 def read_logs(logs: Sequence[str], source: Path) -> LogSummary:
     """Return what these logs tell; lines are looked for in the source."""
+    from doctor.triage.catalogue import Catalogue
+    from doctor.triage.inputs import sources
+    from doctor.triage.problems import Problems
+    from doctor.triage.triage import Triage
+
     problems = Problems()
     catalogue = Catalogue(registry().signatures.values())
     triage = Triage(catalogue, problems, source=source)

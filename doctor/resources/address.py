@@ -7,7 +7,6 @@ import ipaddress
 import socket
 import threading
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 
 async def resolve(host: str, port: int, timeout: float) -> None:
@@ -92,6 +91,8 @@ def next_hop(url: str) -> tuple[str, int]:
     Raises:
         ValueError: a port is not a number.
     """
+    from urllib.request import getproxies, proxy_bypass
+
     parts = urlsplit(url)
     host, default = parts.hostname or "", 80 if parts.scheme == "http" else 443
     proxies = {} if is_loopback(host) or proxy_bypass(host) else getproxies()
