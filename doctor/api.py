@@ -96,7 +96,7 @@ from doctor.model_calls import Place, client_servers, default_uses, model_calls
 from doctor.model_examination import NO_MODELS, ModelExamination, examine, examine_models
 from doctor.model_trial import PROBE, ClientTimeout, Trial, TrialState, client_timeout, try_model
 from doctor.model_uses import COMPLETION, EMBEDDING, ModelUse, ServerFinder, is_local, model_uses
-from doctor.model_verdict import ModelState, ModelVerdict, judge, no_key_known
+from doctor.model_verdict import ModelState, ModelVerdict, no_key_known
 from doctor.null_pattern import NullPattern, null_pattern
 from doctor.query_answers import ITERATIVE, Answer, answer
 from doctor.query_plans import (
@@ -184,7 +184,7 @@ from doctor.source.printf import PLAIN, are_plain
 from doctor.source.settings_files import search_settings
 from doctor.source.similarity_sql import SimilarityQuery
 from doctor.suppression import comment_problem
-from doctor.task_chain import UnreachedEmbedding, chain_ends, is_scheduled, never_enqueued, unreached_embeddings
+from doctor.task_chain import UnreachedEmbedding, never_enqueued, unreached_embeddings
 from doctor.task_graph import TaskGraph, task_graph
 from doctor.text_embedding import Embedder
 from doctor.token_steps import RULES_OUT, Part, Step, StepOutcome, play_through
@@ -408,7 +408,6 @@ __all__ = [
     "cache_folder",
     "cached",
     "carries",
-    "chain_ends",
     "chain_progress",
     "check",
     "checks_in",
@@ -443,8 +442,6 @@ __all__ = [
     "is_local",
     "is_not_understood",
     "is_offline",
-    "is_scheduled",
-    "judge",
     "judge_queue",
     "least_version",
     "left_behind",
