@@ -104,13 +104,10 @@ def up(name: str, root: Path, auth: bool) -> int:
     """Start everything and wait until it is ready."""
     output = Output()
     with sandbox_errors():
-        from doctor.pipeline.sandbox.errors import NotASandboxError
         from doctor.pipeline.sandbox.sandbox import Sandbox
 
-        try:
-            sandbox = _at(root, name)
-        except NotASandboxError:
-            sandbox = Sandbox.create(root / name, name=name, auth=auth)
+        sandbox = Sandbox.create(root / name, name=name, auth=auth, exist_ok=True)
+        _clear(sandbox)
         sandbox.up(deadline=UP_DEADLINE, progress=output.tell)
     output.write(f"sandbox {name} is up; next: doctor check {shlex.quote(os.path.relpath(sandbox.directory))}\n")
     return int(ExitCode.OK)

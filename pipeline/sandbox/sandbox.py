@@ -39,6 +39,11 @@ CODE_DEADLINE_SECONDS = 60.0
 SERVICE_DEADLINE_SECONDS = 30.0
 
 
+def _holds_files(layout: Layout) -> bool:
+    """Return whether a folder is somebody's: ours, as soon as the lock is in it, though the plan comes last."""
+    return any(not path.is_dir() for path in layout.directory.rglob("*") if layout.records not in path.parents)
+
+
 class Sandbox:
     """One folder with a whole pipeline in it; see ``layout`` for what is where."""
 
@@ -48,7 +53,13 @@ class Sandbox:
 
     @classmethod
     def create(
-        cls, directory: Path, *, name: str, environment: Mapping[str, str] | None = None, auth: bool = False
+        cls,
+        directory: Path,
+        *,
+        name: str,
+        environment: Mapping[str, str] | None = None,
+        auth: bool = False,
+        exist_ok: bool = False,
     ) -> Sandbox:
         """Make a sandbox in a folder that is empty or does not exist; nothing is started yet.
 
@@ -58,28 +69,35 @@ class Sandbox:
             environment: where ``DATABASE_URL``, ``NATS_URL`` and ``OLLAMA_HOST`` are looked up (default: our own);
                 what they name is used in place of a server of the sandbox's own.
             auth: have an identity provider too, and let the API ask for session tokens.
+            exist_ok: open the sandbox that is there, also one that another command has made in this moment.
 
         Raises:
-            NotASandboxError: the folder has something in it.
+            NotASandboxError: the folder has something in it, or another command is making a sandbox of it.
             BinaryMissingError: packages that its processes need are not installed; nothing is made then.
         """
         require_packages()
         layout = Layout(directory.resolve())
         if layout.plan_file.exists():
-            raise NotASandboxError(f"{layout.directory} is a sandbox already: open it, or choose another folder")
-        # The lock without a plan is ours: somebody is making the sandbox, or was killed while making it.
-        begun = layout.start_lock_file.exists()
-        if not begun and layout.directory.exists() and any(e.name != ".doctor" for e in layout.directory.iterdir()):
+            return cls._existing(layout, exist_ok)
+        if _holds_files(layout) and not layout.start_lock_file.exists():
             raise NotASandboxError(f"{layout.directory} is not empty: choose a new folder, nothing in it was touched")
         layout.data.mkdir(parents=True, exist_ok=True)
         with alone(layout.start_lock_file) as only:
             if not only:
                 raise NotASandboxError(f"{layout.directory} is being made by another command: wait for it")
+            if layout.plan_file.exists():  # made between our look and our lock
+                return cls._existing(layout, exist_ok)
             copy_application(layout)
             # Last, for it makes the folder a sandbox.
             surroundings = os.environ if environment is None else environment
             write_plan(layout.plan_file, make_plan(name, surroundings, auth=auth))
         return cls(layout, name)
+
+    @classmethod
+    def _existing(cls, layout: Layout, welcome: bool) -> Sandbox:
+        if not welcome:
+            raise NotASandboxError(f"{layout.directory} is a sandbox already: open it, or choose another folder")
+        return cls.open(layout.directory)
 
     @classmethod
     def open(cls, directory: Path) -> Sandbox:

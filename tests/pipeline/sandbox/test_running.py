@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import httpx
 import psutil
@@ -290,6 +292,25 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
         Sandbox.create(tmp_path / "new", name="x", environment={})
     with pytest.raises(NotRunningError, match="never up"):
         sandbox.environment()
+
+
+def test_of_commands_that_make_one_sandbox_at_once_each_has_it_or_waits(tmp_path: Path) -> None:
+    together = Barrier(4)
+
+    def make(place: Path) -> str:
+        together.wait()
+        try:
+            return str(Sandbox.create(place, name="one", environment={}, exist_ok=True).directory)
+        except NotASandboxError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(max_workers=4) as commands:
+        for place in (tmp_path / str(number) for number in range(4)):
+            told = list(commands.map(make, [place] * 4))
+            assert str(place) in told
+            assert set(told) <= {str(place), f"{place} is being made by another command: wait for it"}
+            with pytest.raises(NotASandboxError, match="is a sandbox already"):
+                Sandbox.create(place, name="one", environment={})
 
 
 def test_a_start_that_fails_says_why_and_leaves_nothing(
