@@ -27,11 +27,6 @@ def test_nothing_to_look_for_is_found_nowhere() -> None:
     assert Needles([]).in_(b"anything") == frozenset()
 
 
-def test_the_literals_of_all_collectors_are_found_in_few_passes() -> None:
-    literals = {literal for one in collectors() for literal in one.literals}
-    assert len(Needles(literals)._groups) < len(literals) / 2
-
-
 def test_a_glance_tells_what_registers_and_enqueues_from_what_looks_like_it() -> None:
     glancer = Glancer(collectors())
     for line in (
