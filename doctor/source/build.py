@@ -30,7 +30,7 @@ from doctor.source.tables import Tables
 from doctor.source.unsent import QUOTES
 
 SYNTAX_BUDGET = 8_000_000
-"""Bytes of files that are no candidates up to which all of them are parsed, only to know that they parse."""
+"""Bytes of a tree up to which every file is parsed, if only to know that it parses."""
 
 LATEST = 8
 """Of a larger tree, this part of the budget goes to the files that were changed last: there an error is new."""
@@ -79,6 +79,8 @@ class Build:
         """Files of which this pass asks for facts; of others an earlier run may have kept some."""
         self.asked = {one.name for one in self.collectors if not one.asked_by}
         """Collectors whose facts somebody wants."""
+        self.whole: set[str] = set()
+        """Files of which it is asked, too, whether they parse."""
         self.unchecked = 0
         self.phases = phases or Phases()
         reader = Reader(root, self.names, self.collectors, hashes=known is not None)
@@ -114,6 +116,7 @@ class Build:
         if not self.files:
             self.look()
         tasks = self._with_tasks()
+        self.whole = self._whole()
         with self.phases.measure("parsing and collecting"):
             self._read_candidates(tasks)
             self.asked |= {one.name for one in self.collectors if self._is_found(one.asked_by)}
@@ -225,7 +228,7 @@ class Build:
         return {path: facts for path in ordered if (facts := self.load(path)) is not None}
 
     def _need(self, path: str, *, module: bool = True) -> Need:
-        return Need(module, self._wanted(path))
+        return Need(module, self._wanted(path), module or path in self.whole)
 
     def _wanted(self, path: str) -> tuple[str, ...]:
         """Return the collectors that look at a file, as far as they are asked."""
@@ -261,18 +264,20 @@ class Build:
         functions = [(_bytes(name), Place.of(path)) for path, name in sorted(definitions)]
         return self.crew.using(sorted(among), functions) if functions else set()
 
-    def _check_syntax(self) -> None:
-        others = [path for path in self.files if path not in self.read]
-        chosen = others
-        if sum(self.stamps[path].size for path in others) > self.budget:
-            latest = self._latest(others)
-            chosen = [path for path in others if path in latest or self._must_be_parsed(path)]
-        self.unchecked = len(others) - len(chosen)
-        self._read({path: Need() for path in chosen})
+    def _whole(self) -> set[str]:
+        """Return all files of a small tree; of a larger one those that were changed last, or have conflict markers."""
+        if sum(self.stamps[path].size for path in self.files) <= self.budget:
+            return set(self.files)
+        latest = self._latest(self.files)
+        return {path for path, file in self.files.items() if path in latest or file.glance.has_conflict}
 
-    def _must_be_parsed(self, path: str) -> bool:
-        """Whether conflict markers say that a file does not parse, or an earlier run knows whether it does."""
-        return self.files[path].glance.has_conflict or self.files[path].facts is not None
+    def _check_syntax(self) -> None:
+        """Parse those of the other files that have to parse, and those of which an earlier run knows that."""
+        others = [path for path in self.files if path not in self.read]
+        chosen = [path for path in others if path in self.whole or self.files[path].facts is not None]
+        excerpts = sum(not facts.is_whole for facts in self.read.values())
+        self.unchecked = len(others) - len(chosen) + excerpts
+        self._read({path: Need() for path in chosen})
 
     def _latest(self, paths: Iterable[str]) -> set[str]:
         """Return the files that were changed last, as many as a part of the budget allows."""

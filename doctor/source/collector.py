@@ -28,7 +28,9 @@ class Collector:
     ``version`` is raised when the same file would give other facts; kept ones are then collected anew. ``for_graph``:
     only the task graph asks for it, and wants to know from where the ``function`` of each fact is reached.
     ``followed``: the files are read, too, in which somebody may wait for that ``function``. ``linked``: it runs over
-    the files that the task graph is made of, and no others.
+    the files that the task graph is made of, and no others. ``within``: its facts depend on nothing but the imports and
+    the top-level statements at the offsets that this gives, so that of a large tree no more is parsed for it (None: all
+    of this file).
     """
 
     name: str
@@ -40,6 +42,7 @@ class Collector:
     asked_by: tuple[str, ...] = ()
     followed: bool = False
     linked: bool = False
+    within: Callable[[bytes], Iterable[int] | None] | None = None
 
 
 CollectedFrom: TypeAlias = Callable[[str, Collector], tuple[Any, ...]]

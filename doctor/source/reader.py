@@ -12,6 +12,7 @@ from typing import Any
 from doctor.source.collect import collect
 from doctor.source.collector import Collector, Module
 from doctor.source.discover import Stamp
+from doctor.source.excerpt import excerpt
 from doctor.source.facts import Unparsable, UnparsableKind
 from doctor.source.file_redaction import without_secrets
 from doctor.source.glance import Glance, Glancer, Mentions, Place
@@ -32,13 +33,14 @@ class FileFacts:
     """What is known of one file. A part that nobody has asked for is None; so is all of it when it cannot be parsed.
 
     ``collected`` are the facts by the names of their collectors, in the order of the file. ``is_certain`` is false when
-    another attempt may give more.
+    another attempt may give more; ``is_whole`` where only an excerpt was parsed, so that more is unknown than is told.
     """
 
     module: ModuleFacts | None = None
     collected: dict[str, tuple[Any, ...]] | None = None
     unparsable: Unparsable | None = None
     is_certain: bool = True
+    is_whole: bool = True
 
     @property
     def is_searched(self) -> bool:
@@ -49,16 +51,19 @@ class FileFacts:
         """Whether nothing more is to be read for this need."""
         if self.unparsable is not None:
             return True
+        if need.whole and not self.is_whole:
+            return False
         has_collected = self.collected is not None and self.collected.keys() >= set(need.collected)
         return (self.module is not None or not need.module) and (has_collected or not need.collected)
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Which facts of a file are asked for; neither: only whether it parses."""
+    """Which facts of a file are asked for; neither: only whether it parses. ``whole``: that is asked for as well."""
 
     module: bool = False
     collected: tuple[str, ...] = ()
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +131,8 @@ class Reader:
         content = self._content(path)
         if isinstance(content, Unparsable):
             return FileFacts(unparsable=content, is_certain=False)
+        if not need.whole and (facts := self._of_excerpt(content, path, need)) is not None:
+            return facts
         tree = self._parsed(content, path, with_tree=need != Need())
         if isinstance(tree, Unparsable):
             return FileFacts(unparsable=tree, is_certain=not self.newer.has_failed)
@@ -135,6 +142,20 @@ class Reader:
             return self._collected(tree, path, content, need)
         except RecursionError as error:
             return FileFacts(unparsable=self._failed(path, UnparsableKind.TOO_DEEP, str(error)))
+
+    def _of_excerpt(self, content: bytes, path: str, need: Need) -> FileFacts | None:
+        """Return the facts of what some collectors look at; None where they, or the parser, need all of the file."""
+        wanted = [one for one in self.collectors if one.name in need.collected]
+        found = [one.within(content) if one.within is not None else None for one in wanted]
+        if need.module or any(places is None for places in found):
+            return None
+        part = excerpt(content, [place for places in found if places is not None for place in places])
+        module = self.names.name_of(path)
+        tree = None if part is None else parse(part, path, module)
+        if not isinstance(tree, ast.Module):
+            return None
+        seen = Module(path, module, tree, lines_of(content))
+        return FileFacts(collected={one.name: tuple(one.collect(seen)) for one in wanted}, is_whole=False)
 
     def _parsed(self, content: bytes, path: str, *, with_tree: bool) -> ast.Module | Unparsable | None:
         """Return the tree, or why there is none; without one asked for, None when there would be one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -29,4 +30,19 @@ def _collect(module: Module) -> Iterator[ContextSize]:
             yield ContextSize(module.path, node.lineno, module.line(node.lineno))
 
 
-COLLECTOR = Collector("context-sizes", 1, (b"num_ctx",), _collect)
+_OPTION = re.compile(rb"num_ctx\b")
+"""Not ``num_ctx_switches``, of which those speak who watch processes."""
+
+
+def _places(content: bytes) -> list[int]:
+    return [one.start() for one in _OPTION.finditer(content)]
+
+
+COLLECTOR = Collector(
+    "context-sizes",
+    1,
+    (b"num_ctx",),
+    _collect,
+    looks=lambda content: _OPTION.search(content) is not None,
+    within=_places,
+)

@@ -15,6 +15,7 @@ from doctor.redaction import redact_value
 from doctor.source.collector import Collector, Module
 from doctor.source.collectors.model_defaults import APART
 from doctor.source.expressions import dotted
+from doctor.source.in_code import any_in_code
 from doctor.source.unset import SETTINGS
 
 READERS = frozenset({"os.getenv", "os.environ.get", "decouple.config"})
@@ -124,4 +125,35 @@ def _keyword(call: ast.Call, name: str) -> ast.expr | None:
     return next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
 
 
-COLLECTOR = Collector("environment-reads", 2, (b"environ", b"getenv", b"decouple", b"BaseSettings"), _collect)
+_READ = re.compile(
+    rb"\b(?:getenv|environ\s*\.\s*get|config)\s*\(\s*[\"'A-Za-z]"
+    rb"|\benviron\s*\[\s*[\"'][A-Za-z_]\w*[\"']\s*\](?!\s*=(?!=))"
+    rb"|\bclass \w+\([^)]*\bBaseSettings\b"
+)
+_RENAMED = re.compile(rb"import\b[^\n#]*\b(?:environ|getenv|config|BaseSettings) as \w")
+
+
+_DECOUPLE = re.compile(rb"(?:from|import)\s+decouple\b")
+
+
+def _reads(content: bytes) -> Iterator[re.Match[bytes]]:
+    with_decouple = _DECOUPLE.search(content) is not None
+    return (one for one in _READ.finditer(content) if with_decouple or not one[0].startswith(b"config"))
+
+
+def _may_read(content: bytes) -> bool:
+    return _RENAMED.search(content) is not None or any_in_code(content, _reads(content))
+
+
+def _places(content: bytes) -> list[int] | None:
+    return None if _RENAMED.search(content) else [one.start() for one in _reads(content)]
+
+
+COLLECTOR = Collector(
+    "environment-reads",
+    2,
+    (b"environ", b"getenv", b"decouple", b"BaseSettings"),
+    _collect,
+    looks=_may_read,
+    within=_places,
+)

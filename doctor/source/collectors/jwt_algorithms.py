@@ -59,4 +59,4 @@ def _are_mixed(algorithms: tuple[str, ...]) -> bool:
     return len({name.startswith("HS") for name in algorithms if name[:2] in ("HS", "RS", "ES", "PS", "Ed")}) == 2
 
 
-COLLECTOR = Collector("jwt-algorithms", 1, (b'"HS', b"'HS"), _collect)
+COLLECTOR = Collector("jwt-algorithms", 1, (b"HS256", b"HS384", b"HS512"), _collect)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from doctor.source.collector import Collector, Module, own_nodes
 from doctor.source.expressions import FunctionNode, dotted, parameters
+from doctor.source.in_code import any_in_code
 from doctor.source.printf import are_plain, placeholders
 
 BY_LEVEL = "log"
@@ -97,4 +99,12 @@ def _bindings(name: str, scope: FunctionNode | ast.Module) -> Iterator[bool]:
             yield False
 
 
-COLLECTOR = Collector("log-arguments", 4, (b"loguru",), _collect)
+_IMPORT = re.compile(rb"(?:from|import)\s+loguru\b")
+
+COLLECTOR = Collector(
+    "log-arguments",
+    4,
+    (b"loguru",),
+    _collect,
+    looks=lambda content: any_in_code(content, _IMPORT.finditer(content)),
+)

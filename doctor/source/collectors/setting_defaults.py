@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from doctor.redaction import redact
 from doctor.source.collector import Collector, Module
 from doctor.source.expressions import dotted
+from doctor.source.in_code import any_in_code
 from doctor.source.unset import Unset, Value
 from doctor.source.walk import walk
 
@@ -90,6 +92,14 @@ def _lines(nodes: Iterable[ast.AST]) -> dict[str, int]:
     return found
 
 
+_READERS = re.compile(rb"\bgetenv\b|\benviron\b|\bdecouple\b|\bBaseSettings\b")
+"""Without any of these nothing comes from the environment (:data:`doctor.source.unset.READERS`)."""
+
 COLLECTOR = Collector(
-    "setting-defaults", 1, (b"BaseSettings", b"ENVIRONMENT", b"UNVERIFIED"), _collect, asked_by=("tokens",)
+    "setting-defaults",
+    1,
+    (b"BaseSettings", b"ENVIRONMENT", b"UNVERIFIED"),
+    _collect,
+    looks=lambda content: any_in_code(content, _READERS.finditer(content)),
+    asked_by=("tokens",),
 )

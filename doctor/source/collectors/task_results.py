@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from doctor.source.collector import Collector, Module
+from doctor.source.in_code import any_in_code
 
 WAITS = frozenset({"wait_result"})
 KEEPS = "with_result_backend"
@@ -32,4 +34,18 @@ def _collect(module: Module) -> Iterator[TaskResult]:
             yield TaskResult(module.path, node.lineno, module.line(node.lineno), kept)
 
 
-COLLECTOR = Collector("task-results", 1, (b"wait_result", b"result_backend"), _collect)
+_SAID = re.compile(rb"\bwait_result\s*\(|result_backend\s*[(=]")
+
+
+def _places(content: bytes) -> list[int]:
+    return [one.start() for one in _SAID.finditer(content)]
+
+
+COLLECTOR = Collector(
+    "task-results",
+    1,
+    (b"wait_result", b"result_backend"),
+    _collect,
+    looks=lambda content: any_in_code(content, _SAID.finditer(content)),
+    within=_places,
+)
