@@ -2,8 +2,9 @@
 
 ## What it finds
 A file of the target that is no valid Python for the interpreter that runs the doctor: a syntax error, merge
-conflict markers that were committed, a broken encoding, null bytes, nesting beyond any parser, or no permission to
-read. An error when the file holds conflict markers or is imported by another file; otherwise an info.
+conflict markers that were committed, a broken encoding, null bytes, or nesting beyond any parser. An error when the
+file holds conflict markers or is imported by another file; otherwise an info. A file or a folder that may not be read,
+or whose path is longer than the system allows, leaves the question open.
 
 ## Why it hurts
 Importing the module fails. Where the import stands in a broad `except`, the feature behind it is simply absent, and
@@ -43,6 +44,9 @@ from doctor.api import (
     check,
 )
 
+PATH_SHOWN = 120
+"""Characters of a path in a sentence that ends with the reason; folders may be nested beyond 4,096 bytes."""
+
 IMPORTERS_SHOWN = 3
 
 _CONFLICT = "LIMIT = 1\n<<<<<<< HEAD\nDELAY = 2\n=======\nDELAY = 3\n>>>>>>> feature\n"
@@ -79,9 +83,14 @@ def unparsable_file(source: Source) -> Iterator[Finding | Observation]:
     yield Observation(words + (f"; {unchecked} were searched as text only, the tree is large" if unchecked else ""))
     if unreadable:
         more = f" and {len(unreadable) - 1} more" if len(unreadable) > 1 else ""
-        raise CouldNotTellError(f"`{unreadable[0].path}`{more} cannot be read: {unreadable[0].message}")
+        raise CouldNotTellError(f"`{_end(unreadable[0].path)}`{more} cannot be read: {unreadable[0].message}")
     if source.files and len(source.unparsable()) == len(source.files):
         raise CouldNotTellError("no Python file of the target can be parsed, so nothing in it was examined")
+
+
+def _end(path: str) -> str:
+    """Return a path, or the end of a very long one."""
+    return path if len(path) <= PATH_SHOWN else f"…{path[-PATH_SHOWN:]}"
 
 
 def _is_template(file: Unparsable) -> bool:

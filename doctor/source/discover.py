@@ -2,11 +2,13 @@
 
 In a git checkout the answer of ``git ls-files`` is taken, so ``.gitignore`` means what git says it means; elsewhere,
 or when the root itself is ignored or git is missing, the folders are walked and their ``.gitignore`` files are read.
-Either way virtual environments, vendored trees, hidden folders and symbolic links are left out.
+Either way virtual environments, vendored trees, hidden folders and symbolic links are left out. A folder that cannot be
+listed (locked, or its path too long for the system) stands in the place of its files: who reads it is told why.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -54,6 +56,9 @@ _GIT = (
     "*.py",
 )
 
+_LEFT_OUT = b"warning: could not open directory"
+"""What git says of each folder that it cannot list; the name behind it is cut where it is long."""
+
 
 class Stamp(NamedTuple):
     """What the file system says of a file without reading it: any write changes it. Times are in nanoseconds."""
@@ -69,18 +74,26 @@ class Stamp(NamedTuple):
         return cls(state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
 
 
+UNSEEN = Stamp(0, 0, 0, 0)
+"""The stamp of what the file system does not let be looked at; it is there to be read in vain, and reported."""
+
+
 def python_files(root: Path) -> list[str]:
-    """Return the :func:`visible` paths of the Python files under ``root``, with ``/``, sorted. An unreadable folder has
-    none."""
+    """Return the :func:`visible` paths of the Python files under ``root``, with ``/``, sorted."""
     return list(stamped_files(root))
 
 
 def stamped_files(root: Path) -> dict[str, Stamp]:
-    """Return the Python files under ``root`` in order, by their :func:`visible` paths, each with its stamp."""
-    listed = _listed_by_git(root) if _in_checkout(root) else []
+    """Return the Python files under ``root`` in order, by their :func:`visible` paths, each with its stamp.
+
+    Among them, as :data:`UNSEEN`, are the folders that cannot be listed, and files whose path is too long.
+    """
+    listed, is_whole = _listed_by_git(root) if _in_checkout(root) else ([], False)
     allowed = _Allowed(root)
     found = [(path, stamp) for path in set(listed) if (stamp := allowed.file(path)) is not None]
-    return dict(sorted((visible(path), stamp) for path, stamp in found or _walked(str(root))))
+    if not (found and is_whole):
+        found += [one for one in _walked(str(root)) if one[1] is UNSEEN or not found]
+    return dict(sorted((visible(path), stamp) for path, stamp in found))
 
 
 def _is_foreign(name: str) -> bool:
@@ -100,8 +113,8 @@ class _Allowed:
             return None
         try:
             state = os.lstat(self.root / path)
-        except OSError:
-            return None
+        except OSError as error:
+            return UNSEEN if _is_hidden(error) else None
         return Stamp.of(state) if stat.S_ISREG(state.st_mode) else None
 
     def folder(self, path: str) -> bool:
@@ -112,9 +125,12 @@ class _Allowed:
         return self.folders[path]
 
     def _excluded(self, folder: Path, name: str) -> bool:
-        if _is_foreign(name) or (name in BUILT_FOLDERS and not (folder / "__init__.py").exists()):
-            return True
-        return folder.is_symlink() or (folder / "pyvenv.cfg").exists()
+        try:
+            if _is_foreign(name) or (name in BUILT_FOLDERS and not (folder / "__init__.py").exists()):
+                return True
+            return folder.is_symlink() or (folder / "pyvenv.cfg").exists()
+        except OSError:  # a path too long for the system
+            return False
 
 
 def _walked(root: str) -> Iterator[tuple[str, Stamp]]:
@@ -125,7 +141,9 @@ def _walked(root: str) -> Iterator[tuple[str, Stamp]]:
         try:
             with os.scandir(folder) as listing:
                 entries = list(listing)
-        except OSError:
+        except OSError as error:
+            if prefix and _is_hidden(error):
+                yield prefix.rstrip("/"), UNSEEN
             continue
         names = {entry.name for entry in entries}
         if prefix and ("pyvenv.cfg" in names or (_is_built(prefix) and "__init__.py" not in names)):
@@ -154,9 +172,14 @@ def _stamp(entry: os.DirEntry[str]) -> Stamp | None:
     try:
         if entry.name.endswith(".py") and entry.is_file(follow_symlinks=False):
             return Stamp.of(entry.stat(follow_symlinks=False))
-    except OSError:  # gone in the meantime
-        pass
+    except OSError as error:
+        return UNSEEN if _is_hidden(error) else None
     return None
+
+
+def _is_hidden(error: OSError) -> bool:
+    """Whether something is there that the file system does not show, rather than gone in the meantime."""
+    return error.errno in (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM)
 
 
 def _is_built(prefix: str) -> bool:
@@ -168,13 +191,15 @@ def _in_checkout(root: Path) -> bool:
     return any((folder / ".git").exists() for folder in (absolute, *absolute.parents))
 
 
-def _listed_by_git(root: Path) -> list[str]:
+def _listed_by_git(root: Path) -> tuple[list[str], bool]:
+    """Return the Python files that git lists, and whether it could look into every folder."""
     import subprocess  # only a checkout needs it
 
     # Inside a git hook GIT_DIR and GIT_INDEX_FILE would answer for another folder.
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")} | {"LC_ALL": "C"}
     try:
         listing = subprocess.run(_GIT, cwd=root, env=environment, capture_output=True, timeout=GIT_TIMEOUT, check=True)
     except (OSError, subprocess.SubprocessError):
-        return []
-    return [os.fsdecode(name) for name in listing.stdout.split(b"\0") if name]
+        return [], False
+    files = [os.fsdecode(name) for name in listing.stdout.split(b"\0") if name]
+    return files, _LEFT_OUT not in listing.stderr

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,9 @@ from doctor.source.parse import MAX_BYTES, conflict_line, parse, read
 from doctor.source.reading import Reading
 
 MARK = b"  # .task\n"
+PATH_LIMIT = 4096
+"""Bytes of a path beyond which Linux opens nothing by it."""
+
 CONFLICT = b"a = 1\n<<<<<<< HEAD\nb = 1\n=======\nb = 2\n>>>>>>> other\n"
 
 BROKEN = {
@@ -102,6 +107,47 @@ def test_a_file_that_turns_into_something_else_is_one_result_and_its_neighbours_
     facts = loads(one.facts())
     assert [(found.path, found.kind) for found in facts.unparsable] == [("a.py", UnparsableKind.UNREADABLE)]
     assert [function.id for function in facts.functions] == ["fine.job"]
+
+
+@pytest.mark.parametrize("in_checkout", [False, True])
+def test_a_folder_whose_path_is_too_long_is_one_result_and_what_is_above_it_is_read(
+    tmp_path: Path, in_checkout: bool
+) -> None:
+    (tmp_path / "fine.py").write_text("from celery import shared_task\n@shared_task\ndef job(): ...\n")
+    nest(tmp_path, PATH_LIMIT)
+    if in_checkout:
+        subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    for _ in range(2):
+        source = asyncio.run(open_source(tmp_path, 10, tmp_path / ".doctor" / "cache"))
+        (found,) = source.unparsable()
+        assert (found.kind, found.message) == (UnparsableKind.UNREADABLE, "File name too long")
+        assert len(str(tmp_path / found.path)) >= PATH_LIMIT
+        assert [task.id for task in source.tasks()] == ["fine.job"]
+
+
+@pytest.mark.parametrize("in_checkout", [False, True])
+def test_a_file_whose_path_is_too_long_is_one_result(tmp_path: Path, in_checkout: bool) -> None:
+    (tmp_path / "fine.py").write_text("x = 1\n")
+    room = PATH_LIMIT - len(str(tmp_path)) - 100
+    nest(tmp_path, len(str(tmp_path)) + room, file="m" * 150 + ".py")
+    if in_checkout:
+        subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    (found,) = Source.read(tmp_path).unparsable()
+    assert (found.path[-10:], found.message) == ("mmmmmmm.py", "File name too long")
+
+
+def nest(folder: Path, length: int, file: str = "lost.py") -> None:
+    """Make folders in one another until the path of the last, which holds a file, has about this length."""
+    innermost = os.open(folder, os.O_RDONLY)
+    left = length - len(str(folder))
+    while left > 0:
+        name = "d" * min(left, 200)
+        os.mkdir(name, dir_fd=innermost)
+        outer, innermost = innermost, os.open(name, os.O_RDONLY, dir_fd=innermost)
+        os.close(outer)
+        left -= len(name) + 1
+    os.close(os.open(file, os.O_CREAT | os.O_WRONLY, dir_fd=innermost))
+    os.close(innermost)
 
 
 def turn(path: Path, becomes: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from doctor.source.discover import python_files, stamped_files
+from doctor.source import discover
+from doctor.source.discover import UNSEEN, python_files, stamped_files
 from doctor.source.index import open_source
 
 
@@ -151,6 +153,26 @@ def test_the_isolated_reader_finds_the_library_that_reads_gitignore(tmp_path: Pa
     write(tmp_path, "own.py", "made.py", "pathspec.py")
     (tmp_path / ".gitignore").write_text("made.py\n")
     assert asyncio.run(open_source(tmp_path, 20)).files == ("own.py", "pathspec.py")
+
+
+@pytest.mark.parametrize("in_checkout", [False, True])
+def test_a_folder_that_may_not_be_listed_stands_for_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_checkout: bool
+) -> None:
+    write(tmp_path, "own.py", "locked/a.py", "node_modules/b.py")
+    if in_checkout:  # git leaves out what it cannot open, and says so
+        monkeypatch.setattr(discover, "_listed_by_git", lambda _root: (["own.py"], False))
+        (tmp_path / ".git").mkdir()
+    scandir = os.scandir
+
+    def refusing(path: str) -> object:
+        if path.endswith(("locked", "node_modules")):  # root may list everything
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    assert stamped_files(tmp_path)["locked"] is UNSEEN
+    assert python_files(tmp_path) == ["locked", "own.py"]
 
 
 def test_links_in_a_circle_end(tmp_path: Path) -> None:
