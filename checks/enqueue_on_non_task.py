@@ -130,6 +130,22 @@ def with_delay(function):
 
 with_delay(index)
 """
+_OTHER_OBJECT = """\
+def update(record, values):
+    for name, value in values.items():
+        setattr(record, name, value)
+
+
+STEPS = [index]
+"""
+_BY_NAMES = """\
+def with_methods(function):
+    for name in ("delay", "apply_async"):
+        setattr(function, name, later)
+
+
+with_methods(index)
+"""
 
 
 def _attached(how: str) -> dict[str, str]:
@@ -150,6 +166,7 @@ def _attached(how: str) -> dict[str, str]:
         Example("a helper took the decorator", {"app/broker.py": _BROKER, "app/tasks.py": _HELPER_BETWEEN}),
         Example("the same with Celery, after the commit", {"books.py": _ON_COMMIT}),
         Example("a route took the task's name", {"app/broker.py": _BROKER, "app/tasks.py": _SHADOWED}),
+        Example("another object gets attributes by their names", _attached(_OTHER_OBJECT)),
     ],
     good=[
         Example("a task, and a parameter with a delay", {"app/broker.py": _BROKER, "app/tasks.py": _RIGHT}),
@@ -158,6 +175,7 @@ def _attached(how: str) -> dict[str, str]:
         Example("the method is put into its namespace", _attached('index.__dict__["delay"] = later')),
         Example("another function gives it the method", _attached(_BY_A_FUNCTION)),
         Example("a loop gives it the method", _attached("for one in (index, later):\n    one.delay = later")),
+        Example("the methods are set by their names", _attached(_BY_NAMES)),
         Example("its module gets another one of the name", _attached('globals()["index"] = queue.task(index)')),
         Example(
             "another file gives it the method",

@@ -50,7 +50,8 @@ def _by_call(call: ast.Call, module: Module) -> Iterator[str]:
     if dotted(call.func) == "setattr" and len(call.args) > 1:
         owner, name = call.args[0], _text(call.args[1])
         if name is None:
-            yield from _owner(owner, module)
+            if _writes_a_verb(module):
+                yield from _owner(owner, module)
             yield f"{module.absolute(module.origin(owner))}.{ANY}"
         elif name in VERBS:
             yield from _owner(owner, module, name)
@@ -61,6 +62,11 @@ def _by_call(call: ast.Call, module: Module) -> Iterator[str]:
             yield f"{module.name}.{ANY}"
         elif (whose := _whose_namespace(call.func.value)) is not None:
             yield from _owner(whose, module)
+
+
+def _writes_a_verb(module: Module) -> bool:
+    """Whether a verb stands in a file as a text: only then may a name that nobody can read be one."""
+    return any(_text(node) in VERBS_OF_TASKS_ONLY for node in module.nodes if isinstance(node, ast.Constant))
 
 
 def _owner(node: ast.expr, module: Module, verb: str | None = None) -> Iterator[str]:
@@ -85,4 +91,4 @@ def _whose_namespace(node: ast.expr) -> ast.expr | None:
     return node.args[0] if isinstance(node, ast.Call) and dotted(node.func) == "vars" and node.args else None
 
 
-COLLECTOR = Collector("attached-verbs", 2, (), _collect, linked=True)
+COLLECTOR = Collector("attached-verbs", 3, (), _collect, linked=True)
