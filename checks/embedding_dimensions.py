@@ -28,7 +28,6 @@ An application that embeds with another model than the environment names.
 from collections.abc import AsyncIterator, Iterable, Mapping
 
 from doctor.api import (
-    EMBEDDING_MODEL_VARIABLES,
     Applicability,
     Chain,
     CouldNotTellError,
@@ -46,8 +45,10 @@ from doctor.api import (
     Observation,
     Resource,
     Severity,
+    Source,
     VectorColumn,
     check,
+    embedding_model,
     readable,
     sql,
     vector_columns,
@@ -72,10 +73,14 @@ WITH_LENGTH = ("vector", "halfvec")
     ],
 )
 async def embedding_dimensions_differ(
-    database: Database, environment: Environment, models: Models | None = None, chain: Chain | None = None
+    database: Database,
+    environment: Environment,
+    models: Models | None = None,
+    chain: Chain | None = None,
+    source: Source | None = None,
 ) -> AsyncIterator[Finding | Observation]:
     """Compare the columns with what the model's server says, and with the configured number."""
-    name, length = await _length(environment, models)
+    name, length = await _length(environment, models, source)
     variable, number = _number(environment)
     known = [one for one in await vector_columns(database) if not one.partition]
     columns = [one for one in known if one.dimensions is not None]
@@ -96,16 +101,16 @@ async def embedding_dimensions_differ(
         raise CouldNotTellError(f"the role may not read vectors without a number of dimensions: {', '.join(unread)}")
 
 
-async def _length(environment: Environment, models: Models | None) -> tuple[str, int | None]:
+async def _length(environment: Environment, models: Models | None, source: Source | None) -> tuple[str, int | None]:
     """Return the configured embedding model and the length of its vectors, as far as its server says."""
-    variable = next((found for name in EMBEDDING_MODEL_VARIABLES if (found := environment.get(name))), None)
-    if variable is None or models is None or models.default is None:
+    model = None if models is None else embedding_model(environment, models, source)
+    if model is None:
         return "", None
     try:
-        described = await models.default.describe(variable.value)
+        described = await model.server.describe(model.name)
     except ModelError:  # MOD001 and MOD002 say so
-        return variable.value, None
-    return variable.value, described.embedding_length if "embedding" in described.capabilities else None
+        return model.name, None
+    return model.name, described.embedding_length if "embedding" in described.capabilities else None
 
 
 def _number(environment: Environment) -> tuple[str, int | None]:

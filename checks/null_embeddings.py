@@ -19,12 +19,13 @@ The count is exact up to 1 GB of heap, and beyond it where an index holds exactl
 5,000 pages; the finding says which. A column whose rows could not be counted in two seconds, that the role may not
 read, or of which a policy hides rows is not called healthy: statistics alone miss a handful of NULLs.
 
-Without a chain the share decides: a warning up to 5 %, an error beyond, critical where no row has a vector.
+Without a chain rows of the last ten minutes are recent, and the share decides: a warning up to 5 %, an error beyond,
+critical where no row has a vector.
 
 ## How to fix
 `doctor fix EMB001` embeds the rows in batches with the configured model (`backfill-embeddings`). It can be stopped
-and run again. It needs the chain in `doctor.toml`. From which columns the text is made is read where the source has it
-embedded, or else guessed from their names; the evidence says which, and `doctor.toml` may say it:
+and run again. From which columns the text is made is read where the source has it embedded, or else guessed from their
+names; the evidence says which, and `doctor.toml` may say it:
 
 ```toml
 [[embeddings]]
@@ -41,6 +42,7 @@ under way.
 from collections.abc import AsyncIterator, Iterator, Sequence
 
 from doctor.api import (
+    NO_CHAIN,
     Applicability,
     Chain,
     CouldNotTellError,
@@ -76,9 +78,6 @@ from doctor.api import (
     vector_columns,
 )
 
-_NO_CHAIN = Chain(entry="", message_table="", stages=())
-"""What a target without a chain is read by: the default name of the time column and the default look-back."""
-
 FEW = 0.05
 """Share of NULLs up to which a column without a known chain is warned of: some rows may have none by design."""
 
@@ -89,7 +88,7 @@ async def null_embeddings(
 ) -> AsyncIterator[Finding | Observation]:
     """Count the NULLs of every vector column, by age."""
     idle = await _is_idle(chain, nats)
-    chain = chain or _NO_CHAIN
+    chain = chain or NO_CHAIN
     columns = await vector_columns(database)
     problems = [f"[[embeddings]] in doctor.toml: {name} is no vector column" for name in texts.strangers(columns)]
     seen, not_judged = list[EmbeddingCounts](), 0
@@ -172,7 +171,7 @@ def _finding(
     column = counts.column
     left_over = role is Role.DAMAGE
     about = "about " if counts.rows_estimated else ""
-    age = f", older than {chain.lookback_hours:g} h," if counts.by_age else ""
+    age = f", older than {_span(chain.lookback_hours)}," if counts.by_age else ""
     which = age if left_over else ", due for one,"
     return Finding(
         code="EMB001",
@@ -196,9 +195,13 @@ def _finding(
             ),
             *_seen(pattern, column),
         ),
-        fixes=_backfill(chain, counts) if left_over else (),
+        fixes=_backfill(counts) if left_over else (),
         validation="doctor check --select EMB001",
     )
+
+
+def _span(hours: float) -> str:
+    return f"{hours:g} h" if hours >= 1 else f"{hours * 60:g} min"
 
 
 def _made_of(text: EmbeddingText | None) -> str:
@@ -210,7 +213,7 @@ def _made_of(text: EmbeddingText | None) -> str:
 
 def _severity(chain: Chain, counts: EmbeddingCounts) -> Severity:
     """Return ERROR where the chain says that every row gets a vector; else let the share of old NULLs decide."""
-    if chain is not _NO_CHAIN or not counts.old:
+    if chain is not NO_CHAIN or not counts.old:
         return Severity.ERROR
     if counts.method is CountMethod.ESTIMATED or counts.old <= FEW * (counts.rows - counts.empty):
         return Severity.WARNING
@@ -233,13 +236,14 @@ def _seen(pattern: NullPattern, column: VectorColumn) -> tuple[Evidence, ...]:
     return tuple(Evidence(EvidenceKind.SQL, column.name, text) for text in said)
 
 
-def _backfill(chain: Chain, counts: EmbeddingCounts) -> tuple[FixOption, ...]:
+def _backfill(counts: EmbeddingCounts) -> tuple[FixOption, ...]:
     column = counts.column
-    if chain is _NO_CHAIN:
-        how = f"describe the chain in doctor.toml, then doctor fix EMB001 fills {column.name}"
-        return (FixOption.by_hand(how, "which rows are old enough to be filled is the chain's to say"),)
-    if counts.text is None or len(column.primary_key) != 1:
-        return ()
+    if counts.text is None:
+        how = f"say in doctor.toml from which columns {column.name} is made, under [[embeddings]]"
+        return (FixOption.by_hand(how, "neither the source nor the names of the columns tell"),)
+    if len(column.primary_key) != 1:
+        how = f"give {column.table_name} a primary key of one column"
+        return (FixOption.by_hand(how, "the backfill goes from key to key"),)
     return (
         FixOption(
             fix="backfill-embeddings",

@@ -30,9 +30,10 @@ from doctor.check import OPT_IN, Check, CouldNotTellError, Example, NotApplicabl
 from doctor.codemod import AGAIN, LINE, difference, parse_source, read_source, transformed
 from doctor.dead_letter_texts import FailedFor, failed_for
 from doctor.distance_operators import operators_ordering
+from doctor.embedding_model import EmbeddingModel, embedding_model
 from doctor.embedding_texts import EmbeddingText, EmbeddingTexts, UnknownTextError
 from doctor.embeddings import (
-    EMBEDDING_MODEL_VARIABLES,
+    NO_CHAIN,
     CountMethod,
     EmbeddingCounts,
     column_types,
@@ -205,13 +206,13 @@ __all__ = [
     "COMPLETION",
     "CONNECTION_VARIABLE",
     "EMBEDDING",
-    "EMBEDDING_MODEL_VARIABLES",
     "ITERATIVE",
     "JSON",
     "KEYS_PATH",
     "LINE",
     "LISTS",
     "MONITORING_VARIABLES",
+    "NO_CHAIN",
     "NO_MODELS",
     "OLDEST_SERVER",
     "OPT_IN",
@@ -255,6 +256,7 @@ __all__ = [
     "Elsewhere",
     "Embedder",
     "EmbeddingCounts",
+    "EmbeddingModel",
     "EmbeddingText",
     "EmbeddingTexts",
     "Endpoint",
@@ -423,6 +425,7 @@ __all__ = [
     "drop_statement",
     "elsewhere",
     "embedding_counts",
+    "embedding_model",
     "endpoint_problem",
     "evidence_of",
     "examine",

@@ -31,6 +31,13 @@ SAMPLE_PAGES = 5_000
 
 PAGE_BYTES = 8192
 
+NO_CHAIN = Chain(entry="", message_table="", stages=(), lookback_hours=10 / 60)
+"""What a target without a chain is read by. A row without a vector is under way for ten minutes at most: what embeds
+on its own embeds at once, and a queue that is longer than that is a finding."""
+
+TIME_COLUMNS = ("created_at", "inserted_at", "received_at", "created", "created_on", "date_created", "added_at")
+"""Names under which tables keep the time of a row's arrival, likeliest first, where no chain says it."""
+
 SMALL_SHARE = 0.01
 """Share of a smaller table that is sampled when it could not be counted in time."""
 
@@ -85,8 +92,8 @@ async def embedding_counts(
 ) -> EmbeddingCounts:
     """Count the NULLs of a column, split into left over and due now.
 
-    Recent means within the chain's look-back. A recent row is due when it has passed every stage before the one that
-    fills the column. Without a time column every NULL counts as left over.
+    Recent means within the chain's look-back, or the ten minutes of :data:`NO_CHAIN`. A recent row is due when it has
+    passed every stage before the one that fills the column. Without a time column every NULL counts as left over.
 
     Raises:
         UnknownTextError: the configured text is not in the table.
@@ -105,7 +112,7 @@ async def embedding_counts(
         "due": passed_before(chain, stage) if stage and in_chain else sql.SQL("true"),
     }
     counts = await _counts(database, column, parts)
-    by_age = chain.created_at in types and counts.method is not CountMethod.ESTIMATED
+    by_age = time_column(chain, types) is not None and counts.method is not CountMethod.ESTIMATED
     return replace(counts, by_age=by_age, stage=stage.name if stage else None, text=text)
 
 
@@ -174,8 +181,16 @@ def recent_rows(chain: Chain, types: Mapping[str, str]) -> sql.Composable:
 
     It is never NULL: a row without a time is of no known age, and counts as old, so that nobody waits for it for ever.
     """
-    if chain.created_at not in types:
+    created = time_column(chain, types)
+    if created is None:
         return sql.SQL("false")
     return sql.SQL("(({} > now() - make_interval(secs => {})) IS TRUE)").format(
-        sql.Identifier(chain.created_at), sql.Literal(chain.lookback_hours * 3600)
+        sql.Identifier(created), sql.Literal(chain.lookback_hours * 3600)
     )
+
+
+def time_column(chain: Chain, types: Mapping[str, str]) -> str | None:
+    """Return the column that tells a row's age: the chain's, or without a chain the likeliest by its name."""
+    if chain is not NO_CHAIN:
+        return chain.created_at if chain.created_at in types else None
+    return next((name for name in TIME_COLUMNS if types.get(name, "").startswith("timestamp")), None)

@@ -255,7 +255,8 @@ ApplyFunction = Callable[[FixContext, Plan, Writers], Awaitable[str]]
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """One repair. ``needs`` are the resources that ``plan`` reads; ``reverts`` tells whether undo can take it back.
+    """One repair. ``needs`` are the resources that ``plan`` reads, ``optional`` those that it reads where the target
+    has them and they can be opened; ``reverts`` tells whether undo can take it back.
 
     ``incremental`` repairs are kept as far as they got: each step is good by itself, and the next run goes on.
     """
@@ -269,6 +270,7 @@ class Fix:
     apply: ApplyFunction
     page: str = ""
     incremental: bool = False
+    optional: tuple[str, ...] = ()
 
 
 def fixes_in(modules: Iterable[Any]) -> list[Fix]:

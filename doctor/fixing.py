@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -160,7 +161,7 @@ class Repairer:
         self._policy.progress(candidate.option.title)
         started = time.perf_counter()
         try:
-            resources = await self._resources(candidate.fix.needs)
+            resources = await self._resources(candidate.fix)
             context = FixContext(candidate.finding, candidate.option.arguments, self._policy.limits, resources)
             plan = await candidate.fix.plan(context)
         except NothingToDoError as error:
@@ -252,8 +253,12 @@ class Repairer:
         kinds = {process.kind for process in self._target.environment.processes()}
         return frozenset(kind for kind in kinds if kind != "other")
 
-    async def _resources(self, needs: Sequence[str]) -> dict[str, object]:
-        return {name: await self._target.provide(name) for name in needs}
+    async def _resources(self, fix: Fix) -> dict[str, object]:
+        found = {name: await self._target.provide(name) for name in fix.needs}
+        for name in fix.optional:
+            with suppress(NotConfiguredError, ResourceUnreachable, SourceError):
+                found[name] = await self._target.provide(name)
+        return found
 
     def _writers(self) -> Writers:
         chain = self._target.chain_or_none()

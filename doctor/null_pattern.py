@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from doctor.chain import Chain
-from doctor.embeddings import EXACT_UP_TO
+from doctor.embeddings import EXACT_UP_TO, time_column
 from doctor.late import sql
 from doctor.redaction import bounded, redact
 from doctor.resources.catalog import VectorColumn
@@ -56,8 +56,8 @@ async def null_pattern(database: Database, chain: Chain, column: VectorColumn, t
         return NullPattern()
     parts = {"table": column.quoted_table, "column": sql.Identifier(column.column)}
     newest = None
-    if chain.created_at in types:
-        query = sql.SQL(_NEWEST).format(**parts, created=sql.Identifier(chain.created_at))
+    if created := time_column(chain, types):
+        query = sql.SQL(_NEWEST).format(**parts, created=sql.Identifier(created))
         newest = await database.scalar(query)
     for name in KIND_COLUMNS:
         if name in types:

@@ -1,5 +1,9 @@
 """Embeds the rows whose vector is NULL, in batches, with the model that the target is configured to use.
 
+Nothing has to be described for it: the columns come from the catalog, the text and the model from the environment and
+the source, and the plan shows both. Rows that the chain will still take up are left to it; without a chain those of the
+last ten minutes.
+
 No lock is held while the model works: a batch is read, embedded, checked, and written in one short transaction, only
 where the vector is still NULL and the text unchanged. A text that the model server refuses, or a row that the database
 refuses, is found by halving its batch, and left out; both servers may be away for some seconds.
@@ -15,16 +19,15 @@ import math
 from dataclasses import replace
 
 from doctor.api import (
-    EMBEDDING_MODEL_VARIABLES,
+    NO_CHAIN,
     Backfill,
     Database,
     DatabaseError,
-    Environment,
+    EmbeddingModel,
     Fix,
     FixContext,
     FixError,
     ModelError,
-    Models,
     NothingToDoError,
     Phase,
     Plan,
@@ -35,6 +38,7 @@ from doctor.api import (
     Writers,
     column_types,
     counted,
+    embedding_model,
     readable,
     recent_rows,
     sql,
@@ -49,7 +53,8 @@ SELECT has_column_privilege(%(table)s, %(column)s, 'UPDATE') AS granted,
 
 async def plan(context: FixContext) -> Plan:
     """Count the rows, choose the model, and embed one word to see that its dimensions fit."""
-    job = await _job(context)
+    model = _model(context)
+    job = await _job(context, model)
     (probe,) = await job.server.embed(job.model, ["doctor"])
     if len(probe) != job.column.dimensions:
         raise RefusedError(
@@ -61,11 +66,10 @@ async def plan(context: FixContext) -> Plan:
     wanted = job.rows if limits.limit is None else min(job.rows, limits.limit)
     batches = math.ceil(wanted / size)
     rows = counted(wanted, "row")
-    server = context.resources["models"].default.endpoint.address
     return Plan(
         summary=f"embed {rows} of {table} with `{job.model}`, {counted(batches, 'batch', 'batches')} of {size}",
         preview=f"UPDATE {readable(table)} SET {column} = … WHERE {column} IS NULL;  -- {rows}\n"
-        f"-- text: {job.text}; model: {job.model} at {server}",
+        f"-- text: {job.text}; model: {job.model} ({model.origin}) at {model.server.endpoint.address}",
         touches=(f"{rows} of {job.column.table_name}",),
         locks="the rows of one batch, for milliseconds",
         estimate="depends on the model; one real call was made to plan this",
@@ -91,10 +95,19 @@ async def apply(context: FixContext, plan: Plan, writers: Writers) -> str:
     return str(workers.tally)
 
 
-async def _job(context: FixContext) -> Backfill:
+def _model(context: FixContext) -> EmbeddingModel:
+    resources = context.resources
+    found = embedding_model(resources["environment"], resources["models"], resources.get("source"))
+    if found is None:
+        raise RefusedError(
+            "neither the environment nor the source names one embedding model on an Ollama server: set OLLAMA_HOST and "
+            "OLLAMA_EMBEDDING_MODEL, so that the doctor embeds as the target does"
+        )
+    return found
+
+
+async def _job(context: FixContext, model: EmbeddingModel) -> Backfill:
     database: Database = context.resources["database"]
-    models: Models = context.resources["models"]
-    environment: Environment = context.resources["environment"]
     column = await _column(database, f"{context.arguments['table']}.{context.arguments['column']}")
     types = await column_types(database, column)
     try:
@@ -103,11 +116,8 @@ async def _job(context: FixContext) -> Backfill:
         raise RefusedError(str(error)) from error
     if text is None or len(column.primary_key) != 1:
         raise RefusedError(f"{column.table_name} has no text column that the doctor knows, or no simple primary key")
-    variable = next((found for name in EMBEDDING_MODEL_VARIABLES if (found := environment.get(name))), None)
-    if variable is None or models.default is None:
-        raise RefusedError("set OLLAMA_HOST and OLLAMA_EMBEDDING_MODEL, so that the doctor embeds as the target does")
-    due = sql.SQL("NOT ") + recent_rows(context.resources["chain"], types)
-    job = Backfill(column, types[column.primary_key[0]], text, due, variable.value, models.default)
+    due = sql.SQL("NOT ") + recent_rows(context.resources.get("chain", NO_CHAIN), types)
+    job = Backfill(column, types[column.primary_key[0]], text, due, model.name, model.server)
     job = replace(job, rows=await job.count(database))
     if not job.rows:
         raise NothingToDoError(f"no row of {column.table_name} lacks a vector any more")
@@ -132,7 +142,8 @@ BACKFILL_EMBEDDINGS = Fix(
     name="backfill-embeddings",
     title="embed the rows whose vector is NULL",
     phase=Phase.DATA,
-    needs=("database", "models", "environment", "chain", "texts"),
+    needs=("database", "models", "environment", "texts"),
+    optional=("chain", "source"),
     reverts=True,
     plan=plan,
     apply=apply,

@@ -9,7 +9,7 @@ import pytest
 
 from doctor.chain import Chain, Stage, same_table
 from doctor.chain_progress import left_behind
-from doctor.embeddings import embedding_counts
+from doctor.embeddings import NO_CHAIN, embedding_counts
 from doctor.model import Secret
 from doctor.resources.catalog import vector_columns
 from doctor.resources.database import Database
@@ -44,6 +44,16 @@ async def test_a_row_without_a_time_counts_as_old(database: Database) -> None:
     (column,) = await vector_columns(database)
     counts = await embedding_counts(database, chain(), column)
     assert (counts.rows, counts.nulls, counts.old, counts.recent) == (7, 6, 5, 1)
+
+
+async def test_without_a_chain_a_row_is_recent_for_ten_minutes(database: Database) -> None:
+    async with database.connect_for_writing() as writer:
+        await writer.execute("ALTER TABLE notes RENAME created_at TO inserted_at")
+        await writer.execute("INSERT INTO notes VALUES (8, 'words', 1, now() - interval '11 minutes', NULL)")
+        await writer.execute("INSERT INTO notes VALUES (9, 'words', 1, now() - interval '9 minutes', NULL)")
+    (column,) = await vector_columns(database)
+    counts = await embedding_counts(database, NO_CHAIN, column)
+    assert (counts.old, counts.recent, counts.by_age) == (6, 2, True)
 
 
 async def test_a_row_without_a_time_is_left_behind(database: Database) -> None:

@@ -13,7 +13,6 @@ from types import SimpleNamespace
 from typing import Any
 
 from doctor.backfill_leases import SMALL_JOB, Leases
-from doctor.chain import Chain
 from doctor.embedding_texts import EmbeddingTexts
 from doctor.fix import FixContext, Limits, Plan, RangeJob, Writers
 from doctor.fixes.backfill_embeddings import BACKFILL_EMBEDDINGS
@@ -54,8 +53,7 @@ class Repair:
             resources={
                 "database": self.database,
                 "models": self.models,
-                "environment": SimpleNamespace(get=lambda _name: SimpleNamespace(value="stand-in")),
-                "chain": Chain(entry="", message_table="", stages=()),
+                "environment": SimpleNamespace(get=lambda name: SimpleNamespace(name=name, value="stand-in")),
                 "texts": EmbeddingTexts(),
             },
         )

@@ -121,9 +121,27 @@ def test_old_rows_are_counted_without_a_queue_and_a_chain(execute, examine_datab
     result = examine_database_alone()
     assert result.status is Status.FAIL
     old = next(finding for finding in result.findings if finding.role is Role.DAMAGE)
-    assert "1 of 2 rows of messages, older than 24 h, have no embedding" in old.symptom
-    assert [option.applicability for option in old.fixes] == [Applicability.MANUAL]
-    assert "doctor.toml" in old.fixes[0].title
+    assert "1 of 2 rows of messages, older than 10 min, have no embedding" in old.symptom
+    assert [option.fix for option in old.fixes] == ["backfill-embeddings"]
+
+
+@pytest.mark.parametrize(
+    ("change", "configured", "applicability"),
+    [
+        ("RENAME content TO body", "", Applicability.SAFE),
+        ("RENAME content TO headline", "", Applicability.MANUAL),
+        ("RENAME content TO headline", '[[embeddings]]\ntable = "beside"\ntext = "headline"\n', Applicability.SAFE),
+        ("DROP COLUMN id", "", Applicability.MANUAL),
+    ],
+    ids=["a text that is known", "none", "configured", "no key"],
+)
+def test_a_backfill_is_offered_where_text_and_key_are_known(
+    beside, examine_database_alone, tmp_path, change, configured, applicability
+):
+    beside(10, 5, f"ALTER TABLE beside {change}")
+    (tmp_path / "doctor.toml").write_text(configured)
+    (finding,) = examine_database_alone().findings
+    assert [option.applicability for option in finding.fixes] == [applicability]
 
 
 def test_a_column_without_a_single_vector_is_told_without_a_queue(execute, examine_database_alone):

@@ -55,6 +55,18 @@ def test_codes_limit_what_is_repaired(patient: Sandbox) -> None:
     assert ask(patient, EMBEDDED) == [(0,)]
 
 
+def test_what_nobody_has_described_is_embedded_as_the_source_does_it(patient: Sandbox) -> None:
+    patient.break_("null-embeddings")
+    described, away = patient.directory / "doctor.toml", patient.directory / "away.toml"
+    described.rename(away)
+    try:
+        repaired = doctor(patient, "fix", "--yes")
+    finally:
+        away.rename(described)
+    assert repaired.returncode == 0, repaired.stdout + repaired.stderr
+    assert ask(patient, EMBEDDED) == [(362,)]
+
+
 def test_a_repair_that_was_made_is_not_made_again(patient: Sandbox) -> None:
     patient.break_("null-embeddings", "agent-config-inactive", "model-not-available")
     assert doctor(patient, "fix", "--yes").returncode == 0
