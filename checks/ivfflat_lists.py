@@ -91,7 +91,7 @@ def _finding(column: VectorColumn, index: VectorIndex) -> Finding:
     rows, lists = column.estimated_rows, lists_of(index)
     right = recommended(rows)
     many = lists > right
-    name = readable(f"{index.schema}.{index.name}")
+    name = readable(index.full_name)
     return Finding(
         code="VEC004",
         resource=Resource("column", column.name),
@@ -125,7 +125,7 @@ def _by_hnsw(column: VectorColumn, index: VectorIndex) -> Iterator[FixOption]:
             "table": column.table_name,
             "column": column.column,
             "operator": index.operators[0],
-            "instead_of": [f"{index.schema}.{index.name}"],
+            "instead_of": [index.full_name],
         },
         recommended=False,
     )

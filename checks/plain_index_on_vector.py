@@ -60,7 +60,7 @@ async def plain_index_on_vector(database: Database) -> AsyncIterator[Finding | O
 def _finding(column: VectorColumn, index: VectorIndex) -> Finding:
     length = HEADER + NUMBER.get(column.type, 0) * (column.dimensions or 0)
     refuses = index.method == "btree" and length > LONGEST_ROW
-    name = readable(f"{index.schema}.{index.name}")
+    name = readable(index.full_name)
     says = f"and refuses vectors of {column.dimensions} dimensions" if refuses else "which no search can use"
     return Finding(
         code="VEC002",

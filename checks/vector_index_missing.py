@@ -156,7 +156,7 @@ async def _rows(database: Database, column: VectorColumn) -> int:
 
 def _invalid(column: VectorColumn, index: VectorIndex) -> Finding:
     """Judge the remainder of a failed build; one that is ready is maintained by every write, for nothing."""
-    name = f"{index.schema}.{index.name}"
+    name = index.full_name
     option = FixOption(
         fix="rebuild-vector-index",
         title=f"build index {name} anew, concurrently, as it is defined",

@@ -163,7 +163,7 @@ async def _agents(
     reference = None if link is None else link.columns[0]
     columns = (*AGENT_READ, *((reference,) if reference else ()))
     rows = await _read(database, table, key, columns)
-    provider_table = None if link is None else f"{link.target_schema}.{link.target_table}"
+    provider_table = None if link is None else link.target
     return [
         AgentRow(
             table=table.name,

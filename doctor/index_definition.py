@@ -58,14 +58,14 @@ def own_statement(index: VectorIndex) -> str:
         RefusedError: its definition is not known while somebody locks the table.
     """
     if not index.definition:
-        raise RefusedError(f"the table of {index.schema}.{index.name} is locked just now; try again")
+        raise RefusedError(f"the table of {index.full_name} is locked just now; try again")
     return _CREATE.sub(lambda match: f"CREATE {match[1] or ''}INDEX CONCURRENTLY ", index.definition, count=1)
 
 
 def drop_statement(index: VectorIndex) -> str:
     """Return the statement that drops an index: concurrently, except one of a partitioned table, of which PostgreSQL
     refuses that. An attached one cannot be dropped by itself at all."""
-    return f"DROP INDEX{'' if index.partitioned else ' CONCURRENTLY'} {readable(f'{index.schema}.{index.name}')};"
+    return f"DROP INDEX{'' if index.partitioned else ' CONCURRENTLY'} {readable(index.full_name)};"
 
 
 def new_migration(column: VectorColumn, operator: str, parameters: Hnsw, instead_of: Sequence[VectorIndex] = ()) -> str:

@@ -15,7 +15,7 @@ from doctor.index_parameters import IndexParameters, disk_needed, memory_needed
 from doctor.index_preflight import Ground, ground
 from doctor.late import sql
 from doctor.query_plans import OPERATOR_CLASSES
-from doctor.resources.catalog import VectorColumn, VectorIndex, readable, vector_columns
+from doctor.resources.catalog import VectorColumn, VectorIndex, qualified, readable, vector_columns
 from doctor.resources.database import Database
 from doctor.wording import counted
 
@@ -93,11 +93,11 @@ async def plan_new(
     hnsw = parameters.of(rows)
     build = IndexBuild(
         table=column.table_name,
-        name=f"{column.schema}.{index_name(column, operator)}",
+        name=qualified(column.schema, index_name(column, operator)),
         statement=new_statement(column, operator, hnsw),
         memory=0,
     )
-    after = [f"DROP INDEX CONCURRENTLY {readable(f'{index.schema}.{index.name}')};" for index in instead_of]
+    after = [f"DROP INDEX CONCURRENTLY {readable(index.full_name)};" for index in instead_of]
     migration = new_migration(column, operator, hnsw, instead_of).splitlines()
     after += [f"-- {line}" for line in ("The same as a migration of Alembic:", *migration)]
     return await _planned(database, parameters, column, build, _Size(rows, hnsw.m, tuple(after)))
@@ -107,7 +107,7 @@ async def plan_again(
     database: Database, parameters: IndexParameters, column: VectorColumn, index: VectorIndex
 ) -> PlannedBuild:
     """Plan to build an index anew that is invalid, with its own definition."""
-    name, statement = f"{index.schema}.{index.name}", own_statement(index)
+    name, statement = index.full_name, own_statement(index)
     build = IndexBuild(column.table_name, name, statement, 0, tablespace=index.tablespace, replaces=name)
     after = ("-- Its definition stays, so there is nothing for a migration to change.",)
     size = _Size(await _rows(database, column), _m_of(index), after)
@@ -116,8 +116,7 @@ async def plan_again(
 
 def as_it_was(column: VectorColumn, index: VectorIndex, memory: int) -> IndexBuild:
     """Return how a valid index that is about to be dropped is built again."""
-    name = f"{index.schema}.{index.name}"
-    return IndexBuild(column.table_name, name, own_statement(index), memory, tablespace=index.tablespace)
+    return IndexBuild(column.table_name, index.full_name, own_statement(index), memory, tablespace=index.tablespace)
 
 
 @dataclass(frozen=True, slots=True)

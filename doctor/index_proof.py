@@ -5,7 +5,7 @@ from __future__ import annotations
 from doctor.fix import FixError
 from doctor.late import sql
 from doctor.query_plans import FORCED
-from doctor.resources.catalog import identifier
+from doctor.resources.catalog import identifier, parts
 from doctor.resources.database import Database
 
 _SEARCHED = """
@@ -33,16 +33,16 @@ async def proved(database: Database, table: str, index: str) -> str:
         FixError: the index is not there, not usable, or the planner would not use it where it may do nothing else.
         DatabaseError: a question could not be answered.
     """
-    parts = await search_parts(database, table, index)
-    if parts is None:
+    searched = await search_parts(database, table, index)
+    if searched is None:
         raise FixError(f"{index} is gone or invalid right after it was built")
-    search = sql.SQL(_SEARCH).format(**parts)
-    name = index.partition(".")[2]
+    search = sql.SQL(_SEARCH).format(**searched)
+    name = parts(index)[-1]
     if name in await _indexes_used(database, search):
         return "the planner uses it"
     if name in await _indexes_used(database, search, FORCED):
         return "the planner still reads the whole table, which costs less at this size"
-    key, operator = (parts[name].as_string(None) for name in ("key", "operator"))
+    key, operator = (searched[name].as_string(None) for name in ("key", "operator"))
     raise FixError(f"the planner cannot use {index} for ORDER BY {key} {operator} …")
 
 

@@ -83,7 +83,7 @@ async def recall_of(
         DatabaseError: a question could not be answered.
     """
     started = clock()
-    parts = await search_parts(database, column.table_name, f"{index.schema}.{index.name}")
+    parts = await search_parts(database, column.table_name, index.full_name)
     if parts is None:
         return None
     exact: dict[str, list[float]] = {}

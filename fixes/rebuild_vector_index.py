@@ -26,7 +26,7 @@ async def plan(context: FixContext) -> Plan:
     database: Database = context.resources["database"]
     column = await find_column(database, context.arguments["table"], context.arguments["column"])
     wanted = context.arguments["index"]
-    broken = [one for one in column.vector_indexes if one.is_broken and f"{one.schema}.{one.name}" == wanted]
+    broken = [one for one in column.vector_indexes if one.is_broken and one.full_name == wanted]
     if not broken:
         raise NothingToDoError(f"{wanted} on {column.name} is gone, valid, or being built")
     if _is_superfluous(broken[0], column):

@@ -60,7 +60,7 @@ async def apply(context: FixContext, plan: Plan, writers: Writers) -> str:
 
 def _named(column: VectorColumn, names: object) -> list[VectorIndex]:
     wanted = names if isinstance(names, list) else []
-    return [one for one in usable_indexes(column) if f"{one.schema}.{one.name}" in wanted]
+    return [one for one in usable_indexes(column) if one.full_name in wanted]
 
 
 REPLACE_VECTOR_INDEX = Fix(

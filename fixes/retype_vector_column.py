@@ -13,11 +13,10 @@ from doctor.api import (
     Phase,
     Plan,
     RefusedError,
-    VectorColumn,
     Writers,
+    find_column,
     readable,
     sql,
-    vector_columns,
 )
 
 LARGEST = 256 << 20
@@ -28,7 +27,7 @@ async def plan(context: FixContext) -> Plan:
     """Look at the column again and write the statement."""
     database: Database = context.resources["database"]
     wanted = int(str(context.arguments["dimensions"]))
-    column = await _column(database, context)
+    column = await find_column(database, context.arguments["table"], context.arguments["column"])
     if column.dimensions == wanted:
         raise NothingToDoError(f"{column.name} takes {wanted} dimensions")
     if column.dimensions is None or column.partition:
@@ -55,14 +54,6 @@ async def apply(context: FixContext, plan: Plan, writers: Writers) -> str:
     """Change the type."""
     await writers.database.retype_vectors(*plan.payload)
     return plan.summary
-
-
-async def _column(database: Database, context: FixContext) -> VectorColumn:
-    wanted = (context.arguments["table"], context.arguments["column"])
-    for column in await vector_columns(database):
-        if (column.table_name, column.column) == wanted:
-            return column
-    raise RefusedError(f"{wanted[0]}.{wanted[1]} is no vector column any more")
 
 
 RETYPE_VECTOR_COLUMN = Fix(

@@ -55,6 +55,11 @@ class VectorIndex:
     definition: str
 
     @property
+    def full_name(self) -> str:
+        """``schema.name``, as :func:`qualified`."""
+        return qualified(self.schema, self.name)
+
+    @property
     def is_vector_index(self) -> bool:
         """Whether the access method is one for similarity."""
         return self.method in VECTOR_METHODS

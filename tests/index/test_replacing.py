@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 from doctor.fix import NothingToDoError
+from doctor.fixes.rebuild_vector_index import REBUILD_VECTOR_INDEX
 from doctor.fixes.replace_vector_index import REPLACE_VECTOR_INDEX
 from tests.index.conftest import Notes, Repair
 
@@ -31,6 +32,25 @@ async def test_the_new_index_is_built_and_the_old_one_dropped(notes: Notes, repa
         "index public.notes_embedding_hnsw_cosine dropped",
     ]
     assert (notes.indexes(), notes.definition("by_l2")) == ({"by_l2": True}, meant)
+
+
+async def test_a_schema_whose_name_holds_a_dot_is_told_from_its_tables(notes: Notes, repair: Repair):
+    notes.make(50)
+    notes.execute(OLD)
+    notes.execute('CREATE SCHEMA "a.b"')
+    notes.execute('ALTER TABLE notes SET SCHEMA "a.b"')
+    wanted = {"table": '"a.b".notes', "operator": "<=>", "instead_of": ['"a.b".by_l2']}
+    _, plan = await repair.plan(REPLACE_VECTOR_INDEX, **wanted)
+    assert 'DROP INDEX CONCURRENTLY "a.b".by_l2;' in plan.preview
+    await repair.make(REPLACE_VECTOR_INDEX, **wanted)
+    assert notes.indexes() == {"notes_embedding_hnsw_cosine": True}
+    notes.execute(
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = '\"a.b\".notes_embedding_hnsw_cosine'::regclass"
+    )
+    await repair.make(REBUILD_VECTOR_INDEX, table='"a.b".notes', index='"a.b".notes_embedding_hnsw_cosine')
+    assert notes.indexes() == {"notes_embedding_hnsw_cosine": True}
+    await repair.undo()
+    assert notes.indexes() == {"by_l2": True}
 
 
 async def test_an_undo_that_was_killed_while_it_built_is_done_by_the_next(notes: Notes, repair: Repair):
