@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from doctor.resources.database import Database
 
+_LIMITS = "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '60s'"
+"""Of a transaction, not of the session: behind a pooler that is the application's in the next moment."""
+
 Keys = dict[str, list[Any]]
 """Table (``schema.table``) → primary keys of its rows."""
 
@@ -77,7 +80,6 @@ class CanaryRows:
         """Open a connection and read the catalog."""
         tables = {table.name: table for table in await tables_like(database, ())}
         async with database.connect_for_writing() as connection:
-            await connection.execute("SET lock_timeout = '5s'; SET statement_timeout = '60s'")
             yield cls(connection, chain, record.canaries, record.since, tables, record.words)
 
     async def find(self) -> Found:
@@ -122,7 +124,7 @@ class CanaryRows:
         for child, link in (leaf for leaf in found.leaves if leaf[0].name in counts):
             condition = self._refers(child, link, found.keys)
             statement = sql.SQL("SELECT count(*) FROM {} WHERE {}").format(child.quoted, condition)
-            counts[child.name] += (await (await self.connection.execute(statement)).fetchall())[0][0]
+            counts[child.name] += (await self._ask(statement))[0][0]
         return counts
 
     async def claims(self) -> tuple[int, int]:
@@ -137,7 +139,7 @@ class CanaryRows:
         statement = sql.SQL("SELECT count(DISTINCT {c}), count({c}) FROM {t} WHERE {mine}").format(
             c=sql.Identifier(column), t=messages.quoted, mine=recognises(self.chain, self.canaries)
         )
-        batches, taken = (await (await self.connection.execute(statement)).fetchall())[0]
+        batches, taken = (await self._ask(statement))[0]
         for link in messages.foreign_keys:
             parent = self.tables.get(link.target)
             if link.columns == (column,) and parent is not None and len(parent.primary_key) == 1:
@@ -160,6 +162,7 @@ class CanaryRows:
             psycopg.Error: something could not be deleted; then nothing was.
         """
         async with self.connection.transaction():
+            await self.connection.execute(_LIMITS)
             found = await self.find()
             letters = [letter.key for letter in await self._dead_letters(self._traces(found.keys))]
             counts: dict[str, int] = {}
@@ -200,7 +203,7 @@ class CanaryRows:
         error = sql.Identifier("error") if "error" in table.columns else sql.SQL("''")
         key = sql.Identifier(table.primary_key[0])
         statement = sql.SQL(_DEAD_LETTERS).format(key=key, table=table.quoted, error=error)
-        rows = await (await self.connection.execute(statement)).fetchall()
+        rows = await self._ask(statement)
         return [
             Letter(number, task, str(error or ""))
             for number, task, arguments, error in rows
@@ -212,7 +215,7 @@ class CanaryRows:
             "SELECT DISTINCT {c} FROM {t} WHERE {mine} AND {c} IS NOT NULL "
             "EXCEPT SELECT {c} FROM {t} WHERE NOT {mine} AND {c} IS NOT NULL"
         ).format(c=sql.Identifier(column), t=messages.quoted, mine=condition)
-        return [row[0] for row in await (await self.connection.execute(statement)).fetchall()]
+        return [row[0] for row in await self._ask(statement)]
 
     async def _made_since(self, table: Table, link: ForeignKey, values: list[Any]) -> list[Any]:
         """Return the keys of the rows that are referred to by ``values`` and were made since the canaries were sent."""
@@ -269,7 +272,12 @@ class CanaryRows:
         statement = sql.SQL("SELECT {} FROM {} WHERE {}").format(
             sql.Identifier(table.primary_key[0]), table.quoted, condition
         )
-        return [row[0] for row in await (await self.connection.execute(statement)).fetchall()]
+        return [row[0] for row in await self._ask(statement)]
+
+    async def _ask(self, statement: sql.Composed) -> list[tuple[Any, ...]]:
+        async with self.connection.transaction():
+            await self.connection.execute(_LIMITS)
+            return await (await self.connection.execute(statement)).fetchall()
 
     async def _delete(self, table: Table, keys: list[Any]) -> int:
         statement = sql.SQL("DELETE FROM {} WHERE {} = ANY(%s)").format(

@@ -123,9 +123,11 @@ async def remove(database: Database, name: str, backend: Backend | None = None) 
     """Drop an index, whatever its state, and end the ``backend`` if it still builds; return whether there was one.
 
     Raises:
+        RefusedError: a pooler is in between.
         psycopg.Error: the server refuses, or a transaction that uses the table does not end.
     """
     async with database.connect_for_writing() as connection:
+        await own_session(connection, "to drop an index")
         if backend is not None:
             await _end(connection, backend)
         if await _state(connection, name) is None:
@@ -178,7 +180,7 @@ async def _attempt(database: Database, order: IndexBuild, note: Note, progress: 
     notices: list[str] = []
     async with database.connect_for_writing() as connection:
         connection.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
-        backend = await _prepare(connection, order)
+        backend = await _prepare(connection, order, database.vector_path)
         if order.replaces:
             await require_invalid(connection, order.replaces)
         if order.name != order.replaces and await _state(connection, order.name) is not None:
@@ -201,8 +203,8 @@ async def _attempt(database: Database, order: IndexBuild, note: Note, progress: 
         return "; ".join([*notices, f"whether the planner uses it could not be asked: {error}"])
 
 
-async def _prepare(connection: AsyncConnection[Any], order: IndexBuild) -> Backend:
-    """Set the session up for a long statement and make sure that it is ours alone.
+async def _prepare(connection: AsyncConnection[Any], order: IndexBuild, path: str) -> Backend:
+    """Set the session up for a long statement and make sure that it is ours alone; ``path`` as in ``vector_path``.
 
     Raises:
         RefusedError: a pooler is in between, which gives each statement to another session; or another doctor builds.
@@ -220,6 +222,8 @@ async def _prepare(connection: AsyncConnection[Any], order: IndexBuild) -> Backe
         settings["max_parallel_maintenance_workers"] = str(order.workers)
     if order.tablespace is not None:
         settings["default_tablespace"] = order.tablespace
+    if path:
+        settings["search_path"] = path
     await connection.execute(_APPLY, {"names": list(settings), "values": list(settings.values())})
     with suppress(psycopg.Error):  # not every operating system can tell
         await connection.execute(f"SET client_connection_check_interval = '{CLIENT_CHECK}'")

@@ -97,8 +97,7 @@ class DatabaseWriter:
             RefusedError: when the row is gone or no longer holds ``before``.
         """
         database = await self._database()
-        async with database.connect_for_writing() as connection, connection.transaction():
-            await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+        async with _transaction(database) as connection:
             current = await _read_row(connection, table, key, sorted(after), lock=True)
             if current is None or any(current[column] != _text(value) for column, value in before.items()):
                 raise RefusedError(f"the row of {table} changed while the repair was planned; run `doctor fix` again")
@@ -116,8 +115,7 @@ class DatabaseWriter:
     async def insert_row(self, table: str, row: Mapping[str, Any], key: Sequence[str]) -> Mapping[str, Any]:
         """Insert one row and return its key. The whole row is journalled, with what the database put into it."""
         database = await self._database()
-        async with database.connect_for_writing() as connection, connection.transaction():
-            await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+        async with _transaction(database) as connection:
             columns = sorted(row)
             statement = sql.SQL("INSERT INTO {} ({}) VALUES ({}) RETURNING {}").format(
                 identifier(table),
@@ -158,7 +156,7 @@ class DatabaseWriter:
     async def retype_vectors(self, table: str, column: str, before: int, after: int) -> None:
         """Change the number of dimensions of a vector column that holds no vector."""
         database = await self._database()
-        async with database.connect_for_writing() as connection, connection.transaction():
+        async with _transaction(database) as connection:
             self._journal.append(await column_retyping.retype(connection, table, column, before, after))
 
     async def fill_vectors(
@@ -168,7 +166,8 @@ class DatabaseWriter:
         database = await self._database()
         try:
             async with database.connect_for_writing(reused=True) as connection:
-                filling = self._fill(connection, table, key, column, content, rows)
+                beginning = _FILLING + _in_sight(database)
+                filling = self._fill(connection, beginning, table, key, column, content, rows)
                 return await within(connection, filling, FILL_TIMEOUT + GRACE)
         except (
             psycopg.errors.LockNotAvailable,
@@ -184,13 +183,14 @@ class DatabaseWriter:
     async def _fill(
         self,
         connection: AsyncConnection[Any],
+        beginning: str,
         table: str,
         key: str,
         column: str,
         content: str,
         rows: Sequence[tuple[Any, str, bytes]],
     ) -> int:
-        async with _begun(connection, _FILLING):
+        async with _begun(connection, beginning):
             if table not in self._types:
                 self._types[table] = await _column_types(connection, table)
             entry = await vector_writing.fill(connection, self._types[table], table, key, column, content, rows)
@@ -201,6 +201,24 @@ class DatabaseWriter:
     def leases(self, job: RangeJob) -> Leases:
         """Take part in a job, together with whoever else does."""
         return Leases(self._database, self._journal, job)
+
+
+@asynccontextmanager
+async def _transaction(database: Database) -> AsyncIterator[AsyncConnection[Any]]:
+    """Yield a connection in a transaction that does not wait long for the application's locks.
+
+    Whatever is set is set for the transaction: behind a pooler, its session is the application's in the next moment.
+    """
+    async with database.connect_for_writing() as connection, connection.transaction():
+        await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'{_in_sight(database)}")
+        yield connection
+
+
+def _in_sight(database: Database) -> str:
+    """Return the rest of a transaction's beginning, by which it sees the types of pgvector wherever they are."""
+    if not database.vector_path:
+        return ""
+    return sql.SQL("; SELECT set_config('search_path', {}, true)").format(database.vector_path).as_string(None)
 
 
 @asynccontextmanager
@@ -341,7 +359,7 @@ class Undo:
     async def _row(self, entry: Mapping[str, Any]) -> str | None:
         database = await self._database()
         table, key, before, after = entry["table"], entry["key"], entry["before"], entry["after"]
-        async with database.connect_for_writing() as connection, connection.transaction():
+        async with _transaction(database) as connection:
             types = await _column_types(connection, table)
             current = await _read_row(connection, table, key, sorted(after), lock=True)
             if current == before:
@@ -358,7 +376,7 @@ class Undo:
     async def _inserted(self, entry: Mapping[str, Any]) -> str | None:
         database = await self._database()
         table, key, after = entry["table"], entry["key"], entry["after"]
-        async with database.connect_for_writing() as connection, connection.transaction():
+        async with _transaction(database) as connection:
             current = await _read_row(connection, table, key, sorted(after), lock=True)
             if current is None:
                 return None
@@ -380,17 +398,22 @@ class Undo:
 
     async def _vectors(self, entry: Mapping[str, Any]) -> str | None:
         database = await self._database()
-        async with database.connect_for_writing() as connection:
-            return await vector_writing.empty(connection, await _column_types(connection, entry["table"]), entry)
+        async with _transaction(database) as connection:
+            types = await _column_types(connection, entry["table"])
+            try:
+                return await vector_writing.empty(connection, types, entry)
+            except RefusedError as error:
+                refused = error  # what it has emptied by then stays so
+        raise refused
 
     async def _retyped(self, entry: Mapping[str, Any]) -> str | None:
         database = await self._database()
-        async with database.connect_for_writing() as connection, connection.transaction():
+        async with _transaction(database) as connection:
             return await column_retyping.restore(connection, entry)
 
     async def _leases(self, entry: Mapping[str, Any]) -> str | None:
         database = await self._database()
-        async with database.connect_for_writing() as connection:
+        async with _transaction(database) as connection:
             return await drop_leases(connection, entry)
 
 

@@ -85,6 +85,7 @@ class Database:
         self._writing: list[psycopg.AsyncConnection[TupleRow]] = []
         self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
         self._server_version: str | None = None
+        self._vector_path = ""
 
     @property
     def endpoint(self) -> Endpoint:
@@ -100,6 +101,15 @@ class Database:
     def server_version(self) -> str | None:
         """Such as ``18.4``; None before the first connection."""
         return self._server_version
+
+    @property
+    def vector_path(self) -> str:
+        """The search path by which a writer sees pgvector's types; empty where the role sees them anyway.
+
+        Known once a writer has connected, and not set for it: behind a pooler, what a session is set to stays with the
+        application.
+        """
+        return self._vector_path
 
     async def open(self) -> None:
         """Make the first connection, so that whoever asks later finds it ready.
@@ -164,8 +174,9 @@ class Database:
     async def connect_for_writing(self, *, reused: bool = False) -> AsyncIterator[psycopg.AsyncConnection[TupleRow]]:
         """Yield a connection of its own in autocommit mode, which may write; only the engine's writers use it.
 
-        Where the extension ``vector`` exists, its types are registered. Statements have no time limit here. One that is
-        ``reused`` serves the next caller who asks so; nobody may leave a setting of the session behind on it.
+        Where the extension ``vector`` exists, its types are registered (see :attr:`vector_path`). Statements have no
+        time limit here. One that is ``reused`` serves the next caller who asks so; nobody may leave a setting of the
+        session behind on it.
 
         Raises:
             DatabaseUnreachable: with the reason; also when the connection breaks while it is used.
@@ -175,7 +186,7 @@ class Database:
         keep = False
         try:
             if connection is not known:
-                await _register_vector(connection)
+                self._vector_path = await _register_vector(connection)
             yield connection
             keep = reused
         except (psycopg.OperationalError, TimeoutError) as error:
@@ -339,21 +350,24 @@ def _refused(error: psycopg.Error) -> QueryFailed:
 
 
 _FIND_VECTOR = """
-SELECT n.nspname AS schema, to_regtype('vector') IS NULL AS hidden
+SELECT CASE WHEN to_regtype('vector') IS NULL
+    THEN concat_ws(', ', nullif(current_setting('search_path'), ''), quote_ident(n.nspname)) ELSE '' END
 FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
 WHERE e.extname = 'vector'
 """
-_EXTEND_PATH = "SELECT set_config('search_path', current_setting('search_path') || ', ' || quote_ident(%s), false)"
+_SET_PATH = "SELECT set_config('search_path', %s, true)"
 
 
-async def _register_vector(connection: psycopg.AsyncConnection[TupleRow]) -> None:
-    """Register pgvector's types when there are any; an extension outside the search path is appended to it."""
+async def _register_vector(connection: psycopg.AsyncConnection[TupleRow]) -> str:
+    """Register pgvector's types when there are any; return the path by which they are seen, empty where it is so."""
     from pgvector.psycopg import register_vector_async  # only writers need it
 
     found = await (await connection.execute(_FIND_VECTOR)).fetchone()
     if found is None:
-        return
-    schema, hidden = found
-    if hidden:
-        await connection.execute(_EXTEND_PATH, (schema,))
-    await register_vector_async(connection)
+        return ""
+    (path,) = found
+    async with connection.transaction():
+        if path:
+            await connection.execute(_SET_PATH, (path,))
+        await register_vector_async(connection)
+    return str(path)

@@ -185,6 +185,24 @@ async def test_a_pooler_in_between_is_recognised_before_anything_is_built(
     assert repair_by_line.journal.entries() == []
 
 
+async def test_an_index_is_not_dropped_by_way_of_a_pooler_either(notes: Notes, repair_by_line: Repair, line: Line):
+    notes.make(50)
+    await repair_by_line.make(CREATE_VECTOR_INDEX)
+    line.pooler = True
+    with pytest.raises(RefusedError, match="to drop an index needs a session of its own"):
+        await repair_by_line.undo()
+    line.pooler = False
+    assert await repair_by_line.undo() == [f"index public.{INDEX} dropped"]
+
+
+async def test_a_build_finds_pgvector_outside_of_the_search_path(notes: Notes, repair: Repair):
+    notes.make(50)
+    notes.execute("CREATE SCHEMA extensions")
+    notes.execute("ALTER EXTENSION vector SET SCHEMA extensions")
+    await repair.make(CREATE_VECTOR_INDEX)
+    assert notes.indexes() == {INDEX: True}
+
+
 async def test_a_build_blocked_by_an_idle_snapshot_names_it_and_leaves_nothing(
     notes: Notes, repair: Repair, hold: Hold, impatient: None
 ):

@@ -220,9 +220,12 @@ async def test_a_writer_writes_and_knows_vectors_wherever_the_extension_lives(da
         await writer.execute("CREATE EXTENSION vector SCHEMA extensions")
     assert await database.scalar("SELECT a FROM t") == 1
     async with database.connect_for_writing() as writer:
-        row = await (await writer.execute("SELECT '[1,2]'::vector, current_schema")).fetchone()
+        row = await (
+            await writer.execute("SELECT '[1,2]'::extensions.vector, current_setting('search_path')")
+        ).fetchone()
     assert row is not None
-    assert (row[0].to_list(), row[1]) == ([1.0, 2.0], "public")
+    assert (row[0].to_list(), row[1]) == ([1.0, 2.0], '"$user", public')
+    assert database.vector_path == '"$user", public, extensions'
 
 
 async def test_closing_leaves_nothing_behind(postgres: Any, database_url: str):
