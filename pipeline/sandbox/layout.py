@@ -34,6 +34,11 @@ class Layout:
         return self.directory / "docker-compose.yml"
 
     @property
+    def report_file(self) -> Path:
+        """A program beside the application, where a fault says that there is one."""
+        return self.directory / "report.py"
+
+    @property
     def doctor_toml(self) -> Path:
         """The description of the chain."""
         return self.directory / "doctor.toml"

@@ -26,7 +26,8 @@ def remove(layout: Layout) -> None:
     _remove_from_given(layout, plan)
     for folder in (layout.app, layout.data, layout.logs, layout.records):
         shutil.rmtree(folder, ignore_errors=True)
-    for file in (layout.env_file, layout.doctor_toml, layout.state_file, layout.compose_file):
+    files = (layout.env_file, layout.doctor_toml, layout.state_file, layout.compose_file, layout.report_file)
+    for file in files:
         file.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         layout.directory.rmdir()

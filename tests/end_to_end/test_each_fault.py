@@ -37,9 +37,16 @@ BY_HAND = (
     "unknown-task-dropped",
     "query-not-indexable",
     "filter-starves-index",
+    "page-beyond-index",
+    "index-built-twice",
+    "lists-out-of-range",
+    "plain-index-on-vectors",
+    "rows-left-behind",
 )
 UNTOLD = "wrong-vantage"
 """What cannot be judged from here is not repaired from here either."""
+BESIDE_THE_CHAIN = "partition-without-index"
+"""What no message meets, so that none could prove anything of it."""
 ALSO_SEEN = {"decorator-order": {"CHN002"}, "model-not-available": {"CHN002"}, "base-url-stale": {"CHN002"}}
 """What fails loudly leaves dead letters beside the waiting messages."""
 
@@ -87,6 +94,8 @@ def test_a_fault_alone_is_named_repaired_and_proved(patient: Sandbox, name: str)
         assert (received, scored) == (15, 15)
         assert assigned >= 10
         assert embedded >= assigned
+    if name == BESIDE_THE_CHAIN:
+        return
     proof = doctor(patient, "verify")
     assert proof.returncode == 0, proof.stdout + proof.stderr
 
