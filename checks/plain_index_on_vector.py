@@ -10,7 +10,7 @@ can use it. A row of a btree has at most 2,704 bytes: from 673 dimensions on, ea
 
 ## How it is told from its look-alikes
 The access method is asked of the catalog. An index on an expression, such as `vector_dims(embedding)`, holds no vector;
-nor does one on `id` for the rows `WHERE embedding IS NULL`, which makes a backfill quick.
+nor does one for the rows `WHERE embedding IS NULL`, which makes a backfill quick.
 
 ## How to fix
 `DROP INDEX CONCURRENTLY` it. Where search needs an index, VEC001 offers one.
@@ -52,7 +52,7 @@ async def plain_index_on_vector(database: Database) -> AsyncIterator[Finding | O
     columns = await vector_columns(database)
     for column in columns:
         for index in column.indexes:
-            if index.holds_column and not index.is_vector_index:
+            if index.holds_column and not index.is_vector_index and not index.finds_nulls:
                 yield _finding(column, index)
     yield Observation(f"the indexes of {counted(len(columns), 'vector column')} looked at")
 

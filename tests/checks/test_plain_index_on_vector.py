@@ -54,5 +54,6 @@ def test_vector_indexes_and_those_of_expressions_are_right(table, examine):
         "CREATE INDEX ON made_here USING ivfflat (embedding vector_l2_ops) WITH (lists = 1)",
         "CREATE INDEX ON made_here (vector_dims(embedding))",
         "CREATE INDEX ON made_here (id) WHERE embedding IS NULL",
+        "CREATE INDEX ON made_here (embedding) WHERE embedding IS NULL",
     )
     assert examine("VEC002").status is Status.PASS
