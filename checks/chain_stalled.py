@@ -99,7 +99,8 @@ def _requeue(chain: Chain, stage: Stage, stalled: int) -> tuple[FixOption, ...]:
             fix="requeue",
             title=f"run `{source.task}` again for {counted(stalled, 'waiting row')}",
             applicability=Applicability.SAFE,
-            reason="the task runs once more for rows that it has not finished; any queue demands that it is idempotent",
+            reason="the task runs once more for rows that it has not finished, as after any redelivery; undo does not "
+            "call it back",
             arguments={"stage": stage.name, "source": source.name},
             recommended=True,
         ),

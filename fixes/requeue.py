@@ -1,7 +1,11 @@
 """Runs a stage's task once more for every row that waits before it, and follows the rows until they have passed.
 
 Nothing is requeued while a cause further up stands. The task must be idempotent, which any queue that delivers at
-least once demands anyway. Not taken back by undo: what the pipeline then does is its own work.
+least once demands anyway.
+
+Undo does not call a task back, and the plan says so. It counts as safe all the same, as nothing else that cannot be
+taken back does: the doctor changes no row. It asks the application for what it owes these rows already and would have
+done by itself, had it not been broken; a redelivery of the queue is the same, and needs nobody's leave.
 """
 
 import asyncio
@@ -41,7 +45,8 @@ async def plan(context: FixContext) -> Plan:
         rows = rows[: context.limits.limit]
     return Plan(
         summary=f"enqueue `{source.task}` for {counted(len(rows), 'row')} of {chain.message_table}",
-        preview=f"publish {chain.queue_subject}: {source.task}({source.requeue_argument}=…) × {len(rows)}",
+        preview=f"publish {chain.queue_subject}: {source.task}({source.requeue_argument}=…) × {len(rows)}\n"
+        "-- undo does not call a task back: what it does is the application's own work",
         touches=(f"{counted(len(rows), 'task')} on {chain.queue_subject}",),
         estimate=f"up to {PATIENCE:g} s to follow them",
         payload=rows,
