@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,6 +93,7 @@ class Policy:
     limits: Limits = field(default_factory=Limits)
     progress: Callable[[str], None] = lambda _text: None
     stopped: Callable[[], bool] = lambda: False
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
 def candidates(run: Run, fixes: Mapping[str, Fix], codes: Sequence[str] = ()) -> list[Candidate]:
@@ -159,6 +161,10 @@ class Repairer:
 
     async def _one(self, candidate: Candidate) -> Repair:
         self._policy.progress(candidate.option.title)
+        started_at = self._policy.now()
+        return replace(await self._made(candidate), started_at=started_at)
+
+    async def _made(self, candidate: Candidate) -> Repair:
         started = time.perf_counter()
         try:
             resources = await self._resources(candidate.fix)

@@ -372,6 +372,8 @@ class Repair:
     outcome: str
     touched: tuple[str, ...] = ()
     duration: float = 0.0
+    started_at: datetime | None = None
+    """When it was planned; None in records that were made before this was kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -450,6 +452,8 @@ class Run:
     schema_version: str = "1"
     suppressions: tuple[Suppression, ...] = ()
     """What was left out of the latest results, and why."""
+    checked_again_at: datetime | None = None
+    """When the check after the repairs began; None without one, and in records from before this was kept."""
 
     def finding(self, fingerprint: str) -> Finding:
         """Return the finding with this fingerprint, the state before repairs first.

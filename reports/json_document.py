@@ -27,6 +27,7 @@ def document(run: Run) -> dict[str, Any]:
             "id": run.id,
             "started_at": run.started_at,
             "duration_seconds": run.duration,
+            "checked_again_at": run.checked_again_at,
             "target": asdict(run.target),
             "fail_on": run.fail_on,
             "versions": dict(run.versions),

@@ -6,7 +6,9 @@ The fixes are made for these tests; target, journal, writers and checks are the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,7 +72,7 @@ class Patient:
         self.target = Target.at(root)
         self.journal = Journal(root / "journal.jsonl")
 
-    async def repair(self, *fixes: Fix, blocking: tuple[str, ...] = (), **policy: Callable[..., bool]) -> list[Repair]:
+    async def repair(self, *fixes: Fix, blocking: tuple[str, ...] = (), **policy: Callable[..., Any]) -> list[Repair]:
         chosen = [Candidate(found(), found().fixes[0], fix) for fix in fixes]
         rules = Policy(**{"decide": lambda _candidate, _plan: True, **policy})  # type: ignore[arg-type]
         async with self.target:
@@ -89,6 +91,14 @@ async def test_a_repair_after_which_the_check_is_silent_is_verified(patient: Pat
     assert (repair.status, repair.outcome) == (RepairStatus.VERIFIED, "written")
     assert patient.file.read_bytes() == WELL
     assert len(list(in_reverse(patient.journal.entries()))) == 1
+
+
+async def test_each_repair_says_when_it_began(patient: Patient):
+    times = iter((datetime(2026, 11, 20, 19, 45, tzinfo=UTC), datetime(2026, 11, 20, 19, 46, tzinfo=UTC)))
+    first, second = await patient.repair(writing(WELL), writing(WELL), now=lambda: next(times))
+    assert first.started_at is not None
+    assert second.started_at is not None
+    assert (first.started_at.minute, second.started_at.minute) == (45, 46)
 
 
 async def test_a_repair_that_does_not_help_is_taken_back(patient: Patient):

@@ -27,7 +27,7 @@ from doctor.diagnosis import confirm
 from doctor.fix import Limits, Plan
 from doctor.fixing import Candidate, Policy, Repairer, candidates
 from doctor.journal import Journal
-from doctor.model import Applicability, CheckResult, RepairStatus, Role, Run
+from doctor.model import Applicability, RepairStatus, Role, Run
 from doctor.record import RecordError, RunStore
 from doctor.redaction import printable, redact
 from doctor.target import Target
@@ -206,9 +206,10 @@ async def repair_target(
         target.forget("source")
         policy.progress("checking again")
         again = await examine_open(target, chosen, timeout=timeout, total_timeout=total_timeout)
-    return replace(with_after(run, again.before), suppressions=again.suppressions)
+    return replace(with_after(run, again), suppressions=again.suppressions)
 
 
-def with_after(run: Run, after: tuple[CheckResult, ...]) -> Run:
-    """Add the state after the repairs, and raise to *confirmed* what they confirmed."""
-    return replace(run, after=after, diagnosis=confirm(run.diagnosis, run.before, after))
+def with_after(run: Run, again: Run) -> Run:
+    """Add what was found ``again`` after the repairs, and raise to *confirmed* what they confirmed."""
+    diagnosis = confirm(run.diagnosis, run.before, again.before)
+    return replace(run, after=again.before, checked_again_at=again.started_at, diagnosis=diagnosis)

@@ -138,7 +138,7 @@ class ReportedStory(Story):
         again = examine(Target.at(sandbox.directory), Selection(), self.output)
         self.show(again)
         self.expect(exit_code(again) is ExitCode.OK, f"the last check passes: {status_sentence(again)}")
-        run = with_after(replace(run, verification=proof), again.before)
+        run = with_after(replace(run, verification=proof), again)
         RunStore(sandbox.directory).save(run)
         return run
 
