@@ -92,6 +92,7 @@ from doctor.model import (
     Target,
     Unexplained,
     Verification,
+    Witness,
 )
 from doctor.model_calls import Place, client_servers, default_uses, model_calls
 from doctor.model_examination import NO_MODELS, ModelExamination, examine, examine_models
@@ -393,6 +394,7 @@ __all__ = [
     "VectorSample",
     "Verdict",
     "Verification",
+    "Witness",
     "Workers",
     "Wrapping",
     "Writers",

@@ -1,0 +1,1 @@
+"""The root-cause report, whatever it is written in: a run becomes sections, and sections become Markdown or HTML."""

@@ -1,0 +1,73 @@
+"""What happened, in a few sentences for somebody who was not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from doctor.api import counted
+from doctor.reports.rca.document import Fact, Item, Items, Paragraph, Section
+from doctor.reports.rca.incident import Cause, Incident, said
+
+
+def section(incident: Incident) -> Section:
+    """Return what was seen, why, what was done about it and whether that is proved."""
+    causes = incident.causes
+    many = Paragraph(_how_many(incident) if causes else "No root cause was found.")
+    named = Items(tuple(Item(_named(cause)) for cause in causes), ordered=True)
+    after = tuple(map(Paragraph, _afterwards(incident)))
+    facts = (
+        Fact("root causes", len(causes), "the diagnosis"),
+        Fact("repairs", len(incident.run.repairs), "the repairs of the run"),
+        Fact("files modified", len(files(incident)), "the repairs of the run"),
+    )
+    return Section("Summary", (*_chain(incident), *_seen(incident), many, *((named,) if causes else ()), *after), facts)
+
+
+def _chain(incident: Incident) -> tuple[Paragraph, ...]:
+    stages = " → ".join(f"`{stage}`" for stage in incident.run.target.stages)
+    return (Paragraph(f"A message goes through {stages}; each stage feeds the next."),) if stages else ()
+
+
+def _seen(incident: Incident) -> tuple[Paragraph, ...]:
+    seen = [said(finding.symptom, finding) for finding in incident.effects]
+    seen += [incident.run.finding(one.fingerprint).symptom for one in incident.run.diagnosis.unexplained]
+    return (Paragraph(f"What was seen: {'; '.join(seen)}."),) if seen else ()
+
+
+def _how_many(incident: Incident) -> str:
+    many = counted(len(incident.causes), "root cause")
+    order = "in chain order" if incident.run.target.stages else "the gravest first"
+    if incident.are_independent:
+        alone = "they are independent: no mechanism leads from one to another, and each alone stops the chain"
+        return f"{many}, {order}; {alone}."
+    return f"{many}{f', {order}' if len(incident.causes) > 1 else ''}."
+
+
+def _named(cause: Cause) -> str:
+    behind = cause.root.latent_behind
+    latent = f" (latent: hidden behind root cause {behind})" if behind else ""
+    return f"{cause.root.code} {cause.name}: {said(cause.first.symptom, cause.first)}{latent}"
+
+
+def _afterwards(incident: Incident) -> Iterator[str]:
+    run = incident.run
+    for finding in incident.left_over:
+        yield f"Left over, and no cause of the stall: {said(finding.symptom, finding)}."
+    if incident.written:
+        touched = files(incident)
+        where = f", in {counted(len(touched), 'file')} and in the data" if touched else ", in the data alone"
+        yield f"Done about it: {counted(len(run.repairs), 'repair')}{where}. What each did stands under Fixes."
+    elif run.repairs:
+        yield "Nothing was changed: the repairs were planned, or refused, or taken back."
+    else:
+        yield "Nothing was changed in this run: it only looked."
+    verification = run.verification
+    if verification is not None:
+        sent = counted(verification.canaries, "message")
+        end = "went through every stage" if verification.passed else f"stopped at `{verification.stopped_at}`"
+        yield f"Proof: {sent}, sent through the real entrance, {end}."
+
+
+def files(incident: Incident) -> list[str]:
+    """Return the source files that repairs have changed."""
+    return sorted({place for repair in incident.written for place in repair.touched if place.endswith(".py")})
