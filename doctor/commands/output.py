@@ -82,7 +82,7 @@ def _one_on_stdout(
 
 def format_option(default: str) -> Callable[[F], F]:
     """Add ``--format``, repeatable, with the format that is shown when none is asked for."""
-    return _format_option(default, "text, json or markdown", lambda: registry().reports)
+    return _format_option(default, "text, json, markdown or html", lambda: registry().reports)
 
 
 def log_format_option(default: str) -> Callable[[F], F]:
