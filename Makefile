@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint typecheck bench corpus docs ci clean
+.PHONY: demo test test-browser lint typecheck bench corpus docs ci clean
 .DEFAULT_GOAL := test
 
 # Where it is set, every process of the tests compiles everything anew.
@@ -22,6 +22,9 @@ demo: $(STAMP)  ## The whole story: break, diagnose, repair, prove, report
 
 test: $(STAMP)  ## All tests, on real servers that they start themselves
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+test-browser: $(STAMP)  ## The HTML report in a real Chromium, which is installed where that is allowed; pictures in build/browser
+	$(BIN)/python -m tests.browser
 
 lint: $(STAMP)  ## Style, import directions
 	$(BIN)/ruff check .
