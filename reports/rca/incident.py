@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -29,6 +29,10 @@ HELD = (RepairStatus.VERIFIED, RepairStatus.UNCHANGED)
 
 WRITTEN = (*HELD, RepairStatus.RESTART_NEEDED, RepairStatus.PARTIAL)
 """What a repair is called that has left its changes in place."""
+
+
+UNSETTLED = (RepairStatus.RESTART_NEEDED, RepairStatus.UNDONE)
+"""What a repair is called after which the last check does not tell how it is now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ class Incident:
     """A run, and what follows from it."""
 
     def __init__(self, run: Run) -> None:
-        self.run = run
+        self.run = marked(run)
 
     @cached_property
     def causes(self) -> tuple[Cause, ...]:
@@ -146,8 +150,13 @@ class Incident:
         return frozenset(result.code for result in self.run.current if result.status in (Status.PASS, Status.FAIL))
 
     def is_gone(self, finding: Finding) -> bool:
-        """Tell whether the last check looked for a finding and did not find it."""
-        return self.is_repaired and finding.fingerprint not in self.present and finding.code in self.answered
+        """Tell whether the last check looked for a finding, did not find it, and still holds."""
+        settled = not any(
+            repair.fingerprint == finding.fingerprint and repair.status in UNSETTLED for repair in self.run.repairs
+        )
+        return (
+            self.is_repaired and settled and finding.fingerprint not in self.present and finding.code in self.answered
+        )
 
     @cached_property
     def are_removed(self) -> bool:
@@ -182,10 +191,33 @@ class Incident:
         return max((one.started_at for one in self.run.repairs if one.started_at is not None), default=None)
 
 
-def said(text: str, finding: Finding) -> str:
-    """Return a text of a finding; one for which only a claim or an estimate speaks says so."""
-    worst = weakest(finding.evidence)
-    return text if worst is Provenance.MEASURED else f"{text} ({worst})"
+def marked(run: Run) -> Run:
+    """Return a run in which each text of a finding for which only an estimate or a claim speaks says so."""
+    if all(one.provenance is Provenance.MEASURED for finding in _every(run) for one in finding.evidence):
+        return run
+    after = None if run.after is None else tuple(map(_with_marks, run.after))
+    return replace(run, before=tuple(map(_with_marks, run.before)), after=after)
+
+
+def _every(run: Run) -> Iterator[Finding]:
+    for result in (*run.before, *(run.after or ())):
+        yield from result.findings
+
+
+def _with_marks(result: CheckResult) -> CheckResult:
+    return replace(result, findings=tuple(map(_marked, result.findings)))
+
+
+def _marked(finding: Finding) -> Finding:
+    worth = weakest(finding.evidence)
+    if worth is Provenance.MEASURED:
+        return finding
+    return replace(
+        finding,
+        symptom=f"{finding.symptom} ({worth})",
+        cause=f"{finding.cause} ({worth})",
+        impacts=tuple(f"{impact} ({worth})" for impact in finding.impacts),
+    )
 
 
 def weakest(evidence: Sequence[Evidence]) -> Provenance:

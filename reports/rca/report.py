@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from doctor.api import ExitCode, Run, counted, exit_code, status_sentence, status_word, taken_back
-from doctor.reports.rca.document import Document, Tone
+from doctor.reports.rca.document import Document, Items, Paragraph, Section, Tone
 from doctor.reports.rca.incident import Incident, moment
+from doctor.reports.rca.lint import Objection, objections
 from doctor.reports.rca.sections import SECTIONS
 
 PROVENANCE = (
     "Every number below was measured in this run, or counted from what was, unless it is marked as estimated or "
     "claimed."
+)
+
+
+LINTED = (
+    "This report was read against the run record that it is made of: no number is without provenance, no two sections "
+    "contradict each other, and nothing is called done that no later check bears out."
 )
 
 
@@ -23,7 +33,7 @@ def report_of(run: Run) -> Document:
             f"{incident.taken_back}: what stands below about the time after them is how it was until then. "
             "`doctor check` says how it is now."
         )
-    return Document(
+    document = Document(
         title=f"Root cause analysis: {run.target.name}",
         verdict=verdict(incident),
         tone=_tone(run),
@@ -31,6 +41,18 @@ def report_of(run: Run) -> Document:
         notes=tuple(notes),
         sections=tuple(sections),
     )
+    return _edited(document, objections(document, run))
+
+
+def _edited(document: Document, found: Sequence[Objection]) -> Document:
+    """Return a report with what its lint says of it: above all where it objects, in the appendix where it does not."""
+    *others, appendix = document.sections
+    if not found:
+        checked = Paragraph(LINTED)
+        return replace(document, sections=(*others, replace(appendix, blocks=(*appendix.blocks, checked))))
+    warning = "This report contradicts its own record, or says more than the record bears: see Objections."
+    section = Section("Objections", (Items.of(*map(str, found)),))
+    return replace(document, notes=(warning, *document.notes), sections=(section, *document.sections))
 
 
 def verdict(incident: Incident) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from doctor.api import Witness
 from doctor.reports.rca.document import Edge, Graph, Item, Items, Node, NodeKind, Paragraph, Section, prose
-from doctor.reports.rca.incident import Cause, Incident, said
+from doctor.reports.rca.incident import Cause, Incident
 
 
 def section(incident: Incident) -> Section | None:
@@ -28,7 +28,7 @@ def _nodes(incident: Incident) -> Iterator[Node]:
         yield Node(_root_id(cause), NodeKind.ROOT, cause.title, prose(cause.first.symptom))
         for effect in cause.effects:
             found = effect.finding
-            yield Node(f"F{found.fingerprint}", NodeKind.EFFECT, found.code, prose(said(found.symptom, found)))
+            yield Node(f"F{found.fingerprint}", NodeKind.EFFECT, found.code, prose(found.symptom))
         for effect in cause.contributing:
             found = effect.finding
             title = f"{found.code} {incident.name(found.code)}"
@@ -36,7 +36,7 @@ def _nodes(incident: Incident) -> Iterator[Node]:
         for number, witness in enumerate(cause.witnesses, 1):
             yield Node(_witness_id(cause, number), NodeKind.WITNESS, f"log: {witness.signature}", _heard(witness))
     for finding in incident.left_over:
-        yield Node(f"F{finding.fingerprint}", NodeKind.LEFT_OVER, finding.code, prose(said(finding.symptom, finding)))
+        yield Node(f"F{finding.fingerprint}", NodeKind.LEFT_OVER, finding.code, prose(finding.symptom))
 
 
 def _edges(incident: Incident) -> Iterator[Edge]:
@@ -60,7 +60,7 @@ def _told(cause: Cause) -> Iterator[str]:
     if cause.root.latent_behind:
         yield f"hidden behind root cause {cause.root.latent_behind}: it would have shown only after that repair"
     for effect in cause.effects:
-        yield f"leads to {effect.finding.code}, {said(effect.finding.symptom, effect.finding)}: {effect.how}"
+        yield f"leads to {effect.finding.code}, {effect.finding.symptom}: {effect.how}"
     for effect in cause.contributing:
         yield f"made silent by {effect.finding.code}: {effect.finding.symptom}"
     for witness in cause.witnesses:

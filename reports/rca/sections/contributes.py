@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from doctor.reports.rca.document import Item, Items, Section
-from doctor.reports.rca.incident import Incident, place, said
+from doctor.reports.rca.incident import Incident, place
 from doctor.reports.rca.sections.root_causes import option_item
 
 
@@ -13,7 +13,7 @@ def section(incident: Incident) -> Section | None:
         return None
     items = tuple(
         Item(
-            f"{finding.code} ({finding.severity}) at {place(finding)}: {said(finding.symptom, finding)}",
+            f"{finding.code} ({finding.severity}) at {place(finding)}: {finding.symptom}",
             (
                 Items(
                     (

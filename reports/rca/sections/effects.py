@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from doctor.reports.rca.document import Paragraph, Section, Table
-from doctor.reports.rca.incident import Incident, said
+from doctor.reports.rca.incident import Incident
 
 
 def section(incident: Incident) -> Section | None:
     """Return each effect under its cause; nothing where none was observed."""
     rows = [
-        (f"{effect.finding.code} {said(effect.finding.symptom, effect.finding)}", cause.title, effect.how)
+        (f"{effect.finding.code} {effect.finding.symptom}", cause.title, effect.how)
         for cause in incident.causes
         for effect in (*cause.effects, *cause.contributing)
     ]

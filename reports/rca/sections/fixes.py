@@ -20,7 +20,7 @@ def section(incident: Incident) -> Section | None:
     repairs = incident.run.repairs
     if not repairs:
         return None
-    rows = tuple((one.code, one.title, mark(one), one.outcome) for one in repairs)
+    rows = tuple((one.code, one.title, mark(one, incident), one.outcome) for one in repairs)
     details = (Subsection(f"{one.code}: {one.title}", tuple(_details(one, incident))) for one in repairs)
     back = Paragraph(
         f"`doctor undo {incident.run.id}` takes back what can be taken back, as long as the target's `.doctor/runs` is "
@@ -31,18 +31,20 @@ def section(incident: Incident) -> Section | None:
     return Section("Fixes", (Table(head, rows), *details, back), facts)
 
 
-def mark(repair: Repair) -> Mark:
-    """Return what became of a repair; only one that was verified counts as done."""
+def mark(repair: Repair, incident: Incident) -> Mark:
+    """Return what became of a repair; only one that was verified, and of which nothing is found again, is done."""
+    if repair.status in HELD and repair.fingerprint in incident.present and incident.is_repaired:
+        return Mark(f"{repair.status}, but the last check finds it again", Tone.BAD)
     if repair.status in HELD:
         return Mark(str(repair.status), Tone.GOOD, repair.fingerprint)
     bad = repair.status in (RepairStatus.ROLLED_BACK, RepairStatus.REFUSED)
-    return Mark(str(repair.status), Tone.BAD if bad else Tone.OPEN, repair.fingerprint)
+    return Mark(str(repair.status), Tone.BAD if bad else Tone.OPEN)
 
 
 def _details(repair: Repair, incident: Incident) -> Iterator[Block]:
     finding = incident.run.finding(repair.fingerprint)
     option = next((one for one in finding.fixes if one.title == repair.title), None)
-    rows: list[tuple[Cell, ...]] = [("applied", mark(repair)), ("risk", RISKS[repair.applicability])]
+    rows: list[tuple[Cell, ...]] = [("applied", mark(repair, incident)), ("risk", RISKS[repair.applicability])]
     if option is not None:
         rows.append(("why this way", option.reason))
         if option.tradeoff:

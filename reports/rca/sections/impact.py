@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from doctor.reports.rca.document import Items, Paragraph, Section
-from doctor.reports.rca.incident import Incident, said
+from doctor.reports.rca.incident import Incident
 
 
 def section(incident: Incident) -> Section:
@@ -18,6 +18,6 @@ def section(incident: Incident) -> Section:
     for finding in (*incident.effects, *roots, *incident.run.findings):
         for impact in finding.impacts:
             later = ", once the causes before it are gone" if finding.fingerprint in hidden else ""
-            codes.setdefault(said(impact, finding), {})[finding.code + later] = None
+            codes.setdefault(impact, {})[finding.code + later] = None
     lines = [f"{impact} ({'; '.join(sources)})" for impact, sources in codes.items()]
     return Section("Impact", (Items.of(*lines) if lines else Paragraph("None measured."),))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from doctor.reports.rca.document import Items, Paragraph, Section
-from doctor.reports.rca.incident import Incident, place, said
+from doctor.reports.rca.incident import Incident, place
 
 
 def section(incident: Incident) -> Section | None:
@@ -14,5 +14,5 @@ def section(incident: Incident) -> Section | None:
         "These rows were stored while something was broken. They stay as they are when the cause is repaired, and need "
         "a repair of their own."
     )
-    lines = (f"{one.code} {place(one)}: {said(one.symptom, one)}" for one in incident.left_over)
+    lines = (f"{one.code} {place(one)}: {one.symptom}" for one in incident.left_over)
     return Section("Left over from before", (intro, Items.of(*lines)))

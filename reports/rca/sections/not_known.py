@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from doctor.api import Status
 from doctor.reports.rca.document import Item, Items, Section
-from doctor.reports.rca.incident import Incident, said
+from doctor.reports.rca.incident import Incident
 
 
 def section(incident: Incident) -> Section | None:
@@ -19,7 +19,7 @@ def _items(incident: Incident) -> Iterator[Item]:
     run = incident.run
     for one in run.diagnosis.unexplained:
         finding = run.finding(one.fingerprint)
-        yield Item(f"unexplained: {finding.code} {said(finding.symptom, finding)}", _questions(one.questions))
+        yield Item(f"unexplained: {finding.code} {finding.symptom}", _questions(one.questions))
     for result in incident.unknown:
         yield Item(f"{result.code} {result.name}: {result.reason}")
     for witness in run.diagnosis.witnesses:

@@ -17,7 +17,7 @@ from doctor.reports.rca.document import (
     Subsection,
     Table,
 )
-from doctor.reports.rca.incident import Cause, Incident, place, said
+from doctor.reports.rca.incident import Cause, Incident, place
 
 
 def section(incident: Incident) -> Section | None:
@@ -45,7 +45,7 @@ def _parts(cause: Cause, incident: Incident) -> Iterator[Block]:
 def _located(cause: Cause) -> Iterator[Item]:
     for finding in cause.findings:
         lines = (
-            f"Problem: {said(finding.symptom, finding)}",
+            f"Problem: {finding.symptom}",
             f"Cause: {finding.cause}",
             *(f"Impact: {impact}" for impact in finding.impacts),
         )
@@ -69,7 +69,7 @@ def _mechanism(cause: Cause) -> Iterator[str]:
     for rule in dict.fromkeys(finding.rule for finding in cause.findings if finding.rule):
         yield f"the rule behind it: {rule}"
     for effect in cause.effects:
-        yield f"{effect.how}: {said(effect.finding.symptom, effect.finding)} ({effect.finding.code})"
+        yield f"{effect.how}: {effect.finding.symptom} ({effect.finding.code})"
     for effect in cause.contributing:
         yield f"nobody was told: {effect.finding.symptom} ({effect.finding.code})"
     if not cause.effects:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from doctor.reports.rca.document import Item, Items, Section
-from doctor.reports.rca.incident import Incident, place, said
+from doctor.reports.rca.incident import Incident, place
 from doctor.reports.rca.sections.root_causes import option_item
 
 
@@ -11,7 +11,7 @@ def section(incident: Incident) -> Section | None:
     """Return it with what could be done; nothing where nothing is left, or nothing was repaired."""
     items = tuple(
         Item(
-            f"{finding.code} ({finding.severity}) {place(finding)}: {said(finding.symptom, finding)}",
+            f"{finding.code} ({finding.severity}) {place(finding)}: {finding.symptom}",
             (Items(tuple(map(option_item, finding.fixes))),) if finding.fixes else (),
         )
         for finding in incident.still_open

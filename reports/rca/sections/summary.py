@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from doctor.api import counted
 from doctor.reports.rca.document import Fact, Item, Items, Paragraph, Section
-from doctor.reports.rca.incident import Cause, Incident, said
+from doctor.reports.rca.incident import Cause, Incident
 
 
 def section(incident: Incident) -> Section:
@@ -29,7 +29,7 @@ def _chain(incident: Incident) -> tuple[Paragraph, ...]:
 
 
 def _seen(incident: Incident) -> tuple[Paragraph, ...]:
-    seen = [said(finding.symptom, finding) for finding in incident.effects]
+    seen = [finding.symptom for finding in incident.effects]
     seen += [incident.run.finding(one.fingerprint).symptom for one in incident.run.diagnosis.unexplained]
     return (Paragraph(f"What was seen: {'; '.join(seen)}."),) if seen else ()
 
@@ -46,13 +46,13 @@ def _how_many(incident: Incident) -> str:
 def _named(cause: Cause) -> str:
     behind = cause.root.latent_behind
     latent = f" (latent: hidden behind root cause {behind})" if behind else ""
-    return f"{cause.root.code} {cause.name}: {said(cause.first.symptom, cause.first)}{latent}"
+    return f"{cause.root.code} {cause.name}: {cause.first.symptom}{latent}"
 
 
 def _afterwards(incident: Incident) -> Iterator[str]:
     run = incident.run
     for finding in incident.left_over:
-        yield f"Left over, and no cause of the stall: {said(finding.symptom, finding)}."
+        yield f"Left over, and no cause of the stall: {finding.symptom}."
     if incident.written:
         touched = files(incident)
         where = f", in {counted(len(touched), 'file')} and in the data" if touched else ", in the data alone"
