@@ -30,6 +30,7 @@ from doctor.api import (
     EvidenceKind,
     Finding,
     FixOption,
+    Metric,
     Nats,
     Observation,
     Progress,
@@ -56,7 +57,10 @@ async def chain_stalled(database: Database, chain: Chain, nats: Nats) -> AsyncIt
         if step.stalled:
             yield _finding(chain, step, progress)
             return
-    yield Observation(" → ".join(f"{step.passed} {step.stage.name}" for step in progress))
+    yield Observation(
+        " → ".join(f"{step.passed} {step.stage.name}" for step in progress),
+        metrics=tuple(Metric("stalled_rows", 0, f"stage:{step.stage.name}") for step in progress),
+    )
 
 
 def _finding(chain: Chain, step: Progress, progress: tuple[Progress, ...]) -> Finding:
@@ -86,6 +90,7 @@ def _finding(chain: Chain, step: Progress, progress: tuple[Progress, ...]) -> Fi
         ),
         fixes=_requeue(chain, stage, step.stalled),
         validation="doctor check --select CHN001",
+        metric=Metric("stalled_rows", step.stalled, f"stage:{stage.name}"),
     )
 
 

@@ -28,6 +28,7 @@ from doctor.api import (
     Evidence,
     EvidenceKind,
     Finding,
+    Metric,
     Observation,
     Resource,
     Role,
@@ -60,6 +61,7 @@ async def dead_letters_waiting(database: Database, chain: Chain) -> AsyncIterato
                 Evidence(EvidenceKind.SQL, chain.failed_tasks_table, f"{group.count} rows, newest {group.newest}"),
             ),
             validation="doctor check --select CHN002",
+            metric=Metric("dead_letters", group.count, f"task:{group.task.replace(':', '.')}"),
         )
     if not groups:
-        yield Observation("no dead letters")
+        yield Observation("no dead letters", metrics=(Metric("dead_letters", 0),))

@@ -57,6 +57,7 @@ from doctor.api import (
     EvidenceKind,
     Finding,
     FixOption,
+    Metric,
     Nats,
     NullPattern,
     Observation,
@@ -138,9 +139,16 @@ def _observations(seen: Sequence[EmbeddingCounts], not_judged: int) -> Iterator[
         covered = rows - sum(counts.nulls for counts in seen)
         sampled = sum(counts.method is CountMethod.SAMPLED for counts in seen)
         how = f"; {counted(sampled, 'column')} sampled" if sampled else ""
-        yield Observation(f"{about}{covered} of {rows} rows have a vector{how}")
+        yield Observation(f"{about}{covered} of {rows} rows have a vector{how}", metrics=tuple(map(_coverage, seen)))
     if not_judged:
         yield Observation(f"{counted(not_judged, 'recent row')} without one may be under way: queue or chain unknown")
+
+
+def _coverage(counts: EmbeddingCounts) -> Metric:
+    """Return the share of a column's rows with text that have a vector; 1 where there are none."""
+    due = counts.rows - counts.empty
+    share = (counts.rows - counts.nulls) / due if due > 0 else 1.0
+    return Metric("embedding_coverage_ratio", min(share, 1.0), f"column:{counts.column.name}")
 
 
 async def _is_idle(chain: Chain | None, nats: Nats | None) -> bool | None:
@@ -197,6 +205,7 @@ def _finding(
         ),
         fixes=_backfill(counts) if left_over else (),
         validation="doctor check --select EMB001",
+        metric=Metric("rows_without_vector", nulls, f"column:{column.name}"),
     )
 
 

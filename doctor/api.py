@@ -62,6 +62,7 @@ from doctor.index_planning import PlannedBuild, as_it_was, find_column, not_inde
 from doctor.index_recall import Recall, recall_of
 from doctor.known_signature import Hypothesis, KnownSignature, SignatureKind
 from doctor.late import sql
+from doctor.location import Location, location_of, location_of_area
 from doctor.log_summary import LogGroup, LogIssue, LogRate, LogSample, LogSignal, LogSummary, Occurrences
 from doctor.model import (
     JSON,
@@ -76,6 +77,7 @@ from doctor.model import (
     Finding,
     FixOption,
     Mechanism,
+    Metric,
     Observation,
     Provenance,
     Repair,
@@ -292,6 +294,7 @@ __all__ = [
     "KnownSignature",
     "LeftBehind",
     "Limits",
+    "Location",
     "LogGroup",
     "LogIssue",
     "LogRate",
@@ -302,6 +305,7 @@ __all__ = [
     "LongestExecution",
     "Mechanism",
     "Metadata",
+    "Metric",
     "ModelError",
     "ModelExamination",
     "ModelNotFound",
@@ -450,6 +454,8 @@ __all__ = [
     "judge_queue",
     "least_version",
     "left_behind",
+    "location_of",
+    "location_of_area",
     "longest_execution",
     "loopback_of_a_container",
     "major_version",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TypeVar
 
-from doctor.model import Evidence, Finding, Observation, Resource
+from doctor.model import Evidence, Finding, Metric, Observation, Resource
 from doctor.redaction import bounded, redact
 
 T = TypeVar("T", Finding, Observation)
@@ -17,7 +17,8 @@ TEXT_LIMIT = 2_000
 def clean(item: T) -> T:
     """Return the finding or observation with every shown text redacted and bounded; fix arguments stay as they are."""
     if isinstance(item, Observation):
-        return replace(item, text=_text(item.text), rules_out=_text(item.rules_out))
+        metrics = tuple(map(_metric, item.metrics))
+        return replace(item, text=_text(item.text), rules_out=_text(item.rules_out), metrics=metrics)
     return replace(
         item,
         resource=_resource(item.resource),
@@ -27,6 +28,7 @@ def clean(item: T) -> T:
         evidence=tuple(_evidence(evidence) for evidence in item.evidence),
         related=tuple(_resource(resource) for resource in item.related),
         fixes=tuple(replace(o, title=_text(o.title), reason=_text(o.reason), code=_text(o.code)) for o in item.fixes),
+        metric=None if item.metric is None else _metric(item.metric),
     )
 
 
@@ -40,3 +42,7 @@ def _resource(resource: Resource) -> Resource:
 
 def _evidence(evidence: Evidence) -> Evidence:
     return replace(evidence, source=_text(evidence.source), text=_text(evidence.text))
+
+
+def _metric(metric: Metric) -> Metric:
+    return replace(metric, of=_text(metric.of))

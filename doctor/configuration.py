@@ -302,7 +302,7 @@ def _explain(path: Path, text: str, error: ValidationError) -> str:
             message += f"; did you mean {near[0]!r}?"
         elif known:
             message += f"; known here: {', '.join(known)}"
-    line = _line_of(text, location) or _line_of(text, location[:-1])
+    line = line_of(text, location) or line_of(text, location[:-1])
     return f"{path}{'' if line is None else f':{line}'}: {key}: {message}"
 
 
@@ -324,8 +324,11 @@ def _known_keys(parents: list[int | str]) -> list[str]:
     return [each.name for each in fields(section)]
 
 
-def _line_of(text: str, location: list[int | str]) -> int | None:
-    """Return the line of a key, or of its section's header; in an array of tables, of the table meant."""
+def line_of(text: str, location: list[int | str]) -> int | None:
+    """Return the line of a key, or of its section's header; in an array of tables, of the table meant.
+
+    ``location`` is the way to it from the top, such as ``["chain", "stage", 0, "name"]``.
+    """
     names = [part for part in location if isinstance(part, str)]
     wanted = next((part for part in location if isinstance(part, int)), 0)
     section, whole = ".".join(names[:-1]), ".".join(names)
@@ -394,7 +397,7 @@ def resolve_queries(loaded: LoadedConfiguration) -> tuple[GivenQuery, ...]:
             each.name,
             each.sql,
             name,
-            _line_of(loaded.text, ["queries", number, "sql"]) or 1,
+            line_of(loaded.text, ["queries", number, "sql"]) or 1,
             tuple(each.values.items()),
         )
         for number, each in enumerate(loaded.configuration.queries)

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from functools import cached_property
+from typing import final
 
 from typing_extensions import TypeAliasType
 
@@ -187,13 +189,27 @@ class FixOption:
 
 
 @dataclass(frozen=True, slots=True)
+class Metric:
+    """One number that was measured: for dashboards, and to see what has become worse.
+
+    ``name`` is in snake case and says the unit at its end (``rows_without_vector``); ``of`` is the key of the resource.
+    """
+
+    name: str
+    value: float
+    of: str = ""
+
+
+@final
+@dataclass(frozen=True)
 class Finding:
     """One state of the target that should not be, with its evidence.
 
     ``stage`` is the stage of the chain that it blocks, or None. ``related`` names further resources by which the
     finding joins causes and effects. ``rule`` is a documented behaviour of a library from which the effect follows
     without having been observed. ``subject`` separates findings of one check that concern the same resource;
-    ``group`` separates causes of one check that would otherwise count as one root.
+    ``group`` separates causes of one check that would otherwise count as one root. ``metric`` says how much of it there
+    is; more is worse.
     """
 
     code: str
@@ -211,8 +227,9 @@ class Finding:
     rule: str = ""
     fixes: tuple[FixOption, ...] = ()
     validation: str = ""
+    metric: Metric | None = None
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Twelve hex digits that survive moved lines and changed counts."""
         identity = "\0".join((self.code, self.resource.key, self.resource.path or "", self.subject))
@@ -231,11 +248,12 @@ class Finding:
 class Observation:
     """What a check measured although nothing is wrong, such as ``round trip 0.2 ms``.
 
-    ``rules_out`` names the hypothesis that the measurement refutes, if it refutes one.
+    ``rules_out`` names the hypothesis that the measurement refutes, if it refutes one. ``metrics`` are its numbers.
     """
 
     text: str
     rules_out: str = ""
+    metrics: tuple[Metric, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,12 +431,21 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What was examined."""
+    """What was examined.
+
+    ``repository_path`` leads from the root of the repository to ``root``, and ``source_path`` from there to the folder
+    to which the paths of findings in Python files are relative; "" where they are the same. ``places`` are the lines of
+    the configuration that name something, as ``path:line`` below ``root``, by resource key or by kind of outside
+    system; "" is the file itself.
+    """
 
     name: str
     root: str
     endpoints: tuple[Endpoint, ...] = ()
     stages: tuple[str, ...] = ()
+    repository_path: str = ""
+    source_path: str = ""
+    places: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -431,7 +458,7 @@ class Suppression:
     until: date | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Run:
     """Everything one run learned and did: the only thing that reports render from."""
 
@@ -461,12 +488,13 @@ class Run:
         Raises:
             KeyError: when no check of this run made such a finding.
         """
-        for results in (self.before, self.after or ()):
-            for result in results:
-                for finding in result.findings:
-                    if finding.fingerprint == fingerprint:
-                        return finding
-        raise KeyError(fingerprint)
+        return self._by_fingerprint[fingerprint]
+
+    @cached_property
+    def _by_fingerprint(self) -> Mapping[str, Finding]:
+        results = (*self.before, *(self.after or ()))
+        findings = [finding for result in results for finding in result.findings]
+        return {finding.fingerprint: finding for finding in reversed(findings)}
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -27,6 +27,7 @@ from doctor.configuration import (
     resolve_queries,
     resolve_texts,
 )
+from doctor.configured_places import configured_places, repository_path
 from doctor.file_names import visible
 from doctor.model import Endpoint
 from doctor.model import Target as TargetRecord
@@ -267,8 +268,15 @@ class Target:
     def record(self) -> TargetRecord:
         """Return what a run record keeps of the target."""
         chain = self.chain_or_none()
+        source = PurePosixPath(self.configuration.target.source).as_posix()
         return TargetRecord(
-            self.name, visible(str(self.root)), self.endpoints(), () if chain is None else chain.stage_names
+            self.name,
+            visible(str(self.root)),
+            self.endpoints(),
+            () if chain is None else chain.stage_names,
+            visible(repository_path(self.root)),
+            "" if source == "." else source,
+            configured_places(self.loaded, self.root),
         )
 
     def versions(self) -> dict[str, str]:

@@ -17,6 +17,7 @@ from doctor.model import (
     Explained,
     Finding,
     FixOption,
+    Metric,
     Observation,
     Provenance,
     Repair,
@@ -74,6 +75,7 @@ options = st.builds(
     texts,
     texts,
 )
+metrics = st.builds(Metric, st.from_regex(r"[a-z]+(_[a-z]+)*", fullmatch=True), st.floats(0, 1e9), texts)
 findings = st.builds(
     Finding,
     code=codes,
@@ -91,6 +93,7 @@ findings = st.builds(
     rule=texts,
     fixes=several(options),
     validation=texts,
+    metric=maybe(metrics),
 )
 results = st.builds(
     CheckResult,
@@ -99,7 +102,7 @@ results = st.builds(
     area=texts,
     status=st.sampled_from(Status),
     findings=several(findings),
-    observations=several(st.builds(Observation, texts, texts)),
+    observations=several(st.builds(Observation, texts, texts, several(metrics))),
     reason=texts,
     blocked_by=maybe(codes),
     duration=seconds,
@@ -157,7 +160,16 @@ verifications = st.builds(
     st.booleans(),
     maybe(moments),
 )
-targets = st.builds(Target, texts, texts, several(st.builds(Endpoint, texts, texts, texts)), several(texts))
+targets = st.builds(
+    Target,
+    texts,
+    texts,
+    several(st.builds(Endpoint, texts, texts, texts)),
+    several(texts),
+    texts,
+    texts,
+    st.dictionaries(texts, st.just("doctor.toml:7"), max_size=2),
+)
 runs = st.builds(
     Run,
     id=texts,
