@@ -91,6 +91,7 @@ from doctor.model import (
     StageResult,
     Status,
     Suppression,
+    SuppressionKind,
     Target,
     Unexplained,
     Verification,
@@ -124,7 +125,7 @@ from doctor.queue_state import (
     waiting_messages,
 )
 from doctor.redaction import printable
-from doctor.report import LogReport, Presentation, Report
+from doctor.report import Appendix, LogReport, Presentation, Report
 from doctor.resources.auth import TOLERANCE, Auth, ClockDifference, Metadata
 from doctor.resources.auth_settings import KEYS_PATH, AuthSettings, address_of_host, host_of
 from doctor.resources.catalog import VectorColumn, VectorIndex, identifier, parts_of, readable, vector_columns
@@ -230,6 +231,7 @@ __all__ = [
     "AgentRow",
     "AgentTables",
     "Answer",
+    "Appendix",
     "Applicability",
     "AreaState",
     "Auth",
@@ -376,6 +378,7 @@ __all__ = [
     "StoredMessage",
     "Stream",
     "Suppression",
+    "SuppressionKind",
     "Target",
     "TaskGraph",
     "Token",

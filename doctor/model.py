@@ -448,14 +448,25 @@ class Target:
     places: Mapping[str, str] = field(default_factory=dict)
 
 
+class SuppressionKind(StrEnum):
+    """By what a finding was taken out of the results."""
+
+    COMMENT = "comment"
+    CONFIGURATION = "configuration"
+    MUTE = "mute"
+    BASELINE = "baseline"
+    LAST_RUN = "last run"
+
+
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """A finding that was taken out of the results: by what (``path:line`` of a comment), why, and until which day."""
+    """A finding that was taken out of the results: by what (``origin`` is its place), why, and until which day."""
 
     finding: Finding
     origin: str
     reason: str
     until: date | None = None
+    kind: SuppressionKind = SuppressionKind.COMMENT
 
 
 @dataclass(frozen=True)

@@ -20,13 +20,26 @@ class Presentation:
 
 
 @dataclass(frozen=True, slots=True)
+class Appendix:
+    """What a format also appends to the file that an environment variable names, where the variable is set."""
+
+    variable: str
+    render: Callable[[Run], str]
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """One output format. ``machine`` formats are parsed by programs: nothing else may appear beside them."""
+    """One output format. ``machine`` formats are parsed by programs: nothing else may appear beside them.
+
+    ``exit_code`` is for a protocol that has its own: it is the command's when the format goes to stdout.
+    """
 
     name: str
     title: str
     machine: bool
     render: Callable[[Run, Presentation], str]
+    appendix: Appendix | None = None
+    exit_code: Callable[[Run], int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from doctor.api import Finding, Presentation, Report, Run, Severity, Status, Sup
 
 def render(run: Run, presentation: Presentation) -> str:
     """Return one JSON document, ending in a newline."""
-    return json.dumps(document(run), indent=2, ensure_ascii=False, default=_encode) + "\n"
+    return json.dumps(document(run), indent=2, ensure_ascii=False, default=encode) + "\n"
 
 
 def document(run: Run) -> dict[str, Any]:
@@ -55,6 +55,7 @@ def _suppression(suppression: Suppression) -> dict[str, Any]:
         "origin": suppression.origin,
         "reason": suppression.reason,
         "until": None if suppression.until is None else suppression.until.isoformat(),
+        "kind": suppression.kind,
     }
 
 
@@ -75,7 +76,8 @@ def _finding(finding: Finding) -> dict[str, Any]:
     return {"fingerprint": finding.fingerprint, **asdict(finding)}
 
 
-def _encode(value: object) -> object:
+def encode(value: object) -> object:
+    """Return the JSON form of what json does not know."""
     if isinstance(value, datetime):
         return value.isoformat()
     if is_dataclass(value) and not isinstance(value, type):

@@ -18,7 +18,6 @@ from doctor.commands.output import FormatChoice, Output, format_option
 from doctor.model import Severity, Status
 from doctor.record import RunStore
 from doctor.root import NoCommonRootError, root_of
-from doctor.verdict import exit_code
 
 PYTHON_SUFFIXES = (".py", ".pyi", ".pyw")
 """A commit hook for Python names all of these, though only the first is read."""
@@ -110,7 +109,7 @@ def check_command(
         folder = target.root / ".doctor"
         output.tell(f"the run could not be recorded in {folder}; `doctor report` will not know it", formats)
     output.emit(run, formats)
-    return int(exit_code(run))
+    return output.exit_code(run, formats)
 
 
 def _require_python(paths: tuple[Path, ...]) -> None:

@@ -16,7 +16,8 @@ import click
 from doctor.plugins import Registry, load_registry
 from doctor.record import redacted
 from doctor.redaction import printable, redact
-from doctor.report import Presentation
+from doctor.report import Appendix, Presentation
+from doctor.verdict import exit_code
 
 if TYPE_CHECKING:
     from doctor.log_summary import LogSummary
@@ -82,7 +83,7 @@ def _one_on_stdout(
 
 def format_option(default: str) -> Callable[[F], F]:
     """Add ``--format``, repeatable, with the format that is shown when none is asked for."""
-    return _format_option(default, "text, json, markdown or html", lambda: registry().reports)
+    return _format_option(default, "text, json, sarif … (`doctor list formats`)", lambda: registry().reports)
 
 
 def log_format_option(default: str) -> Callable[[F], F]:
@@ -129,6 +130,14 @@ class Output:
         run = redacted(run)
         reports = registry().reports
         self._emit(formats, lambda name, presentation: reports[name].render(run, presentation))
+        for choice in formats:
+            append(reports[choice.name].appendix, run)
+
+    def exit_code(self, run: Run, formats: tuple[FormatChoice, ...]) -> int:
+        """Return the exit code of a run: the verdict's, or that of the protocol which has stdout."""
+        on_stdout = [registry().reports[choice.name] for choice in formats if choice.path is None]
+        own = next((report.exit_code for report in on_stdout if report.exit_code is not None), None)
+        return int(exit_code(run)) if own is None else own(run)
 
     def emit_logs(self, summary: LogSummary, formats: tuple[FormatChoice, ...]) -> None:
         """Write what logs tell in every format asked for.
@@ -227,6 +236,22 @@ class Output:
 def discard_stdout() -> None:
     """Lead stdout to nowhere, so that the interpreter does not fail again when it flushes at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def append(appendix: Appendix | None, run: Run) -> None:
+    """Append what a format adds to the file that the environment names, if it names one.
+
+    Raises:
+        click.ClickException: the file cannot be written.
+    """
+    name = "" if appendix is None else os.environ.get(appendix.variable, "")
+    if appendix is None or not name:
+        return
+    try:
+        with Path(name).open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(appendix.render(run))
+    except OSError as error:
+        raise click.ClickException(f"{appendix.variable}: {name}: cannot be written: {error.strerror}") from error
 
 
 def write_file(path: Path, text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,21 @@ from jsonschema import Draft202012Validator
 
 import doctor.reports
 from doctor.diagnosis import diagnose
-from doctor.model import CheckResult, RepairStatus, Run, Severity, Status, Witness
+from doctor.model import CheckResult, RepairStatus, Run, Severity, Status, Suppression, SuppressionKind, Witness
 from doctor.report import Presentation
 from doctor.reports.json_document import REPORT, document
 from doctor.verdict import exit_code
-from tests.example_runs import CHAIN, MECHANISMS, healthy, repair, repaired_run, run_of, stalled, three_in_series
+from tests.example_runs import (
+    CHAIN,
+    MECHANISMS,
+    healthy,
+    repair,
+    repaired_run,
+    run_of,
+    stalled,
+    three_in_series,
+    vectors_left_over,
+)
 from tests.strategies import runs
 
 SCHEMA = json.loads(Path(doctor.reports.__file__).with_name("json_document.schema.json").read_text(encoding="utf-8"))
@@ -54,6 +65,13 @@ RUNS = {
     ),
     "every outcome of a repair": replace(
         repaired_run(), repairs=tuple(repair(stalled("scored"), status) for status in RepairStatus)
+    ),
+    "findings left out": run_of(
+        healthy(),
+        suppressions=(
+            Suppression(stalled("scored"), "app.py:3", "known", date(2027, 1, 31)),
+            Suppression(vectors_left_over(), "baseline.json", "known since then", kind=SuppressionKind.BASELINE),
+        ),
     ),
     "lines of a log": replace(
         run_of(three_in_series()),
