@@ -24,6 +24,7 @@ COMMANDS = {
     "list": "List checks, fixes, formats and plugins.",
     "sandbox": "Run the example pipeline on real servers, break it, heal it.",
     "demo": "The whole story: break, diagnose, repair, prove, report.",
+    "drill": "Break the example pipeline in every way, and score the diagnosis.",
 }
 """Name → one line of help. Each is the function of the same name in ``doctor/commands/<name>.py``, imported on
 demand."""

@@ -38,6 +38,8 @@ class Fault:
     """One way to break a sandbox. Breaking twice is breaking once; healing what is not broken changes nothing.
 
     ``case`` is its number in the casebook; ``edits_code`` says that API and worker start again because of it.
+    ``touches`` is what it changes or hides: files of the application, columns, settings. Two faults that share one of
+    these cannot be told apart, nor taken back, in one sandbox.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Fault:
     break_: Callable[[Sandbox], None]
     heal: Callable[[Sandbox], None]
     edits_code: bool = False
+    touches: tuple[str, ...] = ()
 
 
 @lru_cache(maxsize=1)

@@ -65,6 +65,12 @@ async def worker_is_busy(url: str) -> bool:
     return any((consumer.num_ack_pending or 0) > 0 for consumer in await _consumers(url))
 
 
+async def queue_is_empty(url: str) -> bool:
+    """Tell whether no task waits and none is at work; false when the server cannot be asked."""
+    found = await _consumers(url)
+    return bool(found) and not any((one.num_pending or 0) + (one.num_ack_pending or 0) for one in found)
+
+
 async def _consumers(url: str) -> list[ConsumerInfo]:
     """Return what the server knows of the stream's consumers; nothing when it cannot be asked."""
     try:
@@ -100,6 +106,19 @@ async def delete_stream(url: str) -> None:
     client = await nats.connect(url, max_reconnect_attempts=1, connect_timeout=2, error_cb=_ignore)
     try:
         await client.jetstream().delete_stream(STREAM)
+    finally:
+        await client.close()
+
+
+async def purge_stream(url: str) -> None:
+    """Drop the tasks that wait in the application's stream.
+
+    Raises:
+        NatsError, OSError: the server cannot be reached or refuses.
+    """
+    client = await nats.connect(url, max_reconnect_attempts=1, connect_timeout=2, error_cb=_ignore)
+    try:
+        await client.jetstream().purge_stream(STREAM)
     finally:
         await client.close()
 

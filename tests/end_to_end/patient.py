@@ -10,12 +10,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, LiteralString
 
-import httpx
-
 from doctor.commands.examination import Selection, choose, examine_open
 from doctor.commands.output import registry
 from doctor.model import Run
-from doctor.pipeline.sandbox.fault import all_faults
+from doctor.pipeline.sandbox import resetting
 from doctor.pipeline.sandbox.sandbox import Sandbox
 from doctor.target import Target
 from tests.forked_doctor import run
@@ -118,25 +116,7 @@ def journalled_vectors(journal: Path) -> list[list[tuple[str, str]]]:
 
 
 def reset(sandbox: Sandbox) -> None:
-    """Heal every fault, and take away every row, every index made by a repair and every record that a test has left."""
-    sandbox.heal(*all_faults())
-    write(
-        sandbox,
-        "DROP INDEX IF EXISTS atoms_embedding_hnsw_cosine",
-        "TRUNCATE messages, topics, atoms, atom_links, extractions, failed_tasks CASCADE",
-        "UPDATE agent_configs SET is_active = true, model_name = 'qwen2:7b-instruct-q4_K_M', fallback_model = NULL",
-        "UPDATE llm_providers SET type = 'ollama', base_url = NULL, is_active = true",
-    )
+    """Make the sandbox as new, without anything to undo."""
+    resetting.reset(sandbox)
     for journal in journals(sandbox):
         journal.unlink()
-    # It looks for a server that was away again only when it next needs it, and refuses messages until then.
-    eventually(lambda: is_well(sandbox), "the application has found all its servers")
-
-
-def is_well(sandbox: Sandbox) -> bool:
-    """Tell whether the application answers and reaches all its servers."""
-    try:
-        answer = httpx.get(f"{sandbox.environment()['API_URL']}/health", timeout=30, trust_env=False)
-    except httpx.TransportError:
-        return False
-    return bool(answer.json()["status"] == "ok")

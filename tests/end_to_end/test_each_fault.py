@@ -47,9 +47,6 @@ UNTOLD = "wrong-vantage"
 """What cannot be judged from here is not repaired from here either."""
 BESIDE_THE_CHAIN = "partition-without-index"
 """What no message meets, so that none could prove anything of it."""
-ALSO_SEEN = {"decorator-order": {"CHN002"}, "model-not-available": {"CHN002"}, "base-url-stale": {"CHN002"}}
-"""What fails loudly leaves dead letters beside the waiting messages."""
-
 ASSIGNED = (
     "SELECT count(*), count(importance_score), count(topic_id), count(embedding) FROM messages WHERE chat_id = -4300"
 )
@@ -63,7 +60,7 @@ TYPE = """
 def broken(patient: Sandbox, name: str) -> Run:
     """Break it, send 15 messages where the chain is to stop, and wait until all of the effects can be seen."""
     patient.break_(name)
-    wanted = {*FAULTS[name].expected.effects, *ALSO_SEEN.get(name, ())}
+    wanted = set(FAULTS[name].expected.effects)
     if not wanted:
         return check(patient)
     send_and_await_saved(patient)
@@ -73,7 +70,7 @@ def broken(patient: Sandbox, name: str) -> Run:
 def assert_named(run: Run, name: str) -> None:
     expected = FAULTS[name].expected
     assert roots(run) == expected.roots
-    assert effects(run) == {*expected.effects, *ALSO_SEEN.get(name, ())}
+    assert effects(run) == set(expected.effects)
     assert codes(run, run.diagnosis.contributing) == set(expected.contributing)
     assert codes(run, run.diagnosis.left_over) == set(expected.left_over)
     assert set(expected.unknown) <= {result.code for result in run.current if result.status is Status.UNKNOWN}

@@ -64,4 +64,5 @@ FAULT = Fault(
     expected=Expectation(roots=("AGT001",), effects=("CHN001",)),
     break_=_break,
     heal=_heal,
+    touches=("agent.is_active", "agent.model_name", "agent.name"),
 )

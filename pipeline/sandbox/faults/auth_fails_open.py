@@ -41,5 +41,6 @@ FAULT = Fault(
     expected=Expectation(roots=("AUT004",)),
     break_=_break,
     heal=_heal,
+    touches=("identity.py",),
     edits_code=True,
 )

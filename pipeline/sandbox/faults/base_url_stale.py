@@ -60,7 +60,8 @@ FAULT = Fault(
     case="C15",
     title="The base URL of the provider is stale",
     description=__doc__ or "",
-    expected=Expectation(roots=("MOD005",), effects=("CHN001",)),
+    expected=Expectation(roots=("MOD005",), effects=("CHN001", "CHN002")),
     break_=_break,
     heal=_heal,
+    touches=("provider", "agent.model_name"),
 )

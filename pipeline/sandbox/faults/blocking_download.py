@@ -34,5 +34,6 @@ FAULT = Fault(
     expected=Expectation(roots=("INI004",)),
     break_=_break,
     heal=_heal,
+    touches=("main.py",),
     edits_code=True,
 )

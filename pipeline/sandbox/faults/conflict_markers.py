@@ -55,5 +55,6 @@ FAULT = Fault(
     expected=Expectation(roots=("DOC010",)),
     break_=_break,
     heal=_heal,
+    touches=("routes/topics.py", "main.py"),
     edits_code=True,
 )

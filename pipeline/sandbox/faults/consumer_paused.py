@@ -31,4 +31,5 @@ FAULT = Fault(
     expected=Expectation(roots=("WRK001",)),
     break_=_break,
     heal=_heal,
+    touches=("consumer",),
 )

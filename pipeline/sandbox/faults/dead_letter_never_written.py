@@ -39,5 +39,6 @@ FAULT = Fault(
     expected=Expectation(contributing=("TSK007",)),
     break_=_break,
     heal=_heal,
+    touches=("retry.py",),
     edits_code=True,
 )

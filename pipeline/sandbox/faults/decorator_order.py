@@ -49,8 +49,9 @@ FAULT = Fault(
     case="C1",
     title="The retry decorator stands above the task decorator",
     description=__doc__ or "",
-    expected=Expectation(roots=("TSK001",), effects=("CHN001",)),
+    expected=Expectation(roots=("TSK001",), effects=("CHN001", "CHN002")),
     break_=_break,
     heal=_heal,
+    touches=("tasks/scoring.py", "tasks/extraction.py"),
     edits_code=True,
 )

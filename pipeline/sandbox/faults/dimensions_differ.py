@@ -62,4 +62,5 @@ FAULT = Fault(
     expected=Expectation(roots=("EMB002",), effects=("EMB001", "CHN002")),
     break_=_break,
     heal=_heal,
+    touches=("messages.embedding",),
 )

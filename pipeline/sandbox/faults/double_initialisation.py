@@ -72,5 +72,6 @@ FAULT = Fault(
     expected=Expectation(roots=("INI002", "INI003")),
     break_=_break,
     heal=_heal,
+    touches=("semantic_index.py",),
     edits_code=True,
 )

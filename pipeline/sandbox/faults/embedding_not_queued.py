@@ -45,5 +45,6 @@ FAULT = Fault(
     expected=Expectation(roots=("TSK005",)),
     break_=_break,
     heal=_heal,
+    touches=("tasks/extraction.py",),
     edits_code=True,
 )

@@ -68,5 +68,6 @@ FAULT = Fault(
     expected=Expectation(contributing=("TSK002",)),
     break_=_break,
     heal=_heal,
+    touches=("tasks/ingestion.py",),
     edits_code=True,
 )

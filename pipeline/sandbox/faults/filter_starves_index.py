@@ -61,5 +61,6 @@ FAULT = Fault(
     expected=Expectation(roots=("VEC008",)),
     break_=_break,
     heal=_heal,
+    touches=("routes/atoms.py", "atoms.embedding"),
     edits_code=True,
 )

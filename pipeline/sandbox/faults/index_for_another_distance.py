@@ -47,4 +47,5 @@ FAULT = Fault(
     expected=Expectation(roots=("VEC005",), effects=("VEC008",)),
     break_=_break,
     heal=_heal,
+    touches=("atoms.embedding",),
 )

@@ -51,4 +51,5 @@ FAULT = Fault(
     expected=Expectation(roots=("VEC001",)),
     break_=_break,
     heal=_heal,
+    touches=("atoms.embedding",),
 )

@@ -59,5 +59,6 @@ FAULT = Fault(
     expected=Expectation(roots=("INI001",)),
     break_=_break,
     heal=_heal,
+    touches=("semantic_index.py",),
     edits_code=True,
 )

@@ -38,4 +38,5 @@ FAULT = Fault(
     expected=Expectation(left_over=("EMB001",)),
     break_=_break,
     heal=_heal,
+    touches=("atoms.embedding",),
 )

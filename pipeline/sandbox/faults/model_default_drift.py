@@ -45,5 +45,6 @@ FAULT = Fault(
     expected=Expectation(contributing=("MOD003",)),
     break_=_break,
     heal=_heal,
+    touches=("agents.py", "extractor.py"),
     edits_code=True,
 )

@@ -31,7 +31,8 @@ FAULT = Fault(
     case="C3",
     title="The configured model was never pulled",
     description=__doc__ or "",
-    expected=Expectation(roots=("MOD001",), effects=("CHN001",)),
+    expected=Expectation(roots=("MOD001",), effects=("CHN001", "CHN002")),
     break_=_break,
     heal=_heal,
+    touches=("agent.model_name",),
 )

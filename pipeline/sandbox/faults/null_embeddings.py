@@ -34,4 +34,5 @@ FAULT = Fault(
     expected=Expectation(left_over=("EMB001",)),
     break_=_break,
     heal=_heal,
+    touches=("messages.embedding", "atoms.embedding"),
 )

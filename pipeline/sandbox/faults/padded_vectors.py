@@ -41,4 +41,5 @@ FAULT = Fault(
     expected=Expectation(roots=("EMB003",)),
     break_=_break,
     heal=_heal,
+    touches=("atoms.embedding",),
 )

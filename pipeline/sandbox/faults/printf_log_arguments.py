@@ -38,5 +38,6 @@ FAULT = Fault(
     expected=Expectation(contributing=("LOG001",)),
     break_=_break,
     heal=_heal,
+    touches=("extractor.py",),
     edits_code=True,
 )

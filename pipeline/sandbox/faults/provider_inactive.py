@@ -40,4 +40,5 @@ FAULT = Fault(
     expected=Expectation(roots=("AGT001",), effects=("CHN001",)),
     break_=_break,
     heal=_heal,
+    touches=("provider",),
 )

@@ -48,5 +48,6 @@ FAULT = Fault(
     expected=Expectation(roots=("AUT003",)),
     break_=_break,
     heal=_heal,
+    touches=("publishable_key.py",),
     edits_code=True,
 )

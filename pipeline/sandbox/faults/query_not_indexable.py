@@ -39,5 +39,6 @@ FAULT = Fault(
     expected=Expectation(roots=("VEC008",)),
     break_=_break,
     heal=_heal,
+    touches=("search.py", "atoms.embedding"),
     edits_code=True,
 )

@@ -46,4 +46,5 @@ FAULT = Fault(
     expected=Expectation(left_over=("CHN003",)),
     break_=_break,
     heal=_heal,
+    touches=("messages.embedding",),
 )

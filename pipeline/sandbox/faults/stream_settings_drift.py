@@ -34,4 +34,5 @@ FAULT = Fault(
     expected=Expectation(roots=("NAT006",)),
     break_=_break,
     heal=_heal,
+    touches=("stream",),
 )

@@ -39,5 +39,6 @@ FAULT = Fault(
     expected=Expectation(advice=("VEC006",)),
     break_=_break,
     heal=_heal,
+    touches=("search.py",),
     edits_code=True,
 )

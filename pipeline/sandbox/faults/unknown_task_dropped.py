@@ -37,5 +37,6 @@ FAULT = Fault(
     expected=Expectation(roots=("WRK002",)),
     break_=_break,
     heal=_heal,
+    touches=("tasks/__init__.py",),
     edits_code=True,
 )

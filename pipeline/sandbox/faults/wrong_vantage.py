@@ -64,4 +64,5 @@ FAULT = Fault(
     expected=Expectation(unknown=("MOD002",)),
     break_=_break,
     heal=_heal,
+    touches=("provider", "agent.model_name"),
 )

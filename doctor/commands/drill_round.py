@@ -1,0 +1,121 @@
+"""One round of the drill: break, diagnose, compare, repair, prove, and bring the sandbox back to health."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from doctor.commands.examination import Selection, choose, examine_open
+from doctor.commands.fix import repair_target
+from doctor.commands.output import registry
+from doctor.commands.verify import new_canaries
+from doctor.drill.outcome import Outcome, Shown
+from doctor.fixing import Policy
+from doctor.model import Applicability, Run, Status
+from doctor.target import Target
+from doctor.verdict import ExitCode, exit_code
+from doctor.verification import verify
+
+if TYPE_CHECKING:
+    from doctor.pipeline.sandbox.rounds import Round
+    from doctor.pipeline.sandbox.sandbox import Sandbox
+
+CHAT = -4_300
+MESSAGES = 15
+SYMPTOMS_DEADLINE = 30.0
+"""Seconds in which what stops the chain must show: a task is tried three times before it is a dead letter."""
+
+PAUSE = 0.2
+VERIFY_DEADLINE = 60.0
+
+
+def run_round(sandbox: Sandbox, one: Round) -> Outcome:
+    """Run a round in a sandbox that is healthy, and say what came of it; whether it is healthy again, too.
+
+    Raises:
+        SandboxError: the sandbox itself does not do what it is asked for.
+    """
+    from doctor.pipeline.sandbox.noise import NOISE
+
+    if one.faults:
+        sandbox.break_(*one.faults)
+    elif one.name in NOISE:
+        NOISE[one.name](sandbox)
+    run = _diagnosed(sandbox, set(one.expected.effects))
+    repaired, verified = _repaired(sandbox, run)
+    return Outcome(
+        name=one.name,
+        kind=str(one.kind),
+        expected=expected(one),
+        shown=Shown.by(run),
+        seconds=round(run.duration, 2),
+        repaired=repaired,
+        verified=verified,
+        healed=is_healthy_again(sandbox),
+    )
+
+
+def expected(one: Round) -> Shown:
+    """Return what a round must show; every effect of a fault is caused by each root of the same fault."""
+    from doctor.pipeline.sandbox.fault import find_fault
+
+    alone = [find_fault(name).expected for name in one.faults]
+    found = one.expected
+    return Shown(
+        roots=found.roots,
+        edges=tuple((root, effect) for each in alone for root in each.roots for effect in each.effects),
+        beside=(*found.contributing, *found.left_over, *found.advice),
+        unknown=found.unknown,
+    )
+
+
+def is_healthy_again(sandbox: Sandbox) -> bool:
+    """Take back all that a round has done, and tell whether a check finds nothing then.
+
+    Raises:
+        SandboxError: the sandbox does not come back.
+    """
+    from doctor.pipeline.sandbox.resetting import reset
+
+    reset(sandbox)
+    return exit_code(_check(sandbox)) is ExitCode.OK
+
+
+def _check(sandbox: Sandbox) -> Run:
+    async def work() -> Run:
+        async with Target.at(sandbox.directory) as target:
+            return await examine_open(target, choose(list(registry().checks.values()), Selection(), target))
+
+    return asyncio.run(work())
+
+
+def _diagnosed(sandbox: Sandbox, effects: set[str]) -> Run:
+    """Send messages where the chain is to stop, and check until that can be seen, or would have been."""
+    if effects:
+        sandbox.send_messages(MESSAGES, CHAT)
+    until = time.monotonic() + SYMPTOMS_DEADLINE
+    while True:
+        run = _check(sandbox)
+        if effects <= {effect for _, effect in Shown.by(run).edges} or time.monotonic() > until:
+            return run
+        time.sleep(PAUSE)
+
+
+def _repaired(sandbox: Sandbox, run: Run) -> tuple[bool | None, bool | None]:
+    """Repair and prove, where all that stands in the way is safe to repair; None where a person is needed."""
+    roots = [one for root in run.diagnosis.roots for one in root.findings]
+    wrong = [run.finding(one) for one in (*roots, *run.diagnosis.left_over)]
+    safe = [any(option.applicability is Applicability.SAFE for option in one.fixes) for one in wrong]
+    if not wrong or not all(safe) or any(result.status is Status.UNKNOWN for result in run.current):
+        return None, None
+    policy = Policy(lambda candidate, _plan: candidate.option.applicability is Applicability.SAFE)
+    repaired = exit_code(asyncio.run(repair_target(Target.at(sandbox.directory), policy))) is ExitCode.OK
+    return repaired, repaired and asyncio.run(_is_proved(sandbox))
+
+
+async def _is_proved(sandbox: Sandbox) -> bool:
+    async with Target.at(sandbox.directory) as target:
+        canaries = new_canaries(MESSAGES)
+        proof = await verify(target, canaries, deadline=VERIFY_DEADLINE)
+    return proof.passed
