@@ -113,7 +113,10 @@ class RunStore:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise RecordError("another `doctor fix` or `doctor undo` is at work here; wait for it") from error
-            yield
+            try:
+                yield
+            finally:
+                fcntl.flock(lock, fcntl.LOCK_UN)  # a child that is just being forked has the file as well
 
     def save(self, run: Run) -> Path:
         """Write the record in one step, so that a reader never sees half of it. Every text is redacted once more."""

@@ -26,7 +26,12 @@ def alone(lock_file: Path, *, patience: float = 0.0) -> Iterator[bool]:
                 yield False
                 return
             time.sleep(POLL_SECONDS)
-        yield True
+        try:
+            yield True
+        finally:
+            # Closing would not do: a process that another thread forks at this moment holds the file, too, until it
+            # becomes another program.
+            fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _locked(file: IO[str]) -> bool:
