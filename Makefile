@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-browser lint typecheck bench corpus docs ci clean
+.PHONY: demo test test-browser lint typecheck bench drill corpus docs ci clean
 .DEFAULT_GOAL := test
 
 # Where it is set, every process of the tests compiles everything anew.
@@ -36,6 +36,9 @@ typecheck: $(STAMP)
 
 bench: $(STAMP)  ## Measurements, as ratios within one run
 	$(BIN)/python -m tests.bench
+
+drill: $(STAMP)  ## Every fault, every pair that can hold together: docs/drill.md. It takes hours; `--resume` goes on
+	$(BIN)/doctor drill --pairs 10000 --jobs 2 --resume --output docs/drill.md
 
 corpus: $(STAMP)  ## Every check on the code of others, downloaded once, and on what is broken in it on purpose
 	$(BIN)/python -m tests.corpus

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from doctor.commands.examination import Selection, choose, examine_open
 from doctor.commands.fix import repair_target
 from doctor.commands.output import registry
 from doctor.commands.verify import new_canaries
-from doctor.drill.outcome import Outcome, Shown
+from doctor.drill.outcome import Outcome, Shown, Treatment
 from doctor.fixing import Policy
-from doctor.model import Applicability, Run, Status
+from doctor.model import Applicability, Run
 from doctor.target import Target
 from doctor.verdict import ExitCode, exit_code
 from doctor.verification import verify
@@ -43,15 +44,14 @@ def run_round(sandbox: Sandbox, one: Round) -> Outcome:
     elif one.name in NOISE:
         NOISE[one.name](sandbox)
     run = _diagnosed(sandbox, set(one.expected.effects))
-    repaired, verified = _repaired(sandbox, run)
+    treatment = _treated(sandbox, run)
     return Outcome(
         name=one.name,
         kind=str(one.kind),
         expected=expected(one),
         shown=Shown.by(run),
         seconds=round(run.duration, 2),
-        repaired=repaired,
-        verified=verified,
+        treatment=treatment,
         healed=is_healthy_again(sandbox),
     )
 
@@ -102,16 +102,24 @@ def _diagnosed(sandbox: Sandbox, effects: set[str]) -> Run:
         time.sleep(PAUSE)
 
 
-def _repaired(sandbox: Sandbox, run: Run) -> tuple[bool | None, bool | None]:
-    """Repair and prove, where all that stands in the way is safe to repair; None where a person is needed."""
+def _treated(sandbox: Sandbox, run: Run) -> Treatment:
+    """Repair what is safe. Where that is all, prove the chain; where nothing is, look that nothing was changed."""
     roots = [one for root in run.diagnosis.roots for one in root.findings]
     wrong = [run.finding(one) for one in (*roots, *run.diagnosis.left_over)]
     safe = [any(option.applicability is Applicability.SAFE for option in one.fixes) for one in wrong]
-    if not wrong or not all(safe) or any(result.status is Status.UNKNOWN for result in run.current):
-        return None, None
+    before = _source(sandbox)
     policy = Policy(lambda candidate, _plan: candidate.option.applicability is Applicability.SAFE)
-    repaired = exit_code(asyncio.run(repair_target(Target.at(sandbox.directory), policy))) is ExitCode.OK
-    return repaired, repaired and asyncio.run(_is_proved(sandbox))
+    after = asyncio.run(repair_target(Target.at(sandbox.directory), policy))
+    if not any(option.applicability is Applicability.SAFE for one in run.findings for option in one.fixes):
+        return Treatment(left_alone=_source(sandbox) == before and Shown.by(after).roots == Shown.by(run).roots)
+    if not wrong or not all(safe):
+        return Treatment()
+    repaired = exit_code(after) is ExitCode.OK
+    return Treatment(repaired, repaired and asyncio.run(_is_proved(sandbox)))
+
+
+def _source(sandbox: Sandbox) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in sandbox.layout.app.rglob("*.py")}
 
 
 async def _is_proved(sandbox: Sandbox) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 
-from doctor.drill.outcome import Outcome, Shown
+from doctor.drill.outcome import Outcome
 from doctor.drill.score import Scores, Share, scores
 
 HEAD = """\
@@ -19,9 +20,10 @@ stand-in. This page is written by `make drill`.
 - **paths**: each effect stands under a root that causes it.
 - **told**: what contributes, what was left over, what is only advice, and what nobody can tell from here, is said too.
 - **repaired**, **verified**: where all that is wrong is safe to repair, it was, and canaries passed every stage.
+- **left alone**: where nothing is, no file was changed, and the same is found again.
 
 """
-SCORES = ("rounds", "exact", "first", "false roots", "paths", "told", "repaired", "verified", "median")
+SCORES = ("rounds", "exact", "first", "false roots", "paths", "told", "repaired", "verified", "left alone", "median")
 ROUNDS = ("", "round", "root causes", "effects", "beside", "unknown", "repaired", "s")
 
 
@@ -36,7 +38,7 @@ def document(outcomes: Sequence[Outcome], version: str) -> str:
         parts += [f"\n## {one.kind.capitalize()}s\n\n", _table([ROUNDS, *map(_round, some)])]
     wrong = [one for one in outcomes if not one.is_right]
     if wrong:
-        parts += ["\n## What was not right\n\n", *(f"- {one.name}: {_what_is_wrong(one)}\n" for one in wrong)]
+        parts += ["\n## What was not right\n\n", *(f"- {one.name}: {what_is_wrong(one)}\n" for one in wrong)]
     return "".join(parts)
 
 
@@ -46,7 +48,7 @@ def score_rows(found: Sequence[Scores]) -> list[tuple[str, ...]]:
 
 
 def _score(one: Scores) -> tuple[str, ...]:
-    shares: tuple[Share, ...] = (one.paths, one.told, one.repaired, one.verified)
+    shares: tuple[Share, ...] = (one.paths, one.told, one.repaired, one.verified, one.left_alone)
     return (
         f"{one.exact.whole} {one.kind}s",
         str(one.exact),
@@ -59,7 +61,7 @@ def _score(one: Scores) -> tuple[str, ...]:
 
 def _round(one: Outcome) -> tuple[str, ...]:
     shown = one.shown
-    repaired = {True: "yes", False: "no", None: "by hand"}[one.repaired] if one.expected.roots else ""
+    repaired = {True: "yes", False: "no", None: ""}[one.treatment.repaired]
     return (
         "✓" if one.is_right else "✗",
         one.name,
@@ -72,22 +74,22 @@ def _round(one: Outcome) -> tuple[str, ...]:
     )
 
 
-def _what_is_wrong(one: Outcome) -> str:
+def what_is_wrong(one: Outcome) -> str:
     """Say in one line how a round differs from what it was to show."""
     if one.problem:
         return one.problem
     said = []
-    missing = Shown(roots=tuple(code for code in one.expected.roots if code not in one.shown.roots))
+    missing = [code for code in one.expected.roots if code not in one.shown.roots]
     for text, codes in (
-        ("not named:", missing.roots),
+        ("not named:", missing),
         ("no root:", one.false_roots),
         ("not told:", one.missed),
-        ("unexplained:", one.shown.unexplained),
+        ("too much:", one.too_much),
     ):
         if codes:
             said.append(f"{text} {_codes(codes)}")
     said += [f"{effect} is no effect of {root}" for root, effect in one.false_edges]
-    said += ["not repaired"] * (one.repaired is False) + ["not verified"] * (one.verified is False)
+    said += [f"not {name.replace('_', ' ')}" for name, held in asdict(one.treatment).items() if held is False]
     return "; ".join(said + ["not healthy afterwards"] * (not one.healed))
 
 

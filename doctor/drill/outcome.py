@@ -11,6 +11,9 @@ from doctor.model import Run, Status
 Edge = tuple[str, str]
 """The code of a root, and that of an effect that the diagnosis puts under it."""
 
+SAID_OF_SMALL_TABLES = ("VEC001",)
+"""Advice that is true of every table whose vectors are too few for an index."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -45,11 +48,25 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
+class Treatment:
+    """What became of safe repairs. ``repaired`` and ``verified`` are None where a person is needed as well, and
+    ``left_alone`` where there was something to repair."""
+
+    repaired: bool | None = None
+    verified: bool | None = None
+    left_alone: bool | None = None
+
+    @property
+    def is_right(self) -> bool:
+        """Whether nothing of it failed."""
+        return False not in (self.repaired, self.verified, self.left_alone)
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """One round. ``expected`` and ``shown`` are of one shape; of ``expected`` all edges are true, none must be there.
 
-    ``seconds`` is what the diagnosis took. ``repaired`` and ``verified`` are None where nothing is safe to repair, or
-    where something is left to a person. ``healed``: afterwards the sandbox was found healthy. ``problem`` says what
+    ``seconds`` is what the diagnosis took. ``healed``: afterwards the sandbox was found healthy. ``problem`` says what
     kept the round from ending, and is empty otherwise.
     """
 
@@ -58,8 +75,7 @@ class Outcome:
     expected: Shown
     shown: Shown
     seconds: float = 0.0
-    repaired: bool | None = None
-    verified: bool | None = None
+    treatment: Treatment = Treatment()
     healed: bool = False
     problem: str = ""
 
@@ -100,11 +116,16 @@ class Outcome:
         return (*beside, *unknown)
 
     @property
+    def too_much(self) -> tuple[str, ...]:
+        """What was told beside the roots, or left unexplained, and is not there."""
+        beside = (code for code in self.shown.beside if code not in (*self.expected.beside, *SAID_OF_SMALL_TABLES))
+        return (*beside, *self.shown.unexplained)
+
+    @property
     def is_right(self) -> bool:
         """Whether everything about it is as it should be."""
-        repaired = self.repaired is not False and self.verified is not False
-        right = self.is_exact and not self.false_edges and not self.missed and not self.shown.unexplained
-        return right and repaired and self.healed
+        told = not (self.false_edges or self.missed or self.too_much)
+        return self.is_exact and told and self.treatment.is_right and self.healed
 
     def as_json(self) -> str:
         """Return it as one line."""
@@ -119,7 +140,7 @@ class Outcome:
         """
         found: dict[str, Any] = json.loads(line)
         found["expected"], found["shown"] = (_shown(found[name]) for name in ("expected", "shown"))
-        return cls(**found)
+        return cls(**{**found, "treatment": Treatment(**found["treatment"])})
 
 
 def _shown(found: dict[str, Any]) -> Shown:

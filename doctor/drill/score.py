@@ -36,7 +36,8 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """The scores of the rounds of one kind. ``repaired`` and ``verified`` count where all was safe to repair."""
+    """The scores of the rounds of one kind. ``repaired`` and ``verified`` count where all was safe to repair,
+    ``left_alone`` where nothing was."""
 
     kind: str
     exact: Share
@@ -46,6 +47,7 @@ class Scores:
     told: Share
     repaired: Share
     verified: Share
+    left_alone: Share
     healed: Share
     seconds: float
 
@@ -63,7 +65,8 @@ class Scores:
         if self.seconds > SECONDS:
             found.append(f"{self.kind}: a diagnosis took {self.seconds:.1f} s, wanted {SECONDS:g} s")
         if self.kind == "single":
-            shares = (("repaired", self.repaired), ("verified", self.verified))
+            names = ("repaired", "verified", "left_alone")
+            shares = [(name.replace("_", " "), getattr(self, name)) for name in names]
             found += [f"single: {name} {share}, wanted all" for name, share in shares if share.value < 1.0]
         return tuple(found)
 
@@ -79,6 +82,10 @@ def _of(kind: str, outcomes: Sequence[Outcome]) -> Scores:
         counted = [bool(holds(one)) for one in among]
         return Share(sum(counted), len(counted))
 
+    def treated(what: str) -> Share:
+        found = [getattr(one.treatment, what) for one in outcomes]
+        return Share(found.count(True), len(found) - found.count(None))
+
     return Scores(
         kind=kind,
         exact=share(lambda one: one.is_exact),
@@ -86,8 +93,9 @@ def _of(kind: str, outcomes: Sequence[Outcome]) -> Scores:
         false_roots=sum(len(one.false_roots) for one in outcomes),
         paths=share(lambda one: not one.false_edges),
         told=share(lambda one: not one.missed, [one for one in outcomes if one.has_more_to_tell]),
-        repaired=share(lambda one: one.repaired, [one for one in outcomes if one.repaired is not None]),
-        verified=share(lambda one: one.verified, [one for one in outcomes if one.verified is not None]),
+        repaired=treated("repaired"),
+        verified=treated("verified"),
+        left_alone=treated("left_alone"),
         healed=share(lambda one: one.healed),
         seconds=median(one.seconds for one in outcomes),
     )

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doctor.drill.document import document
-from doctor.drill.outcome import Outcome, Shown
+from doctor.drill.outcome import Outcome, Shown, Treatment
 from doctor.drill.score import Share, scores
 
 EXPECTED = Shown(roots=("TSK001",), edges=(("TSK001", "CHN001"),), beside=("TSK002",))
-RIGHT = Outcome("one", "single", EXPECTED, EXPECTED, 0.5, repaired=True, verified=True, healed=True)
+RIGHT = Outcome("one", "single", EXPECTED, EXPECTED, 0.5, Treatment(repaired=True, verified=True), healed=True)
 CONTROL = Outcome("healthy", "control", Shown(), Shown(), 0.4, healed=True)
 TEXTS = st.lists(st.sampled_from(["TSK001", "CHN001", "MOD001"]), max_size=3).map(tuple)
 SHOWN = st.builds(
@@ -59,6 +59,13 @@ def test_what_is_told_as_a_root_is_told() -> None:
     assert wrong(beside=(), roots=("TSK001", "TSK002")).missed == ()
 
 
+def test_what_is_told_and_is_not_there_is_too_much() -> None:
+    assert wrong(beside=("TSK002", "CHN003")).too_much == ("CHN003",)
+    assert wrong(unexplained=("CHN001",)).too_much == ("CHN001",)
+    assert not wrong(beside=("TSK002", "CHN003")).is_right
+    assert wrong(beside=("TSK002", "VEC001")).is_right
+
+
 def test_a_round_that_did_not_end_is_wrong_in_everything() -> None:
     one = replace(RIGHT, problem="the sandbox did not come up", shown=EXPECTED)
     assert not one.is_exact
@@ -68,7 +75,7 @@ def test_a_round_that_did_not_end_is_wrong_in_everything() -> None:
 
 def test_scores_that_fall_short_are_said() -> None:
     single, control = (
-        replace(RIGHT, shown=Shown(roots=("MOD001",)), repaired=False, verified=False, seconds=9.0),
+        replace(RIGHT, shown=Shown(roots=("MOD001",)), treatment=Treatment(False, False, False), seconds=9.0),
         replace(CONTROL, shown=Shown(roots=("MOD001",))),
     )
     of_control, of_single = scores([single, control])
@@ -82,18 +89,19 @@ def test_scores_that_fall_short_are_said() -> None:
         "single: a diagnosis took 9.0 s, wanted 5 s",
         "single: repaired 0/1 (0.0%), wanted all",
         "single: verified 0/1 (0.0%), wanted all",
+        "single: left alone 0/1 (0.0%), wanted all",
     )
 
 
 def test_what_only_a_person_repairs_is_not_counted_as_unrepaired() -> None:
-    (of_single,) = scores([replace(RIGHT, repaired=None, verified=None)])
-    assert of_single.repaired == Share(0, 0)
+    (of_single,) = scores([replace(RIGHT, treatment=Treatment(left_alone=True))])
+    assert (of_single.repaired, of_single.left_alone) == (Share(0, 0), Share(1, 1))
     assert of_single.missed_targets == ()
 
 
 @given(SHOWN, SHOWN, st.sampled_from(["", "it did not end"]))
 def test_an_outcome_survives_its_line(expected: Shown, shown: Shown, problem: str) -> None:
-    one = Outcome("a + b", "pair", expected, shown, 1.25, None, True, False, problem)
+    one = Outcome("a + b", "pair", expected, shown, 1.25, Treatment(None, True, False), False, problem)
     assert Outcome.from_json(one.as_json()) == one
 
 

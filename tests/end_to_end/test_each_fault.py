@@ -1,4 +1,4 @@
-"""Each fault alone: what it breaks is named, and nothing else; what is safe is repaired, and the chain is proved."""
+"""Each fault alone, as the drill judges it, and what a person may do about some of them."""
 
 from __future__ import annotations
 
@@ -7,46 +7,20 @@ from collections import Counter
 import httpx
 import pytest
 
+from doctor.commands.drill_round import run_round
+from doctor.drill.document import what_is_wrong
 from doctor.model import Applicability, Run, Status
 from doctor.pipeline.sandbox.fault import all_faults
+from doctor.pipeline.sandbox.rounds import Kind, all_rounds
 from doctor.pipeline.sandbox.sandbox import Sandbox
 from doctor.verdict import ExitCode, exit_code
 from tests.end_to_end.patient import ask, check, codes, doctor, effects, eventually, roots, send_and_await_saved, write
 
 FAULTS = all_faults()
-BY_HAND = (
-    "agent-config-missing",
-    "agent-config-misspelt",
-    "embedding-not-queued",
-    "enqueue-error-swallowed",
-    "initialisation-race",
-    "blocking-download",
-    "model-default-drift",
-    "dead-letter-never-written",
-    "conflict-markers",
-    "double-initialisation",
-    "dimensions-differ",
-    "padded-vectors",
-    "two-models",
-    "zero-vectors",
-    "threshold-passes-nan",
-    "publishable-key-undecoded",
-    "auth-fails-open",
-    "consumer-paused",
-    "stream-settings-drift",
-    "unknown-task-dropped",
-    "query-not-indexable",
-    "filter-starves-index",
-    "page-beyond-index",
-    "index-built-twice",
-    "lists-out-of-range",
-    "plain-index-on-vectors",
-    "rows-left-behind",
-)
+ROUNDS = {one.name: one for one in all_rounds() if one.kind is not Kind.PAIR}
 UNTOLD = "wrong-vantage"
 """What cannot be judged from here is not repaired from here either."""
-BESIDE_THE_CHAIN = "partition-without-index"
-"""What no message meets, so that none could prove anything of it."""
+
 ASSIGNED = (
     "SELECT count(*), count(importance_score), count(topic_id), count(embedding) FROM messages WHERE chat_id = -4300"
 )
@@ -78,36 +52,20 @@ def assert_named(run: Run, name: str) -> None:
     assert codes(run, run.diagnosis.advice) - {"VEC001"} == set(expected.advice)
 
 
-@pytest.mark.parametrize("name", [name for name in FAULTS if name not in (*BY_HAND, UNTOLD)])
-def test_a_fault_alone_is_named_repaired_and_proved(patient: Sandbox, name: str) -> None:
-    assert_named(broken(patient, name), name)
+@pytest.mark.parametrize("name", [name for name, one in ROUNDS.items() if one.kind is not Kind.TRIPLE])
+def test_a_round_of_the_drill_is_right(patient: Sandbox, name: str) -> None:
+    outcome = run_round(patient, ROUNDS[name])
+    assert outcome.is_right, what_is_wrong(outcome)
+
+
+def test_what_is_repaired_brings_the_waiting_messages_to_their_topics(patient: Sandbox) -> None:
+    broken(patient, "decorator-order")
     repaired = doctor(patient, "fix", "--yes")
     assert repaired.returncode == 0, repaired.stdout + repaired.stderr
-    after = check(patient)
-    assert exit_code(after) is ExitCode.OK
-    assert not [finding for finding in after.findings if finding.code != "VEC001"]
-    if FAULTS[name].expected.effects:
-        received, scored, assigned, embedded = ask(patient, ASSIGNED)[0]
-        assert (received, scored) == (15, 15)
-        assert assigned >= 10
-        assert embedded >= assigned
-    if name == BESIDE_THE_CHAIN:
-        return
-    proof = doctor(patient, "verify")
-    assert proof.returncode == 0, proof.stdout + proof.stderr
-
-
-@pytest.mark.parametrize("name", BY_HAND)
-def test_what_only_a_person_may_repair_is_left_alone_and_still_reported(patient: Sandbox, name: str) -> None:
-    before = broken(patient, name)
-    assert_named(before, name)
-    sources = {path: path.read_bytes() for path in patient.layout.app.rglob("*.py")}
-    agents = ask(patient, "SELECT to_jsonb(a) FROM agent_configs AS a")
-    answer = doctor(patient, "fix", "--yes")
-    assert answer.returncode == exit_code(before)
-    assert {path: path.read_bytes() for path in patient.layout.app.rglob("*.py")} == sources
-    assert ask(patient, "SELECT to_jsonb(a) FROM agent_configs AS a") == agents
-    assert_named(check(patient), name)
+    received, scored, assigned, embedded = ask(patient, ASSIGNED)[0]
+    assert (received, scored) == (15, 15)
+    assert assigned >= 10
+    assert embedded >= assigned
 
 
 def test_what_only_containers_reach_is_neither_an_outage_nor_repaired(patient: Sandbox) -> None:
