@@ -65,7 +65,7 @@ class Variables:
     reads: dict[str, tuple[EnvironmentRead, ...]]
     services: frozenset[str]
     passed: frozenset[str]
-    """Variables that a compose file hands on from elsewhere: they are set, and not here."""
+    """Variables that a compose file hands on from elsewhere, or that the code sets: they are set, and not here."""
     has_files: bool
     """Whether there is any file that sets variables."""
 
@@ -82,8 +82,12 @@ def variables(environment: Environment, source: Source | None) -> Variables:
     settings += _of_compose(environment, compose)
     names = {setting.name for setting in settings}
     reads: dict[str, list[EnvironmentRead]] = {}
+    set_by_code = set()
     for read in source.collected(COLLECTOR) if source is not None else ():
-        reads.setdefault(read.name, []).append(read)
+        if read.sets:
+            set_by_code.add(read.name)
+        else:
+            reads.setdefault(read.name, []).append(read)
     for name in sorted(names | set(reads)):
         found = environment.get(name)
         if found is not None and found.origin == PROCESS_ENVIRONMENT:
@@ -95,7 +99,7 @@ def variables(environment: Environment, source: Source | None) -> Variables:
         {name: tuple(found) for name, found in grouped.items()},
         {name: tuple(found) for name, found in reads.items()},
         compose.services,
-        frozenset(one.name for one in compose.variables if not one.is_literal),
+        frozenset(one.name for one in compose.variables if not one.is_literal) | set_by_code,
         bool(environment.files or compose.variables or compose.env_files),
     )
 

@@ -32,6 +32,8 @@ STATEMENTS = (
     'MANY = [\n"one",\n"two",\nos.environ["G"],\n]\n',
     "# os.getenv('H')\n",
     'H = 1 + \\\n    len(os.environ["I"])\n',
+    'if "G" in os.environ:\n    J = os.environ["G"]\n',
+    'os.environ["SET"] = "x"\n',
     "result = task.wait_result(timeout=1)\n",
     "async def later():\n    return await started.wait_result()\n",
     'OPTIONS = {"num_ctx": 4096}\n',
