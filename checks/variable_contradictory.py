@@ -13,8 +13,9 @@ works by itself, and no log says so.
 
 ## How it is told from its look-alikes
 The same place seen from two sides is no contradiction: `db:5432` inside the network, `localhost:5433` outside of it.
-What each service may have for itself (`LOG_LEVEL`, `WORKERS`) is left alone, and so is `${…}`, which takes the value
-from elsewhere. Defaults of models are MOD003. Values are compared, and shown only where they are no secret.
+What each service or module may have for itself (`LOG_LEVEL`, `WORKERS`, `APP_NAME`) is left alone, and so is `${…}`,
+which takes the value from elsewhere. Defaults of models are MOD003. Values are compared, and shown only where they are
+no secret.
 
 ## How to fix
 Keep one line. Let the services share it: `env_file`, or a block that both merge.
@@ -23,6 +24,7 @@ Keep one line. Let the services share it: `env_file`, or a block that both merge
 Two services that are meant to differ. A shell in which a variable was set for this one run.
 """
 
+import re
 from collections.abc import Iterator
 
 from doctor.api import (
@@ -45,6 +47,13 @@ from doctor.api import (
     shown_setting,
     variables,
 )
+
+OWN = re.compile(
+    r"(?:^|_)(?:LOG|LOGLEVEL|LEVEL|VERBOSE|VERBOSITY|WORKERS?|THREADS?|CONCURRENCY|TIMEOUT|RETRIES|PORT)(?:_|$)"
+    r"|(?:APP|APPLICATION|SERVICE|LOGGER)_NAME$",
+    re.IGNORECASE,
+)
+"""Variables for which each module may have a default of its own."""
 
 OFF = frozenset({"0", "false", "no", "off", "n", "f"})
 ON = frozenset({"1", "true", "yes", "on", "y", "t"})
@@ -86,6 +95,13 @@ def _compose(**values: str) -> dict[str, str]:
             },
         ),
         Example(
+            "each module has its own",
+            {
+                "app/api.py": 'import os\n\nLEVEL = os.getenv("LOG_LEVEL", "INFO")\n',
+                "app/worker.py": 'import os\n\nLEVEL = os.getenv("LOG_LEVEL", "ERROR")\n',
+            },
+        ),
+        Example(
             "one place", {".env": "NATS_URL=nats://one:4222\n", **_compose(api="${NATS_URL}", worker="${NATS_URL}")}
         ),
     ],
@@ -98,7 +114,7 @@ def variable_contradictory(source: Source, environment: Environment) -> Iterator
         yield from _within_files(settings, found)
         yield from _shadowed(settings, found)
         yield from _between_services(settings, found)
-        if not settings and "MODEL" not in name.upper():
+        if not settings and "MODEL" not in name.upper() and not OWN.search(name):
             yield from _defaults(name, [read for read in found.reads[name] if read.default and not read.apart])
 
 
