@@ -17,7 +17,8 @@ quality and in shape from one part of the program to another, and no log says so
 
 ## How it is told from its look-alikes
 Models for other purposes (embedding, speech, vision, reranking …) are other roles. A parameter that is merely called
-`model` in two clients of two vendors is no role. A list of models is a fallback chain, which is wanted. Several models
+`model` in two clients of two vendors is no role, and neither are the sizes that modules named after two providers
+(`anyscale.py`, `deepinfra.py`) begin with. A list of models is a fallback chain, which is wanted. Several models
 in one module are silent, and so are tests, examples, scripts, and classes that are named after their model.
 
 ## How to fix
@@ -40,6 +41,13 @@ GENERIC = frozenset(
     "default model models name id path repo base hf the a my use selected current llm engine deployment chat".split()  # noqa: SIM905
 )
 """Words that do not tell one role from another."""
+
+PROVIDERS = frozenset(
+    "anyscale azure baseten bedrock cerebras cohere deepinfra everlyai fireworks friendli groq huggingface".split()  # noqa: SIM905
+    + "konko llamacpp nvidia octoai ollama openrouter perplexity predibase replicate sagemaker sambanova".split()  # noqa: SIM905
+    + "together vertexai vllm watsonx xinference".split()  # noqa: SIM905
+)
+"""Those who serve the models of others, by the words that modules are named with."""
 
 _START = """\
 from huggingface_hub import snapshot_download
@@ -120,6 +128,13 @@ def _two(text: str, first: str, second: str) -> dict[str, str]:
                 two=_CLIENT.format(vendor="Second", model="claude-3-5-haiku-latest"),
             ),
         ),
+        Example(
+            "two providers, each with a size of its own",
+            _files(
+                anyscale='DEFAULT_MODEL = "meta-llama/Meta-Llama-3-8B-Instruct"\n',
+                deepinfra='DEFAULT_MODEL_ID = "meta-llama/Meta-Llama-3-70B-Instruct"\n',
+            ),
+        ),
         Example("one place, a fallback chain, and those who refer to it", _files(models=_CHAIN, agent=_REFERS)),
         Example("the same default twice", _two(_SAME_NAME, "gpt-4o", "gpt-4o")),
         Example("a script of its own", {"app/agent.py": _AGENT, "scripts/start.py": _START}),
@@ -164,7 +179,7 @@ def _keys(site: ModelDefault, families: dict[str, str]) -> Iterator[tuple[str, .
     if telling and site.how != "environment":
         yield "name", telling, family
     if site.parsed.size:
-        yield "line", site.parsed.line
+        yield "line", site.parsed.line, *sorted(PROVIDERS & set(site.module.rpartition(".")[2].lower().split("_")))
     owner = families.get(site.owner)
     if owner is not None and family not in site.owner.rpartition(".")[2].lower():
         yield "class", owner, site.name, family
