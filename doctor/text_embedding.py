@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from doctor.fix import FixError
-from doctor.packed_vector import is_huge, packed
+from doctor.packed_vector import all_packed, is_huge, packed
 from doctor.resources.model_server import ModelError, ModelServerError, ModelServerUnreachable
 from doctor.retrying import ATTEMPTS, back_off
 
@@ -89,7 +89,7 @@ class Embedder:
         failure: Failure | None = None
         for attempt in range(ATTEMPTS):
             try:
-                return [self._judged(vector) for vector in await self._ask(texts)]
+                return self._judged(await self._ask(texts))
             except (ModelServerError, ModelServerUnreachable) as error:
                 failure = error
             if not _is_busy(failure):
@@ -120,27 +120,29 @@ class Embedder:
     async def _ask(self, texts: Sequence[str]) -> list[list[float]]:
         return await self._server.embed(self._model, texts, timeout=self._timeout)
 
-    def _judged(self, vector: list[float]) -> Embedding:
-        problem: str | None
+    def _judged(self, vectors: list[list[float]]) -> list[Embedding]:
+        """Pack a batch: at a glance where no vector has a flaw, as it is with nearly all, else one by one."""
+        return [*(_packed_at_a_glance(vectors, self._dimensions) or map(self._judged_alone, vectors))]
+
+    def _judged_alone(self, vector: list[float]) -> Embedding:
         try:
-            made = packed(vector)
+            made, problem = packed(vector), flaw(vector, self._dimensions)
         except (OverflowError, struct.error):
             problem = NO_NUMBERS
-        else:
-            problem = None if _is_plain(vector, made, self._dimensions) else flaw(vector, self._dimensions)
-            if problem is None:
-                return made
-        return Refused(f"the model gave {problem}")
+        return made if problem is None else Refused(f"the model gave {problem}")
 
 
-def _is_plain(vector: Sequence[float], made: bytes, dimensions: int | None) -> bool:
-    """Whether it can be told at a glance that a vector has no flaw; so it is with nearly all."""
-    return (
-        len(vector) == dimensions
-        and not is_huge(made)
-        and abs(vector[0]) > SMALLEST_NORM
-        and vector[0] != vector[len(vector) // 2]
-    )
+def _packed_at_a_glance(vectors: list[list[float]], dimensions: int | None) -> list[bytes] | None:
+    """Pack a batch; None where it takes a closer look to tell whether one of its vectors has a flaw."""
+    if not dimensions:
+        return None
+    try:
+        made = all_packed(vectors, dimensions)
+    except (OverflowError, struct.error):
+        return None
+    middle = dimensions // 2
+    differ = all(abs(vector[0]) > SMALLEST_NORM and vector[0] != vector[middle] for vector in vectors)
+    return made if differ and not is_huge(b"".join(made)) else None
 
 
 def flaw(vector: Sequence[float], dimensions: int | None) -> str | None:

@@ -148,8 +148,9 @@ def test_what_passes_can_be_compared(vector: list[float]) -> None:
 
 @given(st.lists(st.floats() | st.sampled_from([0.0, -0.0, 1e-7, 1e38, -3.4e38, 3.5e38]), min_size=3, max_size=3))
 async def test_what_is_told_at_a_glance_is_told_alike_by_looking_closely(vector: list[float]) -> None:
-    (made,) = await StandIn(lambda _texts: [vector]).vectors(["text"])
+    beside, made = await StandIn(lambda _texts: [GOOD, vector]).vectors(["good", "text"])
     assert isinstance(made, Refused) is (flaw(vector, 3) is not None)
+    assert beside == PACKED
 
 
 def test_a_time_to_wait_is_read_in_both_forms() -> None:
