@@ -11,6 +11,7 @@ A small job needs no table: one process has it alone, by an advisory lock.
 from __future__ import annotations
 
 import asyncio
+import functools
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
@@ -23,7 +24,7 @@ from doctor.late import psycopg, sql
 from doctor.lease_table import CLAIM, CLAIMS, FINISH, GIVE_BACK, IS_OPEN, LEFT, RENEW, LeaseTable, answer
 from doctor.resources.catalog import identifier
 from doctor.resources.database import DatabaseError, DatabaseUnreachable, within
-from doctor.resources.statement_template import template
+from doctor.resources.statement_template import rendered
 from doctor.retrying import retried
 from doctor.server_session import own_session
 
@@ -70,6 +71,7 @@ class Leases:
         self._seconds = seconds
         self._worker = uuid.uuid4().hex
         self._table = LeaseTable(job)
+        self._statement = functools.cache(lambda text: rendered(self._table.statement(text)))
         self._alone: list[KeyRange] | None = None
         self._stack = AsyncExitStack()
         self._known: AsyncConnection[Any] | None = None
@@ -186,7 +188,7 @@ class Leases:
     async def _execute(self, statement: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         known = {"worker": self._worker, "seconds": self._seconds, "claims": CLAIMS, **(values or {})}
         connection = await self._connection()
-        asked = _answers(connection, self._table.statement(statement), known)
+        asked = _answers(connection, self._statement(statement), known)
         try:
             return await within(connection, asked, ANSWER_TIMEOUT)
         except TimeoutError:
@@ -212,7 +214,7 @@ class Leases:
 
 
 async def _answers(
-    connection: AsyncConnection[Any], question: sql.Composed, values: Mapping[str, Any]
+    connection: AsyncConnection[Any], question: sql.SQL, values: Mapping[str, Any]
 ) -> list[tuple[Any, ...]]:
-    cursor = await connection.execute(template(question), values)
+    cursor = await connection.execute(question, values)
     return await cursor.fetchall() if cursor.description else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import math
 import time
@@ -16,6 +17,7 @@ from doctor.fix import FixError, KeyRange, Leases, Limits, RangeJob, RowsRefused
 from doctor.late import sql
 from doctor.resources.catalog import VectorColumn
 from doctor.resources.database import Database, DatabaseUnreachable, QueryTimedOut
+from doctor.resources.statement_template import rendered
 from doctor.retrying import retried
 from doctor.text_embedding import Embedder, Refused, Server
 from doctor.wording import span_of_time
@@ -38,11 +40,12 @@ _PASSING = (DatabaseUnreachable, QueryTimedOut)
 _PENDING = "{column} IS NULL AND NOT {blank} AND {old}"
 _COUNT = f"SELECT count(*) FROM {{table}} WHERE {_PENDING}"
 _NEXT = f"SELECT {{key}} AS key, {{text}} AS text FROM {{table}} WHERE {_PENDING}"
+_BOUNDS = {"low": "{key} >= %(low)s", "high": "{key} <= %(high)s", "last": "{key} > %(last)s"}
 
 Row: TypeAlias = dict[str, Any]
 """One row to embed: ``key`` and ``text``."""
 
-Filled: TypeAlias = tuple[Any, str, bytes]
+Filled: TypeAlias = tuple[Any, bytes, bytes]
 """Key, hash of the text, packed vector."""
 
 
@@ -126,6 +129,7 @@ class Workers:
         self._limits = limits
         self._writers = writers
         self._leases = leases
+        self._reading = functools.cache(self._reading_within)
         self._embedder = Embedder(job.server, job.model, job.column.dimensions)
         self._started = time.monotonic()
         self._taken = 0
@@ -200,12 +204,14 @@ class Workers:
         return size
 
     async def _next(self, part: KeyRange, last: Any, size: int) -> list[Row]:
-        known = {"low": (">=", part.low), "high": ("<=", part.high), "last": (">", last)}
-        bounds = {name: value for name, (_, value) in known.items() if value is not None}
-        conditions = "".join(f" AND {{key}} {known[name][0]} %({name})s" for name in bounds)
-        query = self._job.statement(f"{_NEXT}{conditions} ORDER BY {{key}} LIMIT %(size)s")
-        read = partial(self._database.fetch, query, {**bounds, "size": size}, timeout=READ_TIMEOUT)
+        known = {"low": part.low, "high": part.high, "last": last}
+        bounds = {name: value for name, value in known.items() if value is not None}
+        read = partial(self._database.fetch, self._reading(*bounds), {**bounds, "size": size}, timeout=READ_TIMEOUT)
         return await retried(read, _PASSING)
+
+    def _reading_within(self, *bounds: str) -> sql.SQL:
+        conditions = "".join(f" AND {_BOUNDS[name]}" for name in bounds)
+        return rendered(self._job.statement(f"{_NEXT}{conditions} ORDER BY {{key}} LIMIT %(size)s"))
 
     async def _embed(self, rows: Sequence[Row], failed: set[Any]) -> Tally:
         """Embed and write one batch; keys that fail are added to ``failed``."""
@@ -264,5 +270,5 @@ class Workers:
             await asyncio.sleep(max(0.0, self._taken / self._limits.rate - (now - self._started)))
 
 
-def _digest(text: str) -> str:
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode(), usedforsecurity=False).digest()

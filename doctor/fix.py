@@ -173,12 +173,12 @@ class DatabaseWriter(Protocol):
         """
 
     async def fill_vectors(
-        self, table: str, key: str, column: str, content: str, rows: Sequence[tuple[Any, str, bytes]]
+        self, table: str, key: str, column: str, content: str, rows: Sequence[tuple[Any, bytes, bytes]]
     ) -> int:
-        """Write vectors (row key, md5 of the content embedded, packed vector) where the column is NULL and the content
-        unchanged.
+        """Write vectors (row key, SHA-256 of the content embedded, packed vector) where the column is NULL and the
+        content unchanged.
 
-        Returns the number of rows written. ``content`` is the SQL expression whose md5 is compared.
+        Returns the number of rows written. ``content`` is the SQL expression whose hash is compared.
 
         Raises:
             RowsRefusedError: the database does not take one of the rows; none was written.

@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from doctor.fix import RefusedError
 from doctor.late import sql
 from doctor.resources.catalog import identifier
-from doctor.resources.statement_template import template
+from doctor.resources.statement_template import rendered, template
 from doctor.wording import counted
 
 if TYPE_CHECKING:
@@ -29,13 +29,13 @@ _SEND = {"vector": "vector_send", "halfvec": "halfvec_send", "sparsevec": "spars
 
 BY_KEY = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
 """Before :func:`fill`: rows are looked up by their primary key. A hash join, which the planner likes where statistics
-are old, would read the whole table and compute the md5 of each text for every batch."""
+are old, would read the whole table and compute the hash of each text for every batch."""
 
 _FILL = """
     UPDATE {table} AS t SET {column} = u.doctor_vector::{type}
-    FROM unnest(%b::{key_type}[], %b::text[], %b::vector[]) WITH ORDINALITY
+    FROM unnest(%b::{key_type}[], %b::bytea[], %b::vector[]) WITH ORDINALITY
         AS u (doctor_key, doctor_hash, doctor_vector, doctor_place)
-    WHERE t.{key} = u.doctor_key AND t.{column} IS NULL AND md5(convert_to({content}, 'UTF8')) = u.doctor_hash
+    WHERE t.{key} = u.doctor_key AND t.{column} IS NULL AND sha256(convert_to({content}, 'UTF8')) = u.doctor_hash
     RETURNING u.doctor_place - 1, t.{key}::text, {stored}
 """
 
@@ -62,33 +62,40 @@ async def fill(
     key: str,
     column: str,
     content: str,
-    rows: Sequence[tuple[Any, str, bytes]],
+    rows: Sequence[tuple[Any, bytes, bytes]],
 ) -> dict[str, Any] | None:
     """Write packed vectors where the column is still NULL and the content unchanged.
 
-    ``rows`` are key, md5 of what was embedded, and vector; the md5 is that of UTF-8, whatever the encoding of the
-    database. ``types`` are those of the table's columns. Returns the entry for the journal; None when nothing was
-    written.
+    ``rows`` are key, SHA-256 of what was embedded, and vector, all of one size; the hash is that of UTF-8, whatever the
+    encoding of the database. ``types`` are those of the table's columns. Returns the entry for the journal; None when
+    nothing was written.
     """
-    kind = _kind(types[column])
+    statement = _fill_statement(table, key, types[key], column, types[column], content)
+    keys, hashes, vectors = (list(each) for each in zip(*rows, strict=True))
+    sent = [keys, _array(connection, "bytea", hashes), _array(connection, "vector", vectors)]
+    cursor = await connection.execute(statement, sent)
+    written = [[name, stored or _hash(vectors[place])] for place, name, stored in await cursor.fetchall()]
+    if not written:
+        return None
+    return {"kind": "vectors", "table": table, "key": key, "column": column, "hashed": "sha256", "rows": written}
+
+
+@functools.lru_cache
+def _fill_statement(table: str, key: str, key_type: str, column: str, column_type: str, content: str) -> sql.SQL:
+    kind = _kind(column_type)
     stored = sql.SQL(_OTHER_THAN_SENT if kind == "vector" else "{hashed}").format(
         column=sql.Identifier(column), hashed=_hash_of_stored("sha256", kind, column)
     )
     statement = sql.SQL(_FILL).format(
         table=identifier(table),
         column=sql.Identifier(column),
-        type=sql.SQL(types[column]),
+        type=sql.SQL(column_type),
         key=sql.Identifier(key),
-        key_type=sql.SQL(types[key]),
+        key_type=sql.SQL(key_type),
         content=sql.SQL(content.replace("%", "%%")),
         stored=stored,
     )
-    sent = _array_of_vectors(connection)([row[2] for row in rows])
-    cursor = await connection.execute(template(statement), [[row[0] for row in rows], [row[1] for row in rows], sent])
-    written = [[name, stored or _hash(rows[place][2])] for place, name, stored in await cursor.fetchall()]
-    if not written:
-        return None
-    return {"kind": "vectors", "table": table, "key": key, "column": column, "hashed": "sha256", "rows": written}
+    return rendered(statement)
 
 
 def _kind(column_type: str) -> str:
@@ -106,21 +113,17 @@ def _hash(packed: bytes) -> str:
     return hashlib.sha256(packed, usedforsecurity=False).hexdigest()
 
 
-def _array_of_vectors(connection: AsyncConnection[Any]) -> Callable[[Sequence[bytes]], object]:
-    """Return what makes one parameter of the type ``vector[]``, in binary, of packed vectors.
+def _array(connection: AsyncConnection[Any], element: str, packed: Sequence[bytes]) -> object:
+    """Make one parameter, an array in binary, of elements of one type and size that are packed already.
 
-    An object for each vector, an array in it and its copy took half of the time of a backfill.
+    psycopg would call a dumper for each element; that took half of the time of a backfill.
     """
-    info = connection.adapters.types["vector"]
+    info = connection.adapters.types[element]
     array, dumper = _array_type(info.array_oid)
     connection.adapters.register_dumper(array, dumper)
-
-    def make(packed: Sequence[bytes]) -> object:
-        elements = [part for each in packed for part in (struct.pack(">i", len(each)), each)]
-        head = struct.pack(">iiIii", 1, 0, info.oid, len(packed), 1)  # dimensions, NULLs, type; length, from
-        return array(b"".join([head, *elements]))
-
-    return make
+    head = struct.pack(">iiIii", 1, 0, info.oid, len(packed), 1)  # dimensions, NULLs, type; length, from
+    size = struct.pack(">i", len(packed[0]))
+    return array(size.join([head, *packed]))
 
 
 @functools.cache
@@ -130,7 +133,7 @@ def _array_type(oid: int) -> tuple[type[bytes], type[Dumper]]:
     from psycopg.pq import Format
 
     class Packed(bytes):
-        """One binary array of vectors."""
+        """One binary array."""
 
     class PackedDumper(Dumper):
         format = Format.BINARY

@@ -160,7 +160,7 @@ class DatabaseWriter:
             self._journal.append(await column_retyping.retype(connection, table, column, before, after))
 
     async def fill_vectors(
-        self, table: str, key: str, column: str, content: str, rows: Sequence[tuple[Any, str, bytes]]
+        self, table: str, key: str, column: str, content: str, rows: Sequence[tuple[Any, bytes, bytes]]
     ) -> int:
         """Write vectors where the column is still NULL and the embedded content is unchanged; return how many."""
         database = await self._database()
@@ -188,7 +188,7 @@ class DatabaseWriter:
         key: str,
         column: str,
         content: str,
-        rows: Sequence[tuple[Any, str, bytes]],
+        rows: Sequence[tuple[Any, bytes, bytes]],
     ) -> int:
         async with _begun(connection, beginning):
             if table not in self._types:

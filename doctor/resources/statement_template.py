@@ -18,6 +18,11 @@ def template(statement: Query) -> Query:
     return _composed(statement) if isinstance(statement, sql.Composed) else statement
 
 
+def rendered(statement: sql.Composed) -> sql.SQL:
+    """Return the template as one text, for a statement that is executed often: to compose it anew takes time."""
+    return sql.SQL(_composed(statement).as_string(None))
+
+
 def _composed(statement: sql.Composed) -> sql.Composed:
     return sql.Composed([_part(part) for part in statement])
 

@@ -29,12 +29,9 @@ VECTORS = ([1.0, 2.0, 3.0], [0.5, -0.25, 4.0], [3.0, 0.0, 0.0])
 CONTENT = "t.content"
 
 
-def digest(text: str) -> str:
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
-
-
-def rows(keys: Sequence[Any]) -> list[tuple[Any, str, bytes]]:
-    return [(key, digest(f"text of {key}"), packed(vector)) for key, vector in zip(keys, VECTORS, strict=True)]
+def rows(keys: Sequence[Any]) -> list[tuple[Any, bytes, bytes]]:
+    hashes = [hashlib.sha256(f"text of {key}".encode()).digest() for key in keys]
+    return list(zip(keys, hashes, map(packed, VECTORS), strict=True))
 
 
 @pytest.fixture
@@ -54,7 +51,7 @@ def table(pipeline, tmp_path):
             for one in keys:
                 self.execute("INSERT INTO made_here VALUES (%s, %s)", one, f"text of {one}")
 
-        def fill(self, some: Sequence[tuple[Any, str, bytes]]) -> int:
+        def fill(self, some: Sequence[tuple[Any, bytes, bytes]]) -> int:
             async def work() -> int:
                 async with Target.at(pipeline.directory) as target:
                     writer = DatabaseWriter(partial(target.provide, "database"), self.journal)
