@@ -271,4 +271,4 @@ class Workers:
 
 
 def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode(), usedforsecurity=False).digest()
+    return hashlib.sha256(text.encode()).digest()

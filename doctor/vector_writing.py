@@ -6,6 +6,7 @@ import functools
 import hashlib
 import struct
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from doctor.fix import RefusedError
@@ -110,7 +111,7 @@ def _hash_of_stored(hashed: str | None, kind: str, column: str) -> sql.Composed:
 
 
 def _hash(packed: bytes) -> str:
-    return hashlib.sha256(packed, usedforsecurity=False).hexdigest()
+    return hashlib.sha256(packed).hexdigest()
 
 
 def _array(connection: AsyncConnection[Any], element: str, packed: Sequence[bytes]) -> object:
@@ -127,19 +128,20 @@ def _array(connection: AsyncConnection[Any], element: str, packed: Sequence[byte
 
 
 @functools.cache
-def _array_type(oid: int) -> tuple[type[bytes], type[Dumper]]:
-    """Return a type of bytes that stand for themselves as a binary array of the type ``oid``."""
+def _array_type(oid: int) -> tuple[type[Any], type[Dumper]]:
+    """Return a type whose objects hold bytes that stand for themselves as a binary array of the type ``oid``."""
     from psycopg.adapt import Dumper
     from psycopg.pq import Format
 
-    class Packed(bytes):
-        """One binary array."""
+    @dataclass(frozen=True, slots=True)
+    class Packed:
+        data: bytes
 
     class PackedDumper(Dumper):
         format = Format.BINARY
 
-        def dump(self, obj: bytes) -> bytes:
-            return obj
+        def dump(self, obj: Packed) -> bytes:
+            return obj.data
 
     PackedDumper.oid = oid
     return Packed, PackedDumper
