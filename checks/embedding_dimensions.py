@@ -1,9 +1,11 @@
 """The embedding model gives vectors of another length than the column takes, so every write of one fails.
 
 ## What it finds
-A vector column of the chain whose number of dimensions is not that of the configured embedding model, or of
-`EMBEDDING_DIMENSIONS`. Without a chain: vector columns of which none has the model's number. A column without a number
-of dimensions that holds vectors of several lengths, in a bounded part of it.
+A vector column of the chain whose number of dimensions is not that of the configured embedding model, of
+`EMBEDDING_DIMENSIONS`, or of what the code says: its default for that variable, a constant of that name. Without a
+chain: vector columns of which none has that number. Any column that the mapped class of its table declares with another
+number (`Vector(1536)`). A column without a number of dimensions that holds vectors of several lengths, in a bounded
+part of it.
 
 ## Why it hurts
 `expected 1536 dimensions, not 768`: PostgreSQL refuses each vector. The embedding task fails for every row; everything
@@ -17,15 +19,15 @@ which some can give: that is a warning. Columns that no stage of the chain fills
 
 ## How to fix
 In this order: another type, when the column holds no vector (`doctor fix EMB002 --unsafe-fixes` where model and
-configuration agree on the number, `retype-vector-column`); else a second column, which is filled before the application
-switches to it; or a model, or its parameter `dimensions`, that fits the column. Never pad, and never
-`ALTER … USING NULL`: it destroys every vector.
+configuration agree on the number, `retype-vector-column`); else a second column, which is filled and indexed before the
+application switches to it, as a plan in SQL; or a model, or its parameter `dimensions`, that fits the column. Never
+pad, and never `ALTER … USING NULL`: it destroys every vector.
 
 ## False positives
 An application that embeds with another model than the environment names.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 
 from doctor.api import (
     Applicability,
@@ -48,8 +50,12 @@ from doctor.api import (
     Source,
     VectorColumn,
     check,
+    constant_dimensions,
+    declared_dimensions,
+    default_dimensions,
     embedding_model,
     readable,
+    second_column,
     sql,
     vector_columns,
     vector_lengths,
@@ -81,15 +87,13 @@ async def embedding_dimensions_differ(
 ) -> AsyncIterator[Finding | Observation]:
     """Compare the columns with what the model's server says, and with the configured number."""
     name, length = await _length(environment, models, source)
-    variable, number = _number(environment)
+    meant = _meant({name: length, **_numbers(environment, source)})
     known = [one for one in await vector_columns(database) if not one.partition]
     columns = [one for one in known if one.dimensions is not None]
-    for wanted, sources in _meant({name: length, variable: number}).items():
-        for column in _unfit(columns, wanted, chain):
-            may_shorten = sources == [name] and number == column.dimensions and wanted > (column.dimensions or 0)
-            agreed = not may_shorten and {length, number} <= {wanted, None}
-            fixes = await _options(database, column, wanted, agreed=agreed)
-            yield _finding(column, sources, wanted, chain, fixes, may_shorten=may_shorten)
+    for column, wanted, said in _disagreements(columns, meant, chain, source):
+        may_shorten = said[wanted] == [name] and column.dimensions in said and wanted > (column.dimensions or 0)
+        fixes = await _options(database, column, wanted, agreed=len(said) == 1)
+        yield _finding(column, said[wanted], wanted, chain, fixes, may_shorten=may_shorten)
     if length is not None:
         yield Observation(f"`{name}` gives {length} dimensions")
     unbounded = [one for one in known if one.dimensions is None and one.type in WITH_LENGTH]
@@ -113,9 +117,16 @@ async def _length(environment: Environment, models: Models | None, source: Sourc
     return model.name, described.embedding_length if "embedding" in described.capabilities else None
 
 
-def _number(environment: Environment) -> tuple[str, int | None]:
+def _numbers(environment: Environment, source: Source | None) -> dict[str, int | None]:
+    """Return what the configuration and the code count on, by who says it."""
     variable = next((found for name in NUMBERS if (found := environment.get(name)) and found.value.isdecimal()), None)
-    return ("", None) if variable is None else (f"{variable.name}={variable.value}", int(variable.value))
+    numbers: dict[str, int | None] = {}
+    if variable is not None:
+        numbers[f"{variable.name}={variable.value}"] = int(variable.value)
+    if source is not None:
+        default = default_dimensions(source, NUMBERS) if variable is None else None
+        numbers |= {said.place: said.number for said in (default, constant_dimensions(source)) if said is not None}
+    return numbers
 
 
 def _meant(numbers: Mapping[str, int | None]) -> dict[int, list[str]]:
@@ -125,6 +136,22 @@ def _meant(numbers: Mapping[str, int | None]) -> dict[int, list[str]]:
         if number is not None:
             meant.setdefault(number, []).append(source)
     return meant
+
+
+def _disagreements(
+    columns: Sequence[VectorColumn], meant: Mapping[int, list[str]], chain: Chain | None, source: Source | None
+) -> Iterator[tuple[VectorColumn, int, dict[int, list[str]]]]:
+    """Yield each column with a number that it should take and does not, and all numbers that are said of it."""
+    unfit = {wanted: _unfit(columns, wanted, chain) for wanted in meant}
+    declared = {} if source is None else {one.name: declared_dimensions(source, one) for one in columns}
+    for wanted in dict.fromkeys([*meant, *(said.number for said in declared.values() if said is not None)]):
+        for column in columns:
+            said, own = {number: list(who) for number, who in meant.items()}, declared.get(column.name)
+            if own is not None:
+                said.setdefault(own.number, []).append(own.place)
+            by_itself = own is not None and own.number == wanted != column.dimensions
+            if by_itself or column in unfit.get(wanted, ()):
+                yield column, wanted, said
 
 
 def _unfit(columns: Iterable[VectorColumn], wanted: int, chain: Chain | None) -> list[VectorColumn]:
@@ -199,7 +226,8 @@ async def _options(database: Database, column: VectorColumn, wanted: int, *, agr
     how = f"configure a model, or its `dimensions` parameter, that gives {column.dimensions}"
     fit = FixOption.by_hand(how, "only you know which is wanted")
     if await _may_hold_vectors(database, column):
-        return _beside(column, wanted), fit
+        how = f"fill a second column beside {column.name}, and switch"
+        return FixOption.by_hand(how, "the vectors that are there stay", second_column(column, wanted)), fit
     if not agreed:
         table, name = readable(column.table_name), readable(column.column)
         code = f"SET lock_timeout = '5s';\nALTER TABLE {table} ALTER COLUMN {name} TYPE {column.type}({wanted});\n"
@@ -214,16 +242,6 @@ async def _options(database: Database, column: VectorColumn, wanted: int, *, agr
         recommended=True,
     )
     return retype, fit
-
-
-def _beside(column: VectorColumn, wanted: int) -> FixOption:
-    table, name = readable(column.table_name), readable(column.column)
-    more = readable(f"{column.column}_{wanted}")
-    code = (
-        f"ALTER TABLE {table} ADD COLUMN {more} {column.type}({wanted});\n"
-        f"-- fill {more} in batches, index it, let the application read and write it, then drop {name}\n"
-    )
-    return FixOption.by_hand(f"add a second column beside {column.name}", "the vectors that are there stay", code)
 
 
 async def _may_hold_vectors(database: Database, column: VectorColumn) -> bool:

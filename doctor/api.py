@@ -29,6 +29,8 @@ from doctor.chain_progress import (
 from doctor.check import OPT_IN, Check, CouldNotTellError, Example, NotApplicableError, check, checks_in
 from doctor.codemod import AGAIN, LINE, difference, parse_source, read_source, transformed
 from doctor.dead_letter_texts import FailedFor, failed_for
+from doctor.dimension_change import second_column
+from doctor.dimensions_in_code import constant_dimensions, declared_dimensions, default_dimensions
 from doctor.distance_operators import operators_ordering
 from doctor.embedding_model import EmbeddingModel, embedding_model
 from doctor.embedding_texts import EmbeddingText, EmbeddingTexts, UnknownTextError
@@ -426,9 +428,12 @@ __all__ = [
     "client_timeout",
     "column_types",
     "comment_problem",
+    "constant_dimensions",
     "consumer_name",
     "counted",
     "dead_letters",
+    "declared_dimensions",
+    "default_dimensions",
     "default_uses",
     "difference",
     "drop_statement",
@@ -493,6 +498,7 @@ __all__ = [
     "same_model",
     "same_table",
     "search_settings",
+    "second_column",
     "seen_from_here",
     "service_elsewhere",
     "settings_agree",

@@ -40,6 +40,18 @@ def callee_of_chain(node: ast.expr) -> str:
     return dotted(node)
 
 
+def whole_numbers(tree: ast.Module) -> dict[str, tuple[int, int]]:
+    """Return the constants of a module that are whole numbers: name → (number, line); the last assignment counts."""
+    found: dict[str, tuple[int, int]] = {}
+    for node in tree.body:
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and isinstance(node.value, ast.Constant):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if type(node.value.value) is int:  # no bool
+                number = (node.value.value, node.lineno)
+                found.update((target.id, number) for target in targets if isinstance(target, ast.Name))
+    return found
+
+
 def unwrapped(node: ast.expr) -> ast.expr:
     """Return the value inside ``await x`` and ``cast(T, x)``."""
     while True:

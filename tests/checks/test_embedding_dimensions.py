@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from doctor.commands.output import registry
 from doctor.model import Applicability, Severity, Status
+from doctor.runner import run_checks
+from doctor.target import Target
 
 
 @pytest.fixture
@@ -44,7 +49,7 @@ def test_vectors_that_are_there_get_a_column_beside_them(wide, execute, examine)
         "VALUES ('1:1', 1, 'text', array_fill(1, ARRAY[1536])::vector)"
     )
     option = examine("EMB002").findings[0].fixes[0]
-    assert "ADD COLUMN embedding_768 vector(768);" in option.code
+    assert 'ADD COLUMN "embedding_768" vector(768);' in option.code
     assert "USING NULL" not in option.code
 
 
@@ -76,6 +81,68 @@ def test_a_column_of_another_model_is_its_own_affair(execute, examine):
 @pytest.mark.parametrize("model", ["not-there", "qwen3:8b"])
 def test_a_model_that_is_not_there_or_cannot_embed_is_left_to_another_check(examine, model):
     assert examine("EMB002", OLLAMA_EMBEDDING_MODEL=model).status is Status.PASS
+
+
+@pytest.fixture
+def examine_source(pipeline, execute, tmp_path, monkeypatch):
+    """Run the check on the pipeline's database, with a table of notes beside, and on a source of one file."""
+    for name in ("EMBEDDING_DIMENSIONS", "OLLAMA_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    execute("CREATE TABLE made_here (id int, vec vector(384))")
+
+    def run(code, *variables):
+        (tmp_path / "app.py").write_text(code)
+        lines = [f"DATABASE_URL={pipeline.environment()['DATABASE_URL']}", *variables]
+        (tmp_path / ".env").write_text("\n".join(lines))
+
+        async def work():
+            checks = registry().checks
+            async with Target.at(tmp_path, keeps_facts=False) as target:
+                return (await run_checks([checks["PGS001"], checks["EMB002"]], target))[-1]
+
+        return {(finding.resource.id, finding.symptom) for finding in asyncio.run(work()).findings}
+
+    yield run
+    execute("DROP TABLE made_here")
+
+
+MODEL = """\
+from pgvector.sqlalchemy import Vector
+
+SIZE = 1536
+
+
+class Note(Base):
+    __tablename__ = "made_here"
+    embedding = mapped_column("vec", Vector({}))
+"""
+SAID = "takes 384 dimensions, `app.py:{}` means {}"
+DEFAULT = 'import os\n\nSIZE = int(os.getenv("EMBEDDING_DIM", "{}"))\n'
+
+
+@pytest.mark.parametrize("number", ["1536", "SIZE", "dim=SIZE"])
+def test_a_mapped_class_that_declares_another_number_is_told_of_its_own_column(examine_source, number):
+    found = examine_source(MODEL.format(number))
+    assert found == {("public.made_here.vec", f"made_here.vec {SAID.format(6, 1536)}")}
+
+
+def test_a_mapped_class_that_fits_is_silent(examine_source):
+    assert examine_source(MODEL.format(384)) == set()
+
+
+@pytest.mark.parametrize(("code", "line"), [("\nEMBEDDING_DIMENSIONS: int = 1024\n", 2), (DEFAULT.format(1024), 3)])
+def test_a_number_of_the_code_that_no_column_has_is_told_of_each(examine_source, code, line):
+    found = examine_source(code)
+    assert len(found) == 3
+    assert ("public.made_here.vec", f"made_here.vec {SAID.format(line, 1024)}") in found
+
+
+def test_a_default_does_not_count_where_its_variable_is_set(examine_source):
+    assert examine_source(DEFAULT.format(1024), "EMBEDDING_DIM=768") == set()
+
+
+def test_places_of_the_code_that_differ_say_nothing(examine_source):
+    assert examine_source("EMBEDDING_DIM = 1024\nVECTOR_SIZE = 512\n") == set()
 
 
 @pytest.fixture

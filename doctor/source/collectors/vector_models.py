@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from doctor.source.collector import Collector, Module
-from doctor.source.expressions import dotted, text_of
+from doctor.source.expressions import dotted, text_of, whole_numbers
 
 _VECTORS = re.compile(r"(?:^|\.)(?:Vector|VECTOR|HALFVEC|HalfVector|VectorField|HalfVectorField)$")
 _COLUMNS = frozenset({"Column", "mapped_column"})
@@ -19,13 +19,17 @@ _PARTS = 200
 
 @dataclass(frozen=True, slots=True)
 class VectorModel:
-    """A class with its table, quoted, and attribute → column for those that it declares itself."""
+    """A class with its table, quoted, and attribute → column for those that it declares itself.
+
+    ``dimensions`` are column → number of dimensions, where the class says it.
+    """
 
     path: str
     line: int
     identity: str
     table: str
     columns: tuple[tuple[str, str], ...]
+    dimensions: tuple[tuple[str, int], ...] = ()
 
     def column(self, attribute: str) -> str:
         """Return the name of the column that an attribute stands for."""
@@ -38,7 +42,11 @@ def _collect(module: Module) -> Iterator[VectorModel]:
             values = dict(_declared(node))
             if any(map(_is_vector, values.values())) and (table := _table(module, node, values)):
                 columns = tuple((name, _column(name, value)) for name, value in values.items())
-                yield VectorModel(module.path, node.lineno, f"{module.name}.{node.name}", table, columns)
+                known = whole_numbers(module.tree)
+                numbers = {_column(name, value): _dimensions(value, known) for name, value in values.items()}
+                dimensions = tuple((column, number) for column, number in numbers.items() if number is not None)
+                identity = f"{module.name}.{node.name}"
+                yield VectorModel(module.path, node.lineno, identity, table, columns, dimensions)
 
 
 def _declared(node: ast.ClassDef) -> Iterator[tuple[str, ast.expr]]:
@@ -51,10 +59,27 @@ def _declared(node: ast.ClassDef) -> Iterator[tuple[str, ast.expr]]:
 
 
 def _is_vector(value: ast.expr) -> bool:
+    return any(isinstance(part, (ast.Name, ast.Attribute)) and _VECTORS.search(dotted(part)) for part in _parts(value))
+
+
+def _parts(value: ast.expr) -> list[ast.AST]:
+    """Return the nodes of a value in which a type is looked for."""
     if not isinstance(value, ast.Call):
-        return False
-    parts = [part for part, _ in zip(ast.walk(value), range(_PARTS), strict=False)]
-    return any(isinstance(part, (ast.Name, ast.Attribute)) and _VECTORS.search(dotted(part)) for part in parts)
+        return []
+    return [part for part, _ in zip(ast.walk(value), range(_PARTS), strict=False)]
+
+
+def _dimensions(value: ast.expr, known: Mapping[str, tuple[int, int]]) -> int | None:
+    """Return the number in ``Vector(768)`` or ``VectorField(dimensions=SIZE)``, where the module says it."""
+    for part in _parts(value):
+        if isinstance(part, ast.Call) and _VECTORS.search(dotted(part.func)):
+            named = [word.value for word in part.keywords if word.arg in ("dim", "dimensions")]
+            for given in (*part.args[:1], *named):
+                if isinstance(given, ast.Constant) and isinstance(given.value, int):
+                    return given.value
+                if isinstance(given, ast.Name) and given.id in known:
+                    return known[given.id][0]
+    return None
 
 
 def _column(name: str, value: ast.expr) -> str:
@@ -114,7 +139,7 @@ _IS_MODEL = re.compile(rb"__tablename__|\btable\s*=\s*True|\bdb\.Model\b|\bmodel
 
 COLLECTOR = Collector(
     "vector-models",
-    1,
+    2,
     (b"Vector(", b"VECTOR(", b"HALFVEC(", b"VectorField("),
     _collect,
     looks=lambda content: _IS_MODEL.search(content) is not None,
