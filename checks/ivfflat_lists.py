@@ -11,11 +11,13 @@ index is built: one that was built on an empty table keeps centres that mean not
 
 ## How it is told from its look-alikes
 Below the number of rows from which the planner uses an index at all, lists do not matter. A table that was never
-analysed has no known number of rows; ANALYZE it first.
+analysed has no known number of rows; ANALYZE it first. Of a partitioned table each partition is judged by its own
+rows.
 
 ## How to fix
 Build the index anew, concurrently, with the number of lists that the finding names; or an HNSW index, which needs no
-such number: `doctor fix VEC004 --unsafe-fixes` builds one, and drops the other when it stands.
+such number: `doctor fix VEC004 --unsafe-fixes` builds one, and drops the other when it stands. What belongs to the
+index of a partitioned table PostgreSQL does not drop by itself, so it is only built anew.
 
 ## False positives
 A table that is about to grow or shrink to the size that the lists are made for.
@@ -63,11 +65,16 @@ async def ivfflat_lists_out_of_range(database: Database) -> AsyncIterator[Findin
     looked_at = 0
     for column in await vector_columns(database):
         for index in column.vector_indexes:
-            if index.method == "ivfflat" and index.is_usable and column.estimated_rows >= FLOOR:
+            if _holds_lists(index) and column.estimated_rows >= FLOOR:
                 looked_at += 1
                 if is_out_of_range(lists_of(index), column.estimated_rows):
                     yield _finding(column, index)
     yield Observation(f"{counted(looked_at, 'IVFFlat index', 'IVFFlat indexes')} looked at")
+
+
+def _holds_lists(index: VectorIndex) -> bool:
+    """Whether it has lists itself: one of a partitioned table has none, those of its partitions have their own."""
+    return index.method == "ivfflat" and index.is_usable and not index.partitioned
 
 
 def lists_of(index: VectorIndex) -> int:
@@ -105,7 +112,12 @@ def _finding(column: VectorColumn, index: VectorIndex) -> Finding:
         evidence=(Evidence(EvidenceKind.SQL, "pg_class", index.definition, Provenance.ESTIMATED),),
         rule="pgvector: rows / 1000 lists up to a million rows, the square root beyond",
         fixes=(
-            FixOption.by_hand(f"build {name} anew with lists = {right}, or use hnsw", "the build takes a while"),
+            FixOption.by_hand(
+                f"build {name} anew with lists = {right}, or use hnsw",
+                "the build takes a while",
+                f"SET lock_timeout = '5s';\nALTER INDEX {name} SET (lists = {right});\n"
+                f"REINDEX INDEX CONCURRENTLY {name};\n",
+            ),
             *_by_hnsw(column, index),
         ),
         validation="doctor check --select VEC004",
@@ -113,8 +125,10 @@ def _finding(column: VectorColumn, index: VectorIndex) -> Finding:
 
 
 def _by_hnsw(column: VectorColumn, index: VectorIndex) -> Iterator[FixOption]:
-    """Yield the repair by an HNSW index, where it serves all that the old one does."""
-    if index.expression or index.predicate or len(index.operators) != 1 or not_indexable(column, index.operators[0]):
+    """Yield the repair by an HNSW index, where it serves all that the old one does, and the old one can be dropped."""
+    if index.attached or index.expression or index.predicate:
+        return
+    if len(index.operators) != 1 or not_indexable(column, index.operators[0]):
         return
     yield FixOption(
         fix="replace-vector-index",

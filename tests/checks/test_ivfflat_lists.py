@@ -37,6 +37,33 @@ def test_a_thousand_lists_for_five_thousand_rows_are_too_many(indexed, examine):
     assert finding.fixes[1].arguments["operator"] == "<=>"
 
 
+def test_what_is_shown_to_be_done_by_hand_sets_it_right(indexed, execute, examine):
+    indexed(1_000)
+    (finding,) = examine("VEC004").findings
+    execute(*finding.fixes[0].code.splitlines())
+    assert examine("VEC004").status is Status.PASS
+
+
+def test_each_partition_is_judged_by_its_own_rows_and_keeps_the_index_that_its_table_needs(execute, examine):
+    execute(
+        "CREATE TABLE made_here (id int, embedding vector(3)) PARTITION BY RANGE (id)",
+        "CREATE TABLE made_early PARTITION OF made_here FOR VALUES FROM (1) TO (3001)",
+        "CREATE TABLE made_late PARTITION OF made_here FOR VALUES FROM (3001) TO (6001)",
+        "INSERT INTO made_here SELECT n, ARRAY[n, 1, 2]::vector FROM generate_series(1, 6000) AS n",
+        "CREATE INDEX made_by_hand ON made_here USING ivfflat (embedding vector_cosine_ops) WITH (lists = 3)",
+        "ALTER INDEX made_late_embedding_idx SET (lists = 500)",
+        "ANALYZE made_here",
+    )
+    try:
+        (finding,) = examine("VEC004").findings
+        assert finding.resource.id == "public.made_late.embedding"
+        (option,) = finding.fixes  # nothing that would have to drop it
+        execute(*option.code.splitlines())
+        assert examine("VEC004").status is Status.PASS
+    finally:
+        execute("DROP TABLE made_here")
+
+
 @pytest.mark.parametrize(
     ("lists", "method", "analysed"), [(5, "ivfflat", True), (1, "hnsw", True), (1, "ivfflat", False)]
 )
