@@ -48,8 +48,6 @@ from doctor.api import (
     CouldNotTellError,
     CountMethod,
     Database,
-    DatabaseError,
-    DatabaseUnreachable,
     EmbeddingCounts,
     EmbeddingText,
     EmbeddingTexts,
@@ -57,6 +55,7 @@ from doctor.api import (
     EvidenceKind,
     Finding,
     FixOption,
+    Gaps,
     Metric,
     Nats,
     NullPattern,
@@ -66,7 +65,6 @@ from doctor.api import (
     Resource,
     Role,
     Severity,
-    UnknownTextError,
     VectorColumn,
     check,
     column_types,
@@ -91,31 +89,27 @@ async def null_embeddings(
     idle = await _is_idle(chain, nats)
     chain = chain or NO_CHAIN
     columns = await vector_columns(database)
-    problems = [f"[[embeddings]] in doctor.toml: {name} is no vector column" for name in texts.strangers(columns)]
-    seen, not_judged = list[EmbeddingCounts](), 0
+    gaps, seen, not_judged = Gaps("counted", "column"), list[EmbeddingCounts](), 0
+    for name in texts.strangers(columns):
+        gaps.add("[[embeddings]] in doctor.toml", f"{name} is no vector column")
     for column in sorted(columns, key=lambda column: not _is_of(chain, column)):
         if column.partition:
             continue
-        try:
+        with gaps.around(column.name):
             counts = await _counts(database, chain, column, texts)
             pattern = await _pattern(database, chain, counts)
-        except DatabaseUnreachable:
-            raise
-        except (DatabaseError, CouldNotTellError, UnknownTextError) as error:
-            problems.append(f"{column.name}: {error}")
-            continue
-        seen.append(counts)
-        problems.extend(f"{column.name}: {reason}" for reason in _doubts(counts))
-        if counts.old:
-            yield _finding(chain, counts, "left over", counts.old, Role.DAMAGE, pattern)
-        if counts.recent and (idle or (idle is None and counts.nulls == counts.rows)):
-            yield _finding(chain, counts, "recent", counts.recent, Role.SYMPTOM, pattern)
-        elif idle is None:
-            not_judged += counts.recent
+            seen.append(counts)
+            for reason in _doubts(counts):
+                gaps.add(column.name, reason)
+            if counts.old:
+                yield _finding(chain, counts, "left over", counts.old, Role.DAMAGE, pattern)
+            if counts.recent and (idle or (idle is None and counts.nulls == counts.rows)):
+                yield _finding(chain, counts, "recent", counts.recent, Role.SYMPTOM, pattern)
+            elif idle is None:
+                not_judged += counts.recent
     for observation in _observations(seen, not_judged):
         yield observation
-    if problems:
-        raise CouldNotTellError(f"{counted(len(problems), 'column')} not counted: {'; '.join(problems)}")
+    gaps.tell()
 
 
 async def _counts(database: Database, chain: Chain, column: VectorColumn, texts: EmbeddingTexts) -> EmbeddingCounts:

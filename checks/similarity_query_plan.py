@@ -43,14 +43,13 @@ from doctor.api import (
     ITERATIVE,
     OLDEST_SERVER,
     Answer,
-    CouldNotTellError,
     Database,
     DatabaseError,
-    DatabaseUnreachable,
     Evidence,
     EvidenceKind,
     Finding,
     FixOption,
+    Gaps,
     NotApplicableError,
     Observation,
     Planned,
@@ -120,7 +119,6 @@ class _Seen:
     not_run: list[str] = field(default_factory=list)
     slow: list[str] = field(default_factory=list)
     not_understood: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
 
 
 @check("VEC008", "similarity-query-plan", severity=Severity.WARNING, tags=["live"], timeout=20.0)
@@ -129,27 +127,15 @@ async def similarity_query_plan(queries: SimilarityQueries, database: Database) 
     columns = await vector_columns(database)
     if major_version(database) < OLDEST_SERVER:
         raise NotApplicableError(f"PostgreSQL {OLDEST_SERVER} or newer plans a query without its values")
-    seen = _Seen()
+    seen, gaps = _Seen(), Gaps("judged", "query", "queries")
     to_plan = _asked(queries, columns, seen)
     for asked in to_plan[:MOST]:
-        try:
-            found = await planned(database, asked.statement, columns)
-            if found is not None:
-                seen.verdicts.setdefault(found.verdict, []).append(asked.place)
-                if finding := await _judged(database, asked, found, queries, seen):
-                    yield finding
-        except DatabaseUnreachable:
-            raise
-        except DatabaseError as error:
-            if is_not_understood(error):
-                seen.not_understood.append(asked.place)
-            else:
-                seen.problems.append(f"{asked.place}: {error}")
+        with gaps.around(asked.place):
+            if finding := await _examined(database, asked, columns, queries, seen):
+                yield finding
     if words := _words(seen, queries.unresolved, len(to_plan) - MOST):
         yield Observation(words)
-    if seen.problems:
-        number = counted(len(seen.problems), "query", "queries")
-        raise CouldNotTellError(f"{number} not judged: {'; '.join(seen.problems)}")
+    gaps.tell()
 
 
 def _asked(queries: SimilarityQueries, columns: tuple[VectorColumn, ...], seen: _Seen) -> list[_Asked]:
@@ -171,6 +157,23 @@ def _asked(queries: SimilarityQueries, columns: tuple[VectorColumn, ...], seen: 
             elif len(fitting) == 1 or column.column in query.statement:
                 found.append(_Asked(query, statement))
     return found
+
+
+async def _examined(
+    database: Database, asked: _Asked, columns: tuple[VectorColumn, ...], queries: SimilarityQueries, seen: _Seen
+) -> Finding | None:
+    """Return what is wrong with a query; None where nothing is, or the server does not understand it."""
+    try:
+        found = await planned(database, asked.statement, columns)
+        if found is None:
+            return None
+        seen.verdicts.setdefault(found.verdict, []).append(asked.place)
+        return await _judged(database, asked, found, queries, seen)
+    except DatabaseError as error:
+        if not is_not_understood(error):
+            raise
+        seen.not_understood.append(asked.place)
+        return None
 
 
 async def _judged(

@@ -28,14 +28,12 @@ Vectors that are padded on purpose, all of them: cosine and inner product are th
 from collections.abc import AsyncIterator, Iterator
 
 from doctor.api import (
-    CouldNotTellError,
     Database,
-    DatabaseError,
-    DatabaseUnreachable,
     Evidence,
     EvidenceKind,
     Finding,
     FixOption,
+    Gaps,
     Observation,
     Provenance,
     Resource,
@@ -53,26 +51,20 @@ from doctor.api import (
 @check("EMB003", "unusable-vectors", severity=Severity.ERROR, tags=["live"])
 async def unusable_vectors(database: Database) -> AsyncIterator[Finding | Observation]:
     """Measure a sample of every vector column."""
-    measured, problems = 0, []
+    measured, gaps = 0, Gaps("sampled", "column")
     for column in await vector_columns(database):
         if column.partition or column.type == "sparsevec":  # zeros are what a sparse vector is made of
             continue
         if not column.can_select:
-            problems.append(f"{column.table_name}: the role may not read {readable(column.column)}")
+            gaps.add(column.table_name, f"the role may not read {readable(column.column)}")
             continue
-        try:
+        with gaps.around(column.table_name):
             sample = await vector_sample(database, column)
-        except DatabaseUnreachable:
-            raise
-        except DatabaseError as error:
-            problems.append(f"{column.table_name}: {error}")
-            continue
-        measured += sample.vectors
-        for finding in _judged(column, sample):
-            yield finding
+            measured += sample.vectors
+            for finding in _judged(column, sample):
+                yield finding
     yield Observation(f"{counted(measured, 'vector')} measured")
-    if problems:
-        raise CouldNotTellError(f"{len(problems)} tables could not be sampled: {'; '.join(problems)}")
+    gaps.tell()
 
 
 def _judged(column: VectorColumn, sample: VectorSample) -> Iterator[Finding]:

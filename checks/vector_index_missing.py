@@ -57,14 +57,12 @@ from dataclasses import replace
 
 from doctor.api import (
     Applicability,
-    CouldNotTellError,
     Database,
-    DatabaseError,
-    DatabaseUnreachable,
     Evidence,
     EvidenceKind,
     Finding,
     FixOption,
+    Gaps,
     Observation,
     Provenance,
     Resource,
@@ -105,25 +103,20 @@ async def vector_index_missing(
     """Judge the indexes of every vector column by the number of its rows."""
     found = await vector_columns(database)
     columns = [column for column in found if not column.partition]
-    problems = []
+    gaps = Gaps("counted", "column")
     for column in columns:
         parts = parts_of(column, found)
         broken = [(part, index) for part in parts for index in part.vector_indexes if index.is_broken]
         for part, index in broken:
             yield _invalid(part, index)
         bare = [part for part in parts if not any(_is_index(index) for index in part.vector_indexes)]
-        try:
+        with gaps.around(column.table_name):
             if bare:
                 rows = {part.table_name: await _rows(database, part) for part in bare}
                 yield _missing(column, rows, len(parts), _operator(column, found, queries))
-        except DatabaseUnreachable:
-            raise
-        except DatabaseError as error:
-            problems.append(f"{column.table_name}: {error}")
     indexed = sum(all(map(_is_served, parts_of(column, found))) for column in columns)
     yield Observation(f"{indexed} of {len(columns)} vector columns indexed")
-    if problems:
-        raise CouldNotTellError(f"{len(problems)} tables could not be counted: {'; '.join(problems)}")
+    gaps.tell()
 
 
 def _is_index(index: VectorIndex) -> bool:

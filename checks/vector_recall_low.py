@@ -28,14 +28,12 @@ from collections.abc import AsyncIterator
 from doctor.api import (
     OPT_IN,
     PROBE,
-    CouldNotTellError,
     Database,
-    DatabaseError,
-    DatabaseUnreachable,
     Evidence,
     EvidenceKind,
     Finding,
     FixOption,
+    Gaps,
     Observation,
     Provenance,
     Recall,
@@ -65,24 +63,19 @@ async def vector_recall_low(
 ) -> AsyncIterator[Finding | Observation]:
     """Search from stored vectors with each index and without it."""
     settings = queries.widest if queries else {}
-    problems = []
+    gaps = Gaps("compared", "index", "indexes")
     for column in await vector_columns(database):
         if column.partitioned or column.estimated_rows < planner_floor(column.dimensions):
             continue
         for index in usable_indexes(column):
-            try:
+            with gaps.around(index.name):  # too slow, or not to be read by this role
                 recall = await recall_of(database, column, index, settings)
-            except DatabaseUnreachable:
-                raise
-            except DatabaseError as error:  # too slow, or not to be read by this role
-                problems.append(f"{index.name}: {error}")
-                continue
-            if recall is not None:
+                if recall is None:
+                    continue
                 yield Observation(f"{index.name} finds {recall.share:.0%} of the nearest ({_method(recall, settings)})")
-            if recall is not None and not recall.is_enough:
-                yield _finding(column, index, recall, settings)
-    if problems:
-        raise CouldNotTellError(f"{counted(len(problems), 'index', 'indexes')} not compared: {'; '.join(problems)}")
+                if not recall.is_enough:
+                    yield _finding(column, index, recall, settings)
+    gaps.tell()
 
 
 def _finding(column: VectorColumn, index: VectorIndex, recall: Recall, settings: dict[str, str]) -> Finding:

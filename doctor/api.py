@@ -57,6 +57,7 @@ from doctor.fix import (
     Writers,
     fixes_in,
 )
+from doctor.gaps import Gaps
 from doctor.hookspecs import hookimpl
 from doctor.index_definition import drop_statement, new_statement
 from doctor.index_parameters import IndexParameters
@@ -285,6 +286,7 @@ __all__ = [
     "FixContext",
     "FixError",
     "FixOption",
+    "Gaps",
     "Generated",
     "HuggingFace",
     "Hypothesis",
