@@ -108,7 +108,8 @@ class TaskQueue:
         """Wait until no task of the canaries is left; withdraw those that nobody works on.
 
         Tasks that a worker has taken are waited for longer, and withdrawn too in the end, so that they are not
-        delivered again; what the worker then still does is not known.
+        delivered again; what the worker then still does is not known. Where none is found it is looked once more: a
+        task that ended while the traces were read may have sent another, of a batch that they do not know yet.
 
         Raises:
             NatsError: see `doctor.resources.nats`.
@@ -116,7 +117,7 @@ class TaskQueue:
         end = time.monotonic() + PATIENCE
         seen: set[int] = set()
         changed = time.monotonic()
-        while waiting := await self._tasks(await traces()):
+        while waiting := await self._tasks(await traces()) or await self._tasks(await traces()):
             now = time.monotonic()
             sequences = {message.sequence for message in waiting}
             if sequences != seen:

@@ -1,13 +1,16 @@
 """A task is withdrawn only when it is about canaries and about nothing else."""
 
 import json
+from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doctor.canary_tasks import Traces
+from doctor import canary_tasks
+from doctor.canary_tasks import Settled, TaskQueue, Traces
 
 TASK = "app.tasks.scoring:score_message_task"
 TRACES = Traces(
@@ -64,3 +67,34 @@ def test_a_dead_letter_is_judged_by_the_same_rule(arguments: str, theirs: bool) 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_judged_without_an_error(payload: bytes) -> None:
     assert TRACES.are_in_task(payload) is any(word.encode() in payload for word in TRACES.words)
+
+
+@dataclass
+class Server:
+    """A stand-in for the server: the payloads that its stream holds."""
+
+    held: list[bytes]
+    withdrawn: list[bytes] = field(default_factory=list)
+
+    async def next_message(self, _stream: str, _subject: str, sequence: int) -> Any:
+        return SimpleNamespace(sequence=sequence, data=self.held[sequence - 1]) if sequence <= len(self.held) else None
+
+    async def consumers(self, _stream: str) -> list[Any]:
+        return []
+
+    async def delete_message(self, message: Any) -> None:
+        self.withdrawn.append(message.data)
+
+
+async def test_a_task_that_another_sent_while_the_traces_were_read_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(canary_tasks, "STANDSTILL", 0.0)
+    sent = task("any.module:extract", extraction_id="9e3d0f2c-5b43-4d0e-8c6f-2f2f4b1f2c11")
+    server: Any = Server([task("any.module:save", "canary-00ff00ff00")])
+    known = [Traces(("canary-00ff00ff00",), {})]
+
+    async def traces() -> Traces:
+        server.held = [sent]  # the one that was there has ended
+        return known.pop() if known else TRACES
+
+    assert await TaskQueue(server, "stream", "subject", 1).settle(traces) == Settled(1, 0)
+    assert server.withdrawn == [sent]
