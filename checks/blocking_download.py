@@ -24,7 +24,8 @@ or called only by a request is silent. So are scripts, tests and command lines i
 after `uvicorn.run` or in another branch, a program that is given a model and serves it, `local_files_only=True`,
 `HF_HUB_OFFLINE` set in the code, and folders of this machine (`./model`, `model_path`). A `PyJWKClient` that is
 only made fetches nothing. `nats.connect` at start-up tries a server that is away for two minutes (60 times, 2 s apart,
-nats-py 2) and is silent: a worker is of no use without its queue, and waiting may be meant; NAT001 sees it live.
+nats-py 2) and is silent: a worker is of no use without its queue, and waiting may be meant. NAT001 says it where NATS
+is away.
 
 ## How to fix
 By hand. Delete it, where the model is loaded at first use anyway; or run it in a background thread, with a readiness

@@ -32,6 +32,7 @@ from doctor.api import (
     Finding,
     FixOption,
     Mechanism,
+    Observation,
     Resource,
     Severity,
     Source,
@@ -85,9 +86,10 @@ def _files(api: str) -> dict[str, str]:
         Example("no route sends a task", _files(_NO_ROUTE)),
     ],
 )
-def broker_never_started(source: Source) -> Iterator[Finding]:
+def broker_never_started(source: Source) -> Iterator[Finding | Observation]:
     """Look for routes that send, and for a start."""
-    if source.collected(COLLECTOR):
+    if starts := source.collected(COLLECTOR):
+        yield Observation(f"started in {starts[0].path}:{starts[0].line}", rules_out="broker never started")
         return
     routes = {route.function for route in source.routes()}
     sites = [site for site in source.enqueues() if site.reached_from & routes or site.function_id in routes]

@@ -95,7 +95,7 @@ async def embedding_dimensions_differ(
         fixes = await _options(database, column, wanted, agreed=len(said) == 1)
         yield _finding(column, said[wanted], wanted, chain, fixes, may_shorten=may_shorten)
     if length is not None:
-        yield Observation(f"`{name}` gives {length} dimensions")
+        yield Observation(f"`{name}` gives {length} dimensions", rules_out=_innocent(columns, length, number, chain))
     unbounded = [one for one in known if one.dimensions is None and one.type in WITH_LENGTH]
     for column in unbounded:
         lengths = await vector_lengths(database, column) if column.can_select else {}
@@ -127,6 +127,15 @@ def _numbers(environment: Environment, source: Source | None) -> dict[str, int |
         default = default_dimensions(source, NUMBERS) if variable is None else None
         numbers |= {said.place: said.number for said in (default, constant_dimensions(source)) if said is not None}
     return numbers
+
+
+def _innocent(columns: Iterable[VectorColumn], length: int, number: int | None, chain: Chain | None) -> str:
+    """Return which of the three cannot be the one that differs, because another one agrees with it."""
+    if not _unfit(columns, length, chain):
+        return "vectors of another length"
+    if length == number:
+        return "model of another length"
+    return "" if number is None or _unfit(columns, number, chain) else "column of another length"
 
 
 def _meant(numbers: Mapping[str, int | None]) -> dict[int, list[str]]:

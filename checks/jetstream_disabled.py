@@ -52,7 +52,7 @@ async def jetstream_disabled(
 ) -> AsyncIterator[Finding | Observation]:
     """Read the greeting, and ask the source whether its tasks need JetStream."""
     if nats.server.jetstream:
-        yield Observation("JetStream on")
+        yield Observation("JetStream on", rules_out="JetStream off")
         return
     subject = queue_subject(chain, source)
     if is_core_nats(source, subject):

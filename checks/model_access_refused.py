@@ -80,8 +80,8 @@ async def model_access_refused(
     examination.require_answers()
     for verdict in examination.of(*WORDS):
         yield _finding(verdict)
-        for hypothesis, measured in verdict.ruled_out:
-            yield Observation(measured, rules_out=f"{hypothesis} ({verdict.use.model})")
+        for refuted in verdict.refutations():
+            yield refuted
     unjudged = []
     for report in examination.at(EndpointState.KEY):
         if not report.server.sends_key:

@@ -22,7 +22,7 @@ Point the row at the address that answers (safe where that is this machine, undo
 A gateway that serves one path only and lists nothing; then it also refuses the completion that is asked for.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 from doctor.api import (
     Applicability,
@@ -72,13 +72,20 @@ async def model_base_url_wrong(
     examination.require_answers()
     for report in examination.at(EndpointState.WRONG_PATH, EndpointState.GONE):
         yield _finding(report, examination)
-        address = report.server.endpoint.address
-        yield Observation(f"something answers at {address}", rules_out=f"{address} down")
-        if len(set(report.controls)) == 1 and len(report.controls) > 1:
-            said = "a model that cannot exist and the configured one get the same answer"
-            yield Observation(f"{said}: {report.controls[0]}", rules_out=f"model missing at {address}")
-        if (answer := report.answer) is not None and answer.status not in (401, 403):
-            yield Observation(f"the answer is {answer.status}, not 401 or 403", rules_out=f"key refused by {address}")
+        for hypothesis, measured in _ruled_out(report):
+            yield Observation(measured, rules_out=f"{hypothesis} ({report.server.endpoint.address})")
+
+
+def _ruled_out(report: EndpointReport) -> Iterator[tuple[str, str]]:
+    """Yield what else lets every model be not found, each with what refutes it."""
+    yield "model server down", f"something answers at {report.server.endpoint.address}"
+    if report.state is EndpointState.GONE:
+        yield "model missing", "it says so of its address, before it is told a model"
+    elif len(set(report.controls)) == 1 and len(report.controls) > 1:
+        said = "a model that cannot exist and the configured one get the same answer"
+        yield "model missing", f"{said}: {report.controls[0]}"
+    if (answer := report.answer) is not None and answer.status not in (401, 403):
+        yield "key refused", f"the answer is {answer.status}, not 401 or 403"
 
 
 def _finding(report: EndpointReport, examination: ModelExamination) -> Finding:

@@ -91,6 +91,10 @@ async def model_context_too_short(
         elif loaded is not None and needed > loaded and not sets_itself:
             said = f"it is loaded with {loaded:,} tokens, and the code sets no `num_ctx`"
             yield _finding(use, needed, said, Severity.WARNING)
+            if limit is not None:
+                yield Observation(
+                    f"{use.model} itself has {limit:,} tokens", rules_out=f"model too small ({use.model})"
+                )
         elif limit is not None:
             yield Observation(f"{use.model} holds {limit:,} tokens", rules_out=f"context too short ({use.model})")
 

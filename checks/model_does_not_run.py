@@ -43,6 +43,7 @@ from doctor.api import (
     Models,
     ModelState,
     ModelUse,
+    ModelVerdict,
     NotApplicableError,
     Observation,
     OllamaServer,
@@ -83,15 +84,17 @@ async def model_does_not_run(
 ) -> AsyncIterator[Finding | Observation]:
     """Let each model in use answer once."""
     examination = await examine_models(models, environment, database, chain)
-    usable = [verdict.use for verdict in examination.of(ModelState.USABLE)]
+    usable = examination.of(ModelState.USABLE)
     if not usable:
         raise NotApplicableError("no model in use is there")
     waits = client_timeout(environment)
     takes = await _columns(database, chain)
-    for use, trial in zip(usable, await asyncio.gather(*map(try_model, usable)), strict=True):
-        problem = _problem(use, trial, waits, takes)
+    trials = await asyncio.gather(*(try_model(verdict.use) for verdict in usable))
+    for verdict, trial in zip(usable, trials, strict=True):
+        use, problem = verdict.use, _problem(verdict.use, trial, waits, takes)
         yield _finding(use, trial, *problem) if problem is not None else Observation(f"{use.model} {trial.said}")
-        for hypothesis, measured in _ruled_out(use, trial):
+        known = () if problem is None else verdict.ruled_out
+        for hypothesis, measured in (*known, *_ruled_out(verdict, trial)):
             yield Observation(measured, rules_out=f"{hypothesis} ({use.model})")
 
 
@@ -126,13 +129,14 @@ def _problem(
     return None
 
 
-def _ruled_out(use: ModelUse, trial: Trial) -> Iterable[tuple[str, str]]:
+def _ruled_out(verdict: ModelVerdict, trial: Trial) -> Iterable[tuple[str, str]]:
     if trial.state is TrialState.COLD:
-        yield "server down", f"{use.server.endpoint.address} answers, and the model is not in its memory"
+        address = verdict.use.server.endpoint.address
+        yield "model server down", f"{address} answers, and the model is not in its memory"
     if trial.state is TrialState.RUNS and trial.was_cold:
         yield "model down", f"it was cold and loaded in {trial.load_seconds or 0:.1f} s"
-    if trial.state in (TrialState.NOT_SERVED, TrialState.NOT_ALLOWED) and isinstance(use.server, HuggingFace):
-        yield "model missing", "the router lists it"
+    if trial.state in (TrialState.NOT_SERVED, TrialState.NOT_ALLOWED) and isinstance(verdict.use.server, HuggingFace):
+        yield "model not served", verdict.said
 
 
 def _finding(use: ModelUse, trial: Trial, symptom: str, cause: str, remedy: str, severity: Severity) -> Finding:

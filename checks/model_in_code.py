@@ -78,8 +78,8 @@ async def model_in_code_not_usable(
     for verdict in examination.verdicts:
         if verdict.state not in (ModelState.USABLE, ModelState.UNCLEAR):
             yield _of_model(verdict)
-            for hypothesis, measured in verdict.ruled_out:
-                yield Observation(measured, rules_out=f"{hypothesis} ({verdict.use.model})")
+            for refuted in verdict.refutations():
+                yield refuted
     if usable := examination.of(ModelState.USABLE):
         yield Observation(" · ".join(verdict.said for verdict in usable))
     if any(untold):

@@ -87,13 +87,15 @@ async def model_not_available(
     examination.require_answers()
     if not examination.at(EndpointState.ANSWERS):
         raise NotApplicableError("no server gave its list of models; MOD002, MOD005 and MOD006 say why")
-    for verdict in examination.of(*STATES):
-        yield _finding(verdict, examination)
-        for hypothesis, measured in verdict.ruled_out:
-            yield Observation(measured, rules_out=f"{hypothesis} ({verdict.use.model})")
+    for verdict in examination.of(*STATES, ModelState.UNCLEAR):
+        if verdict.state is not ModelState.UNCLEAR:
+            yield _finding(verdict, examination)
+        for refuted in verdict.refutations():
+            yield refuted
     present = [verdict.said for verdict in examination.of(ModelState.USABLE)]
     if present:
-        yield Observation(" · ".join(dict.fromkeys(present)))
+        missing = "model missing" if len(present) == len(examination.verdicts) else ""
+        yield Observation(" · ".join(dict.fromkeys(present)), rules_out=missing)
     if untold := examination.untold():
         raise CouldNotTellError(untold)
 

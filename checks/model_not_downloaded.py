@@ -13,7 +13,8 @@ without network. What is there in part looks whole to `local_files_only=True`, a
 The folder is where the target's own variables put it (`HF_HUB_CACHE`, `HF_HOME`, `XDG_CACHE_HOME`). Whole means: a
 configuration, weights, all shards that the index names, and no file that is not finished. With `HF_HUB_OFFLINE` an
 absent model is an error, for nothing can fetch it; without it a note, unless the Hub would refuse it (gated, private,
-missing, a bad token) or cannot be reached. What a server serves is MOD001's business.
+missing, a bad token) or cannot be reached. A name with a provider (`openai/gpt-oss-120b:groq`) is for
+the router: the Hub's client refuses it (`HFValidationError`) before it asks. What a server serves is MOD001's business.
 
 ## How to fix
 `hf download NAME` where the image is made; then `HF_HUB_OFFLINE=1`, so that nothing waits for a network.
@@ -51,6 +52,7 @@ from doctor.api import (
     cached,
     check,
     is_offline,
+    without_provider,
 )
 from doctor.source.collectors.downloads import COLLECTOR as DOWNLOADS
 from doctor.source.collectors.downloads import Download
@@ -58,7 +60,7 @@ from doctor.source.collectors.downloads import Download
 VARIABLES = ("LOCAL_MODEL", "HF_MODEL_ID", "SIF_AGENT_MODEL", "SENTENCE_TRANSFORMERS_MODEL")
 """Variables that name a repository which the target loads itself."""
 
-NAMED = re.compile(r"\(\s*(?:[\w]+\s*=\s*)?[\"'](?P<name>[\w.-]+(?:/[\w.-]+)?)[\"']")
+NAMED = re.compile(r"\(\s*(?:[\w]+\s*=\s*)?[\"'](?P<name>[\w.-]+(?:/[\w.-]+)?(?::[\w.-]+)?)[\"']")
 OWNER = "sentence-transformers"
 """Who owns a model that ``SentenceTransformer`` is given without an owner."""
 
@@ -96,6 +98,9 @@ async def model_not_downloaded(
 
 async def _refused(server: HuggingFace, name: str) -> str:
     """Return why the Hub would not give a model now, or an empty text when it would."""
+    repository, provider = without_provider(name)
+    if provider:
+        return f"the provider `{provider}` behind the colon is for the router: the Hub knows `{repository}` only"
     try:
         return REFUSED.get(await server.hub.access(name), "")
     except KeyRefused:

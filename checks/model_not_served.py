@@ -66,8 +66,8 @@ async def model_not_served(
     routed = [verdict for verdict in examination.verdicts if isinstance(verdict.use.server, HuggingFace)]
     for verdict in examination.of(ModelState.NOT_SERVED):
         yield _finding(verdict)
-        for hypothesis, measured in verdict.ruled_out:
-            yield Observation(measured, rules_out=f"{hypothesis} ({verdict.use.model})")
+        for refuted in verdict.refutations():
+            yield refuted
     if served := [verdict.said for verdict in routed if verdict.state is ModelState.USABLE]:
         yield Observation(" · ".join(served))
 

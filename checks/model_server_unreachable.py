@@ -29,6 +29,7 @@ from doctor.api import (
     CouldNotTellError,
     Database,
     Elsewhere,
+    EndpointProblem,
     EndpointReport,
     EndpointState,
     Environment,
@@ -77,6 +78,7 @@ async def model_server_unreachable(
         raise NotApplicableError("no OLLAMA_HOST in .env or the environment, and no row of a provider")
     cannot_tell = []
     for report in examination.reports:
+        address = report.server.endpoint.address
         if report.state is EndpointState.ANSWERS:
             yield _answers(report)
         if (advice := address_problem(report)) is not None:
@@ -85,10 +87,13 @@ async def model_server_unreachable(
             continue
         if (where := await elsewhere(models, environment, report)) is not None:
             if where.at:
-                yield Observation(f"it answers at {where.at}", rules_out=f"{report.server.endpoint.address} down")
+                yield Observation(f"it answers at {where.at}", rules_out=f"model server down ({address})")
             cannot_tell.append(_from_elsewhere(where, report.server is models.default, environment))
             continue
-        yield await _finding(report, examination)
+        problem = await endpoint_problem(report)
+        yield _finding(report, examination, problem)
+        for hypothesis, measured in problem.ruled_out:
+            yield Observation(measured, rules_out=f"{hypothesis} ({address})")
     if cannot_tell:
         raise CouldNotTellError("; ".join(cannot_tell))
 
@@ -105,17 +110,16 @@ def _answers(report: EndpointReport) -> Observation:
     if not isinstance(server, OllamaServer):
         count = f"with {len(report.models)} models" if report.has_list else "without a list of models"
         text = f"{TITLES[server.kind]} at {server.endpoint.address} answers in {took:.0f} ms {count}"
-        return Observation(text, rules_out=f"{server.endpoint.address} down")
+        return Observation(text, rules_out=f"model server down ({server.endpoint.address})")
     took = report.beside.version_ms or took
     cold = "; no model is loaded: cold, not down" if report.beside.loaded == () else ""
     name = f"Ollama {server.server_version}" if server.server_version else "Ollama"
     return Observation(f"{name} answers in {took:.0f} ms{cold}", rules_out="model server down")
 
 
-async def _finding(report: EndpointReport, examination: ModelExamination) -> Finding:
+def _finding(report: EndpointReport, examination: ModelExamination, problem: EndpointProblem) -> Finding:
     server, address = report.server, report.server.endpoint.address
     origin = server.endpoint.origin or "the environment"
-    problem = await endpoint_problem(report)
     is_used = bool(examination.uses_of(server)) or isinstance(server, OllamaServer)
     return Finding(
         code="MOD002",

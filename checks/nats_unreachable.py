@@ -5,7 +5,8 @@ The address in `NATS_URL` (or the variable named in `[target] nats_env`) does no
 listens, the name does not resolve, something else answers, or the credentials are refused.
 
 ## Why it hurts
-NATS carries every task. Without it the webhook cannot hand anything on, and no worker receives anything.
+NATS carries every task. Without it the webhook cannot hand anything on, and no worker receives anything. A service that
+connects at its start is not even up: nats-py tries 60 times, 2 s apart, unless `max_reconnect_attempts` says otherwise.
 
 ## How it is told from its look-alikes
 The client library hides the reason behind "no servers available"; the doctor reads it from the connection's error
@@ -42,6 +43,9 @@ from doctor.api import (
 ROUND_TRIPS = 3
 """The shortest counts: in the others the answer waited for the doctor, which is busy with other checks."""
 
+PATIENCE = "tries for two minutes before it fails, and serves nothing meanwhile"
+"""What nats-py 2 does by default: 60 attempts, 2 s apart."""
+
 
 @check(
     "NAT001",
@@ -68,7 +72,7 @@ async def nats_unreachable(nats: Nats, environment: Environment) -> AsyncIterato
             symptom=f"NATS at {nats.endpoint.address}: {error.reason.explanation}",
             cause=f"NATS: {error.reason.explanation}",
             severity=Severity.CRITICAL,
-            impacts=("no task is enqueued or run",),
+            impacts=("no task is enqueued or run", f"what connects at its start {PATIENCE}"),
             evidence=(
                 Evidence(
                     EvidenceKind.NATS,

@@ -134,6 +134,11 @@ def _observations(seen: Sequence[EmbeddingCounts], not_judged: int) -> Iterator[
         sampled = sum(counts.method is CountMethod.SAMPLED for counts in seen)
         how = f"; {counted(sampled, 'column')} sampled" if sampled else ""
         yield Observation(f"{about}{covered} of {rows} rows have a vector{how}", metrics=tuple(map(_coverage, seen)))
+    empty = sum(counts.empty for counts in seen)
+    if empty:
+        told = f"{counted(empty, 'row')} without text need none"
+        only = empty == sum(counts.nulls for counts in seen)
+        yield Observation(told, rules_out="rows that nothing embeds" if only else "")
     if not_judged:
         yield Observation(f"{counted(not_judged, 'recent row')} without one may be under way: queue or chain unknown")
 

@@ -88,6 +88,7 @@ async def task_lost_or_multiplied(
             "start the worker, and use PullBasedJetStreamBroker so that tasks wait for it",
             evidence,
         )
+        yield Observation(f"no listener at `{subject}`", rules_out="task multiplied")
     elif found.copies > 1:
         yield _finding(
             "multiplied",
@@ -97,6 +98,8 @@ async def task_lost_or_multiplied(
             'give the broker queue="workers"',
             evidence,
         )
+        yield Observation(f"{found.copies} listen to `{subject}`", rules_out="worker down")
+        yield Observation("plain NATS delivers nothing a second time", rules_out="ack_wait too short")
     else:
         yield Observation(f"one worker or group listens to `{subject}`", rules_out="worker down")
 

@@ -22,7 +22,7 @@ new `ack_wait` when its worker starts again.
 The long execution is older than the setting. It leaves the look-back by itself.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 from doctor.api import (
     Chain,
@@ -80,6 +80,14 @@ async def task_runs_twice(
             )
         elif longest is not None or consumer.num_redelivered:
             yield _finding(consumer, again, longest)
+            for refuted in _ruled_out(consumer, again):
+                yield refuted
+
+
+def _ruled_out(consumer: Consumer, again: int) -> Iterator[Observation]:
+    same = f"{again} of {consumer.deliveries} deliveries were of a message that had been delivered before"
+    yield Observation(same, rules_out="task sent twice")
+    yield Observation(f"`{consumer.name}` gives each task to one worker at a time", rules_out="no queue group")
 
 
 def _again(consumer: Consumer) -> int:

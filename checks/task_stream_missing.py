@@ -71,7 +71,6 @@ async def task_stream_missing(
         names = ", ".join(f"`{stream.name}`" for stream in state.streams)
         yield Observation(f"{names} carries `{subject}`", rules_out="stream missing")
         return
-    yield Observation(f"NATS {nats.server.version} says that JetStream is on", rules_out="JetStream off")
     yield _finding(nats, state)
 
 

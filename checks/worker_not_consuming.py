@@ -53,6 +53,7 @@ from doctor.api import (
     Standstill,
     batch_size,
     check,
+    excluded_standstills,
     judge_queue,
     queue_state,
     queue_subject,
@@ -104,16 +105,16 @@ async def worker_not_consuming(
     processes, batch = environment.processes(), batch_size(source, subject)
     for look in itertools.count(1):
         verdict = judge_queue(first, state, processes, batch=batch, all_seen=nats.is_loopback, now=datetime.now(UTC))
-        if verdict.standstill is None:
-            yield Observation(verdict.evidence, rules_out="worker down")
-            return
-        if look >= _looks(verdict.standstill, processes):
+        if verdict.standstill is None or look >= _looks(verdict.standstill, processes):
             break
         await asyncio.sleep(PAUSE)
         state = await queue_state(nats, subject)
-    for refuted in _refuted(state, verdict):
-        yield refuted
-    yield _finding(state, verdict)
+    if verdict.standstill in (None, Standstill.LOST_REQUEST):
+        yield Observation(verdict.evidence, rules_out="worker down")
+    if verdict.standstill is not None:
+        for hypothesis, numbers in excluded_standstills(state, verdict.standstill):
+            yield Observation(numbers, rules_out=hypothesis)
+        yield _finding(state, verdict)
 
 
 def _looks(standstill: Standstill, processes: Sequence[Process]) -> int:
@@ -124,19 +125,6 @@ def _looks(standstill: Standstill, processes: Sequence[Process]) -> int:
     is_young = any(process.kind == "worker" and process.started_at > since for process in processes)
     may_ask = standstill in (Standstill.NO_WORKER, Standstill.LOST_REQUEST)
     return LONGER if is_young and may_ask else SAMPLES
-
-
-def _refuted(state: QueueState, verdict: QueueVerdict) -> list[Observation]:
-    """Return the other reasons for a standstill that the same numbers exclude."""
-    limits = [f"{each.num_ack_pending} of {each.max_ack_pending}" for each in state.consumers]
-    holders = ", ".join(f"`{each.name}` is a {'pull' if each.pull else 'push'} consumer" for each in state.consumers)
-    held = f"stream `{state.streams[0].name}` carries `{state.subject}` and holds {state.streams[0].messages}"
-    excluded = [Observation(held, rules_out="stream missing")]
-    if verdict.standstill is not Standstill.ACK_LIMIT and limits:
-        excluded.append(Observation(f"unacknowledged: {', '.join(limits)}", rules_out="too many unacknowledged"))
-    if verdict.standstill is not Standstill.TAKEN and holders and all(each.pull for each in state.consumers):
-        excluded.append(Observation(holders, rules_out="another process takes the tasks"))
-    return excluded
 
 
 def _finding(state: QueueState, verdict: QueueVerdict) -> Finding:

@@ -191,6 +191,7 @@ from doctor.source.index import Source
 from doctor.source.printf import PLAIN, are_plain
 from doctor.source.settings_files import search_settings
 from doctor.source.similarity_sql import SimilarityQuery
+from doctor.standstill_exclusion import excluded_standstills
 from doctor.suppression import comment_problem
 from doctor.task_chain import UnreachedEmbedding, never_enqueued, unreached_embeddings
 from doctor.task_graph import TaskGraph, task_graph
@@ -446,6 +447,7 @@ __all__ = [
     "evidence_of",
     "examine",
     "examine_models",
+    "excluded_standstills",
     "exit_code",
     "failed_for",
     "failing_tasks",

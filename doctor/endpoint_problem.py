@@ -23,6 +23,9 @@ LISTS = {"ollama": "/api/tags", "openai": "/models", "huggingface": "/models"}
 QUOTA = re.compile(r"insufficient_quota|exceeded your current quota|billing_hard_limit", re.IGNORECASE)
 """How a 429 says that waiting does not help: OpenAI's codes for an account without credit."""
 
+GUARD_LOOK_ALIKES = ("model server down", "base URL wrong", "key refused")
+"""What a 403 of Ollama's guard of host names is taken for."""
+
 
 @dataclass(frozen=True, slots=True)
 class EndpointProblem:
@@ -34,6 +37,8 @@ class EndpointProblem:
     asked: str
     said: str
     evidence: tuple[Evidence, ...] = ()
+    ruled_out: tuple[tuple[str, str], ...] = ()
+    """Look-alikes that were refuted, each with the measurement."""
 
 
 async def endpoint_problem(report: EndpointReport, *, contained: bool | None = None) -> EndpointProblem:
@@ -89,8 +94,15 @@ async def _unreachable(report: EndpointReport, asked: str, contained: bool | Non
         why = "an address without a port means port 80" if error.reason is not Reason.TLS else "it speaks no TLS there"
         answered = Evidence(EvidenceKind.HTTP, f"GET {at}{LISTS[report.works_at.kind]}", "answers with its models")
         remedy = f"write {at}" if may_carry_a_secret(report.works_at.url) else f"write {at}; send no key to it"
+        running = ("model server down", f"it answers at {at}")
         return EndpointProblem(
-            f"{found.what}; it answers at {at}", f"{why}: it should be {at}", remedy, asked, said, (answered,)
+            f"{found.what}; it answers at {at}",
+            f"{why}: it should be {at}",
+            remedy,
+            asked,
+            said,
+            (answered,),
+            (running,),
         )
     around = await loopback_of_a_container(
         report.server.url, error.reason, lambda url: _lists(report.server.kind, url), contained=contained
@@ -98,7 +110,10 @@ async def _unreachable(report: EndpointReport, asked: str, contained: bool | Non
     if around:
         cause = "inside a container `localhost` is the container itself"
         answered = Evidence(EvidenceKind.HTTP, f"GET {around}", "answers")
-        return EndpointProblem(f"{found.what}; {around} answers", cause, f"write {around}", asked, said, (answered,))
+        running = ("model server down", f"it answers at {around}")
+        return EndpointProblem(
+            f"{found.what}; {around} answers", cause, f"write {around}", asked, said, (answered,), (running,)
+        )
     if (odd := address_problem(report)) is not None:
         return EndpointProblem(found.what, odd, "write 127.0.0.1, or the host's name, for clients", asked, said)
     return found
@@ -117,6 +132,7 @@ def _troubled(report: EndpointReport, asked: str) -> EndpointProblem:
             asked,
             said,
             (shown,),
+            tuple((each, "with `Host: localhost` it answers") for each in GUARD_LOOK_ALIKES),
         )
     what = "it answers" if answer is None else f"it answers with {answer.status}"
     cause, remedy = ("the server is in trouble of its own", "read its own log") if answer is None else _blamed(answer)

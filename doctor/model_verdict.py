@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from doctor.endpoint_probe import EndpointReport, EndpointState
+from doctor.model import Observation
 from doctor.model_uses import EMBEDDING, ModelUse
 from doctor.resources.hugging_face import POLICIES, Access, HubModel, HuggingFace, without_provider
 from doctor.resources.model_names import DEFAULT_TAG, nearest_capable, normalise_model_name, same_model
@@ -65,6 +66,11 @@ class ModelVerdict:
     """The server has no model at all."""
 
     ruled_out: tuple[tuple[str, str], ...] = ()
+
+    def refutations(self) -> Iterator[Observation]:
+        """Yield what the model's look-alikes are ruled out by, for whoever reports the verdict."""
+        for hypothesis, measured in self.ruled_out:
+            yield Observation(measured, rules_out=f"{hypothesis} ({self.use.model})")
 
 
 async def judge(use: ModelUse, report: EndpointReport) -> ModelVerdict:
@@ -158,7 +164,7 @@ async def _on_hugging_face(use: ModelUse, server: HuggingFace, report: EndpointR
     if report.beside.refused:
         return ModelVerdict(use, ModelState.KEY, report.beside.refused, ruled_out=(reached,))
     account = report.beside.account
-    good = (reached, *([("token bad", f"the Hub knows it as the account {account}")] if account else []))
+    good = (reached, *([("key refused", f"the Hub knows it as the account {account}")] if account else []))
     found = next((model for model in models if model.name == name), None)
     if found is not None and use.capability != EMBEDDING:
         verdict = _served(use, found, provider)

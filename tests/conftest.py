@@ -7,7 +7,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +16,7 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from types import FrameType
 
+    from doctor.model import CheckResult
     from tests.key_stand_in import KeyStandIn
 
 # A gate says the same of the same commit; at the desk every run looks elsewhere.
@@ -65,6 +66,25 @@ def keys(_key_stand_in: KeyStandIn) -> KeyStandIn:
     """The identity provider's stand-in: it behaves well when a test begins, and nobody has asked it yet."""
     _key_stand_in.restore()
     return _key_stand_in
+
+
+@pytest.fixture
+def told(request: pytest.FixtureRequest) -> Callable[[Iterable[CheckResult]], None]:
+    """Hold a run against what the test's marks say: which causes it names, and which it must not."""
+    from tests.symptoms import CAUSES
+
+    def hold(results: Iterable[CheckResult]) -> None:
+        run = tuple(results)
+        for cause in (CAUSES[number] for mark in request.node.iter_markers("symptom") for number in mark.args):
+            assert cause.is_named_by(run), f"{cause.number} is not named: {cause.said_by(run)}"
+            assert cause.left_open_by(run) == []
+        for mark in request.node.iter_markers("variation"):
+            number, verdict = mark.args
+            assert not CAUSES[number].is_named_by(run)
+            found = any(result.findings for result in run if result.code == (verdict or CAUSES[number].check))
+            assert found == (verdict is not None), verdict
+
+    return hold
 
 
 @pytest.hookimpl(wrapper=True)

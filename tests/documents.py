@@ -19,6 +19,7 @@ from doctor.target import Target
 from doctor.tracker.issue import Tracker
 from doctor.tracker.markdown import render as tracker_page
 from doctor.tracker.update import updated
+from tests import symptom_page
 
 ROOT = Path(__file__).parent.parent
 PLAIN = Presentation(color=False, width=120, verbose=False, quiet=False)
@@ -63,6 +64,7 @@ def guide() -> str:
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "README.md": readme,
     "docs/search.md": guide,
+    "docs/symptoms.md": symptom_page.page,
     "docs/checks.md": lambda: output("explain", "ALL"),
     "docs/example/RCA_TRACKER.md": lambda: tracker_page(updated(Tracker(), loads(EXAMPLE.read_bytes()))),
     "docs/example/RCA.md": lambda: markdown.render(loads(EXAMPLE.read_bytes()), PLAIN),

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import jwt
 import pytest
 import uvicorn
@@ -43,9 +44,10 @@ class Application:
             return JSONResponse(jwt.decode(token, options={"verify_signature": False}))
         if self.way == "moved":
             return JSONResponse({}, 404)
+        algorithms = ["RS256", "HS256"] if self.way == "mixed" else ["RS256"]
         try:
             key = jwt.PyJWKClient(self.keys_url).get_signing_key_from_jwt(token)
-            return JSONResponse(jwt.decode(token, key, algorithms=["RS256"]))
+            return JSONResponse(jwt.decode(token, key.key, algorithms=algorithms))
         except jwt.PyJWTError:  # and nothing else, as applications do
             return JSONResponse({}, 401)
 
@@ -96,22 +98,68 @@ def test_an_application_that_takes_good_tokens_and_no_forged_ones_is_well(ask, k
     assert seen.ruled_out() >= {"good tokens refused", "application that lets forged tokens in"}
 
 
+@pytest.mark.variation("26a", "AUT014")
 def test_an_application_that_refuses_a_good_token_is_unexplained_where_nothing_else_is_wrong(
-    ask, keys: KeyStandIn, application: Application
+    ask, keys: KeyStandIn, application: Application, told
 ) -> None:
     application.way = "locked"
     seen = ask(keys.mint())
+    told(seen.run.before)
     assert "answers 401 to the token in GIVEN_TOKEN, which fails no check" in seen.finding("AUT014").symptom
     assert [each.fingerprint for each in seen.run.diagnosis.unexplained] == [seen.finding("AUT014").fingerprint]
 
 
-def test_500_for_every_token_is_explained_by_the_page_that_comes_in_place_of_the_keys(ask, keys: KeyStandIn) -> None:
+@pytest.mark.symptom("26a")
+def test_500_for_every_token_is_explained_by_the_page_in_place_of_the_keys(ask, keys: KeyStandIn, told) -> None:
     keys.behave("html")
     seen = ask(keys.mint())
+    told(seen.run.before)
     assert "answers 500" in seen.finding("AUT014").symptom
     assert seen.roots() == ["AUT005"]
     assert seen.effects() == {"AUT014"}
     assert "application that lets forged tokens in" not in seen.ruled_out()
+
+
+VERIFIER = """\
+import jwt
+
+
+def verify(token: str, key: str) -> dict:
+    return jwt.decode(token, key, algorithms={algorithms})
+"""
+
+
+def answered(application: Application, token: str) -> int:
+    """Return what the application says to a token."""
+    url = f"http://127.0.0.1:{application.port}/me"
+    return httpx.get(url, headers={"Authorization": f"Bearer {token}"}, trust_env=False).status_code
+
+
+@pytest.fixture
+def shared_secret(keys: KeyStandIn) -> str:
+    """A token that is signed with the public key as if it were a secret."""
+    return keys.mint(signer="public-key-as-secret")
+
+
+@pytest.mark.symptom("26b")
+def test_500_for_a_forged_token_is_explained_by_two_kinds_of_algorithms(
+    ask, application: Application, shared_secret: str, tmp_path: Path, told
+) -> None:
+    application.way = "mixed"
+    assert answered(application, shared_secret) == 500
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "auth.py").write_text(VERIFIER.format(algorithms=["RS256", "HS256"]))
+    told(ask(shared_secret).run.before)
+
+
+@pytest.mark.variation("26b", "AUT011")
+def test_401_for_the_same_token_is_a_verifier_of_one_kind(
+    ask, application: Application, shared_secret: str, tmp_path: Path, told
+) -> None:
+    assert answered(application, shared_secret) == 401
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "auth.py").write_text(VERIFIER.format(algorithms=["RS256"]))
+    told(ask(shared_secret).run.before)
 
 
 def test_a_token_that_is_refused_rightly_is_not_held_against_the_application(ask, keys: KeyStandIn) -> None:

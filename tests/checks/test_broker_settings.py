@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from nats.js.errors import BadRequestError
-from taskiq_nats import PushBasedJetStreamBroker
+from taskiq_nats import PullBasedJetStreamBroker, PushBasedJetStreamBroker
 
 from doctor.checks.broker_settings import broker_settings
 from doctor.model import Finding, Severity
@@ -42,12 +42,27 @@ def test_a_push_consumer_is_for_one_process_with_a_queue_group_or_without(tmp_pa
     assert found[0].fixes[0].title.startswith("use PullBasedJetStreamBroker")
 
 
+CODE = "from taskiq_nats import {kind}\n\nbroker = {kind}()\n"
+
+
+@pytest.mark.symptom("19")
 @pytest.mark.parametrize("queue", [None, "workers"])
-async def test_the_server_refuses_a_second_process(queue_server, jetstream, queue):
+async def test_the_server_refuses_a_second_process(queue_server, jetstream, ask_all, queue, told):
     first, second = (PushBasedJetStreamBroker(queue_server.url, queue=queue) for _ in range(2))
     await first.startup()
     with pytest.raises(BadRequestError, match="consumer name already in use"):
         await second.startup()
+    told(await ask_all({"broker.py": CODE.format(kind="PushBasedJetStreamBroker")}))
+    await first.shutdown()
+    await second.shutdown()
+
+
+@pytest.mark.variation("19", "NAT003")
+async def test_a_pull_consumer_is_for_many_processes(queue_server, jetstream, ask_all, told):
+    first, second = (PullBasedJetStreamBroker(queue_server.url) for _ in range(2))
+    await first.startup()
+    await second.startup()
+    told(await ask_all({"broker.py": CODE.format(kind="PullBasedJetStreamBroker")}))
     await first.shutdown()
     await second.shutdown()
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
+import psycopg
 import pytest
 
 from doctor.commands.output import registry
 from doctor.model import Applicability, Severity, Status
+from doctor.pipeline.sandbox.models.application import build_application
 from doctor.runner import run_checks
 from doctor.target import Target
+from tests.serving import serving
 
 
 @pytest.fixture
@@ -27,8 +30,16 @@ def test_the_healthy_pipeline_fits(examine):
     assert result.observations[0].text == "`nomic-embed-text` gives 768 dimensions"
 
 
-def test_an_empty_column_may_get_another_type(wide, examine):
-    (finding,) = examine("EMB002").findings
+@pytest.mark.symptom("10a")
+def test_an_empty_column_may_get_another_type(wide, execute, examine, told):
+    with pytest.raises(psycopg.DataError, match="expected 1536 dimensions, not 768"):
+        execute(
+            "INSERT INTO messages (external_id, chat_id, content, embedding) "
+            "VALUES ('1:1', 1, 'text', array_fill(1, ARRAY[768])::vector)"
+        )
+    result = examine("EMB002")
+    told([result])
+    (finding,) = result.findings
     who = "`nomic-embed-text` and `EMBEDDING_DIMENSIONS=768` mean"
     assert finding.symptom == f"messages.embedding takes 1536 dimensions, {who} 768"
     assert (finding.severity, finding.stage) == (Severity.ERROR, "embedded")
@@ -53,10 +64,21 @@ def test_vectors_that_are_there_get_a_column_beside_them(wide, execute, examine)
     assert "USING NULL" not in option.code
 
 
-def test_a_number_that_only_the_configuration_has_is_found(examine):
-    found = examine("EMB002", EMBEDDING_DIMENSIONS="1024").findings
+@pytest.mark.symptom("10b")
+@pytest.mark.variation("10a", "EMB002")
+def test_a_number_that_only_the_configuration_has_is_found(examine, told):
+    result = examine("EMB002", EMBEDDING_DIMENSIONS="1024")
+    told([result])
+    found = result.findings
     assert {finding.subject for finding in found} == {"EMBEDDING_DIMENSIONS=1024"}
     assert len(found) == 2  # messages and atoms
+
+
+@pytest.mark.symptom("10c")
+@pytest.mark.variation("10b", "EMB002")
+def test_a_model_of_another_length_than_column_and_number_is_found(examine, told):
+    with serving(build_application(["mxbai-embed-large"])) as url:
+        told([examine("EMB002", OLLAMA_HOST=url, OLLAMA_EMBEDDING_MODEL="mxbai-embed-large")])
 
 
 def test_a_longer_model_that_may_be_asked_for_less_is_a_warning(execute, examine):

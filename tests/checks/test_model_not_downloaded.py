@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HFValidationError
 
 from doctor.check import NotApplicableError
 from doctor.commands.output import registry
-from doctor.model import Finding
+from doctor.model import CheckResult, Finding
 from doctor.pipeline.sandbox.hugging_face import world
 from doctor.pipeline.sandbox.hugging_face.application import build_application
 from doctor.resources.environment import Environment
 from doctor.resources.models import Models
+from doctor.runner import run_checks
 from doctor.source.index import Source
+from doctor.target import Target
 from tests.serving import serving
 
 NAME = "Qwen/Qwen2.5-7B-Instruct"
@@ -130,3 +134,37 @@ def test_the_hub_is_asked_for_all_models_at_once(tmp_path: Path):
 def test_a_hub_that_cannot_be_reached_is_said_so(tmp_path: Path):
     (finding,) = found(tmp_path, LOCAL_MODEL=NAME)
     assert "the Hub cannot be reached from here: nothing listens" in finding.symptom
+
+
+@pytest.fixture
+def look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], CheckResult]:
+    """Run the whole check on code that loads a model of that name; nobody answers at the Hub's address."""
+    for name, value in {"HF_HUB_CACHE": str(tmp_path / "cache"), "HF_ENDPOINT": "http://127.0.0.1:1"}.items():
+        monkeypatch.setenv(name, value)
+
+    def run(name: str) -> CheckResult:
+        (tmp_path / "models.py").write_text(
+            f"from huggingface_hub import snapshot_download\n\nsnapshot_download('{name}')\n"
+        )
+
+        async def work() -> tuple[CheckResult, ...]:
+            async with Target.at(tmp_path, keeps_facts=False) as target:
+                return await run_checks([registry().checks["MOD010"]], target)
+
+        return asyncio.run(work())[0]
+
+    return run
+
+
+@pytest.mark.symptom("11f")
+def test_a_provider_behind_the_name_is_for_the_router_and_not_for_the_hub(look: Callable[[str], CheckResult], told):
+    with pytest.raises(HFValidationError):
+        snapshot_download("openai/gpt-oss-120b:groq")
+    told([look("openai/gpt-oss-120b:groq")])
+
+
+@pytest.mark.variation("11f", "MOD010")
+def test_without_a_provider_the_name_is_asked_for(look: Callable[[str], CheckResult], told):
+    result = look("openai/gpt-oss-120b")
+    told([result])
+    assert "the Hub cannot be reached" in result.findings[0].symptom

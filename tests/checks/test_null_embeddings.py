@@ -38,17 +38,25 @@ def test_a_recent_row_that_waits_for_its_topic_is_not_late(execute, examine):
     assert examine("EMB001").status is Status.PASS
 
 
-def test_a_recent_row_that_has_passed_every_stage_before_is_late(execute, examine):
+@pytest.mark.symptom("9b")
+@pytest.mark.variation("9a", "EMB001")
+def test_a_recent_row_that_has_passed_every_stage_before_is_late(execute, examine_all, told):
     execute(TOPIC, message("late", "1 minute", topic=ITS_KEY))
-    (finding,) = examine("EMB001").findings
+    results = examine_all("EMB001", "EMB002", "MOD001", "NAT004", "WRK001")
+    told(results)
+    (finding,) = next(result for result in results if result.code == "EMB001").findings
     assert finding.role is Role.SYMPTOM
     assert finding.stage == "embedded"
     assert finding.fixes == ()
 
 
-def test_a_row_without_text_needs_no_vector(execute, examine):
+@pytest.mark.symptom("9a")
+@pytest.mark.variation("9b", None)
+def test_a_row_without_text_needs_no_vector(execute, examine, told):
     execute(message("empty", "2 days", content="   "))
-    assert examine("EMB001").status is Status.PASS
+    result = examine("EMB001")
+    told([result])
+    assert result.status is Status.PASS
 
 
 ATOMS = (

@@ -21,16 +21,22 @@ async def test_the_client_says_the_words_that_are_looked_for(queue_server):
     await client.close()
 
 
-def test_a_payload_that_was_refused_is_named_with_the_limit(execute, examine):
+@pytest.mark.symptom("15c")
+@pytest.mark.variation("15b", "NAT008")
+def test_a_payload_that_was_refused_is_named_with_the_limit(execute, examine_all, told):
     execute(LETTER.format(error="Cannot send task to the queue: nats: maximum payload exceeded"))
-    finding = the_finding(examine("NAT008"))
+    results = examine_all("NAT004", "NAT008")
+    told(results)
+    finding = the_finding(next(result for result in results if result.code == "NAT008"))
     assert finding.symptom == (
         "`app.tasks.ingestion:save_telegram_message` could not be sent 1 time: its payload is above 1,048,576 bytes"
     )
     assert finding.resource.key == "task:app.tasks.ingestion.save_telegram_message"
 
 
-def test_another_refusal_is_another_cause(execute, examine):
+@pytest.mark.variation("15c", None)
+def test_another_refusal_is_another_cause(execute, examine, told):
     execute(LETTER.format(error="Cannot send task to the queue: nats: no response from stream"))
     result = examine("NAT008")
+    told([result])
     assert (result.status, ruled_out(result)) == (Status.PASS, {"payload too large"})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -163,3 +165,34 @@ def test_with_huey_it_is_an_info_because_a_call_still_enqueues(tmp_path: Path) -
     (finding,) = found(write(tmp_path, text))
     assert (finding.severity, finding.role) == (Severity.INFO, Role.ADVICE)
     assert finding.fixes[0].applicability is Applicability.UNSAFE
+
+
+LOOKS = ("NAT001", "NAT002", "NAT004", "TSK001", "TSK003", "TSK012")
+SENDS = "import asyncio\n\nfrom app.ingestion import save\n\nasyncio.run(save(1))\n"
+STARTS = {"app/main.py": "from .broker import broker\n\n\nasync def start():\n    await broker.startup()\n"}
+
+
+def runs(root: Path) -> str:
+    """Run the code that sends, and return how it fails."""
+    return subprocess.run([sys.executable, "-c", SENDS], cwd=root, capture_output=True, text=True, check=False).stderr
+
+
+def sending(files: dict[str, str]) -> dict[str, str]:
+    """Give an example what it needs to run: an address, which nobody connects to, and a start."""
+    broker = files["app/broker.py"].replace("Broker()", 'Broker("nats://127.0.0.1:1")')
+    return {**files, **STARTS, "app/broker.py": broker}
+
+
+@pytest.mark.symptom("14")
+async def test_no_attribute_kiq_is_the_order_of_the_decorators(tmp_path: Path, published, ask_all, told) -> None:
+    results = await ask_all(sending(task_decorator_order.bad[0].files), LOOKS)
+    assert "'function' object has no attribute 'kiq'" in runs(tmp_path)
+    told(results)
+
+
+@pytest.mark.variation("14", "TSK003")
+async def test_no_attribute_kiq_of_a_function_without_a_decorator_is_no_task(tmp_path: Path, ask_all, told) -> None:
+    files = sending(task_decorator_order.good[0].files)
+    results = await ask_all({**files, "app/tasks.py": "async def score(message_id: int) -> None: ...\n"}, LOOKS)
+    assert "'function' object has no attribute 'kiq'" in runs(tmp_path)
+    told(results)

@@ -16,6 +16,7 @@ from doctor.model import Finding, Observation, Secret, Severity
 from doctor.pipeline.sandbox.sandbox import Sandbox
 from doctor.resources.database import Database
 from doctor.resources.nats import Nats
+from doctor.source.collector import Collector
 from doctor.source.index import Source
 from doctor.target import Target
 
@@ -79,9 +80,16 @@ def executed(execute: Callable[..., None]) -> Callable[[float], None]:
     return lambda seconds: execute(EXECUTED.format(seconds=seconds))
 
 
-async def test_a_task_that_is_slower_than_ack_wait_runs_twice(redelivered, executed, look):
+@pytest.mark.symptom("18a")
+def test_a_task_that_is_slower_than_ack_wait_runs_twice(
+    redelivered, executed, queue_server, examine_all, monkeypatch, told
+):
+    """The pipeline's own code tells the queue of its progress; here nothing is read of that."""
+    monkeypatch.setattr("doctor.checks.task_runs_twice.IN_PROGRESS", Collector("none", 1, (), lambda _: ()))
     executed(41)
-    (finding,) = await look()
+    results = examine_all("NAT004", "WRK003", NATS_URL=queue_server.url)
+    told(results)
+    (finding,) = next(result for result in results if result.code == "WRK003").findings
     assert finding.symptom == (
         "1 repeated delivery of `taskiq_durable`: ack_wait is 0.5 s, `app.tasks.scoring:score_message_task` took 41.0 s"
     )
@@ -129,8 +137,18 @@ async def test_without_a_log_of_executions_a_repetition_now_has_two_causes(jetst
     assert (found[0].severity, found[0].rule) == (Severity.WARNING, "")
 
 
-async def test_tasks_that_were_delivered_once_rule_it_out(jetstream, look):
+@pytest.fixture
+async def sent_twice(jetstream: JetStreamContext) -> None:
+    """The same work in two tasks, each with an id of its own, and each delivered once."""
     await jetstream.add_stream(name="taskiq_jetstream", subjects=["taskiq_tasks"])
-    await jetstream.add_consumer("taskiq_jetstream", ConsumerConfig(durable_name="taskiq_durable"))
-    (seen,) = await look()
-    assert seen.rules_out == "tasks delivered twice"
+    subscription = await jetstream.pull_subscribe("taskiq_tasks", durable="taskiq_durable")
+    for number in ("1", "2"):
+        await jetstream.publish("taskiq_tasks", b'{"task_id": "%s"}' % number.encode())
+    for message in await subscription.fetch(2):
+        await message.ack_sync()
+
+
+@pytest.mark.symptom("18c")
+@pytest.mark.variation("18a", None)
+def test_work_that_was_sent_twice_was_not_delivered_twice(sent_twice, queue_server, examine_all, told):
+    told(examine_all("NAT004", "WRK003", NATS_URL=queue_server.url))

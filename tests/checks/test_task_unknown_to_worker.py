@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from taskiq import TaskiqMessage
+from taskiq.formatters.json_formatter import JSONFormatter
+from taskiq.receiver import Receiver
+from taskiq_nats import PullBasedJetStreamBroker
 
 from doctor.model import Status
-from tests.checks.conftest import Ask, ruled_out, the_finding
+from tests.checks.conftest import Ask, AskAll, ruled_out, the_finding
 
 FILES = {
     "app/__init__.py": "",
@@ -43,9 +49,39 @@ def worker(tmp_path: Path) -> Iterator[Callable[..., None]]:
         one.communicate()
 
 
-async def test_a_task_that_is_sent_and_that_no_worker_imports_is_named(ask: Ask, worker):
+@pytest.fixture
+async def receiver(queue_server, jetstream) -> AsyncIterator[None]:
+    """TaskIQ's own receiver, which knows no task."""
+    broker, finish = PullBasedJetStreamBroker(queue_server.url, pull_consume_timeout=1), asyncio.Event()
+    listening = asyncio.create_task(Receiver(broker, ThreadPoolExecutor(1)).listen(finish))
+    async with asyncio.timeout(10):
+        while not await jetstream.streams_info() or not await jetstream.consumers_info("taskiq_jetstream"):
+            await asyncio.sleep(0.02)
+    yield
+    finish.set()
+    await listening
+    await broker.shutdown()
+
+
+async def dropped(jetstream, caplog: pytest.LogCaptureFixture) -> None:
+    """Send a task, and wait until it is acknowledged although nobody knows it."""
+    message = TaskiqMessage(task_id="1", task_name="app.tasks.mails:mail", labels={}, args=[], kwargs={})
+    await jetstream.publish("taskiq_tasks", JSONFormatter().dumps(message).message)
+    async with asyncio.timeout(10):
+        while (await jetstream.consumer_info("taskiq_jetstream", "taskiq_durable")).ack_floor.stream_seq != 1:
+            await asyncio.sleep(0.02)
+    assert "Maybe you forgot to import it?" in caplog.text
+
+
+@pytest.mark.symptom("16f")
+async def test_a_task_that_is_sent_and_that_no_worker_imports_is_named(
+    ask_all: AskAll, worker, receiver, jetstream, caplog, told
+):
+    await dropped(jetstream, caplog)
     worker("app.broker:broker", "app.tasks", "--workers", "1")
-    finding = the_finding(await ask("WRK002", FILES))
+    results = await ask_all(FILES)
+    told(results)
+    finding = the_finding(next(result for result in results if result.code == "WRK002"))
     assert finding.resource.key == "task:app.tasks.mails.mail"
     assert "`app.tasks.mails:mail` is sent" in finding.symptom
     assert [one.source for one in finding.evidence][1:] == ["app/main.py:7"]
@@ -54,9 +90,11 @@ async def test_a_task_that_is_sent_and_that_no_worker_imports_is_named(ask: Ask,
 @pytest.mark.parametrize(
     "words", [("app.tasks", "app.tasks.mails"), ("-fsd", "--tasks-pattern", "**/mails.py", "app.tasks")]
 )
-async def test_a_module_that_the_command_names_or_finds_is_known(ask: Ask, worker, words):
+@pytest.mark.variation("16f", None)
+async def test_a_module_that_the_command_names_or_finds_is_known(ask: Ask, worker, words, told):
     worker("app.broker:broker", *words)
     result = await ask("WRK002", FILES)
+    told([result])
     assert (result.status, ruled_out(result)) == (Status.PASS, {"unknown task dropped"})
 
 
