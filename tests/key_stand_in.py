@@ -49,7 +49,13 @@ class KeyStandIn:
         self.server.behave(Behaviour(mode=mode, **others))
 
     def mint(self, age: float = 0.0, **wanted: Any) -> str:
-        return self.instance.mint(time.time() - age, **wanted)
+        return self.instance.mint(self.server.clock() - age, **wanted)
+
+    def stop_the_clock(self) -> float:
+        """Let no time pass any more, until it is restored, and return what it is."""
+        now = float(int(time.time()))
+        self.server.clock = lambda: now
+        return now
 
     def hits(self, path: str = "/.well-known/jwks.json") -> int:
         return self.server.requests[path]
@@ -58,6 +64,7 @@ class KeyStandIn:
         """Make it as it was: nothing rotated, nothing broken, nothing counted."""
         self.server.instance.current = self.first_key
         self.server.instance.previous = None
+        self.server.clock = time.time
         self.server.behave(Behaviour())
         self.server.requests.clear()
 

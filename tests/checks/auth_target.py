@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from doctor.commands.examination import Selection, choose, examine_open
 from doctor.commands.output import registry
 from doctor.model import CheckResult, Finding, Run
+from doctor.resources.auth import Auth
 from doctor.resources.auth_settings import STAGE_VARIABLES
 from doctor.target import Target
 
 HOST_SETTINGS = STAGE_VARIABLES
 """Variables of the machine that runs the tests, which must not speak for the target."""
+
+PATIENCE = 30.0
+"""Seconds that no answer of a stand-in takes, however busy the machine is."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +58,38 @@ def write_settings(folder: Path, settings: dict[str, str]) -> None:
     (folder / ".env").write_text("".join(lines), encoding="utf-8")
 
 
-def examined(folder: Path, settings: dict[str, str], token: str | None = None, *, static: bool = False) -> Examined:
-    """Examine a target with these variables in its ``.env``; with ``static`` its source too."""
+class TimedTarget(Target):
+    """A target whose identity provider is asked with a patience and a clock of the test's."""
+
+    patience = PATIENCE
+    clock: Callable[[], float] = time.time
+
+    def _auth(self) -> Auth:
+        return Auth(super()._auth().settings, timeout=self.patience, clock=self.clock)
+
+
+def examined(
+    folder: Path,
+    settings: dict[str, str],
+    token: str | None = None,
+    *,
+    static: bool = False,
+    patience: float = PATIENCE,
+    clock: Callable[[], float] = time.time,
+) -> Examined:
+    """Examine a target with these variables in its ``.env``; with ``static`` its source too.
+
+    ``patience`` is how many seconds a question may take: a busy machine is none of the failures that are looked for.
+    """
     write_settings(folder, settings | ({} if token is None else {"GIVEN_TOKEN": token}))
 
     async def work() -> Run:
         token_env = None if token is None else "GIVEN_TOKEN"
-        async with Target.at(folder, token_env=token_env) as target:
+        async with TimedTarget.at(folder, token_env=token_env) as target:
+            assert isinstance(target, TimedTarget)
+            target.patience, target.clock = patience, clock
             chosen = choose(list(registry().checks.values()), Selection(("AUT",)), target)
-            return await examine_open(target, [check for check in chosen if static or "live" in check.tags])
+            wanted = [check for check in chosen if static or "live" in check.tags]
+            return await examine_open(target, wanted, timeout=2 * PATIENCE)
 
     return Examined(asyncio.run(work()))

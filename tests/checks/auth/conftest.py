@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.checks.auth_target import HOST_SETTINGS, Examined, examined
+from tests.checks.auth_target import HOST_SETTINGS, PATIENCE, Examined, examined
 from tests.key_stand_in import KeyStandIn
 
 
@@ -20,8 +20,9 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 def ask(keys: KeyStandIn, tmp_path: Path):
     """Examine a target that verifies tokens of the stand-in, with one of its tokens; keywords change the settings."""
 
-    def run(token: str | None = None, **settings: str) -> Examined:
+    def run(token: str | None = None, patience: float = PATIENCE, **settings: str) -> Examined:
         usual = {"CLERK_PUBLISHABLE_KEY": keys.publishable_key}
-        return examined(tmp_path, {name: value for name, value in (usual | settings).items() if value}, token)
+        given = {name: value for name, value in (usual | settings).items() if value}
+        return examined(tmp_path, given, token, patience=patience, clock=keys.server.clock)
 
     return run

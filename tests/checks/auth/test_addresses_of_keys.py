@@ -117,7 +117,7 @@ def test_a_provider_that_hangs_costs_one_deadline_and_changes_nothing_else(ask, 
     settings = {"CLERK_JWT_KEY": keys.instance.current.public_pem(), "ENVIRONMENT": "production"}
     before = ask(keys.mint(), **settings)
     keys.behave(mode, delay_seconds=600)
-    seen = ask(keys.mint(), **settings)
+    seen = ask(keys.mint(), patience=0.5, **settings)
     assert "nobody answered in time" in seen.finding("AUT005").symptom
     for code in ("AUT006", "AUT007", "AUT012"):
         assert seen.findings(code) == before.findings(code)
