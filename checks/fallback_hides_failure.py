@@ -24,14 +24,11 @@ from collections.abc import AsyncIterator
 
 from doctor.api import (
     NO_MODELS,
-    Chain,
-    Database,
-    Environment,
     Evidence,
     EvidenceKind,
     Finding,
     FixOption,
-    Models,
+    ModelExamination,
     ModelState,
     ModelVerdict,
     NotApplicableError,
@@ -40,16 +37,12 @@ from doctor.api import (
     Role,
     Severity,
     check,
-    examine_models,
 )
 
 
 @check("MOD009", "fallback-hides-failure", severity=Severity.WARNING, tags=["live"], timeout=8.0)
-async def fallback_hides_failure(
-    models: Models, environment: Environment, database: Database | None = None, chain: Chain | None = None
-) -> AsyncIterator[Finding | Observation]:
+async def fallback_hides_failure(examination: ModelExamination) -> AsyncIterator[Finding | Observation]:
     """Judge the chains of models link by link."""
-    examination = await examine_models(models, environment, database, chain)
     if not examination.verdicts:
         raise NotApplicableError(NO_MODELS)
     chains: dict[Resource, list[ModelVerdict]] = defaultdict(list)

@@ -1,8 +1,8 @@
 """A model server refuses the key, or the key has no right to the model.
 
 ## What it finds
-A key or token that its server does not take, a gated model whose licence the account has not accepted, a model that is
-private or withdrawn, and a missing permission.
+A key or token that its server does not take, a gated model whose licence the account has not accepted, and a model that
+was withdrawn.
 
 ## Why it hurts
 Each call fails, and the log of Hugging Face's client reads `Repository Not Found` for all of it.
@@ -11,8 +11,8 @@ Each call fails, and the log of Hugging Face's client reads `Repository Not Foun
 Hugging Face answers 401 to an anonymous question about anything that is not public: a typing error, a private
 repository, or no token. So the token is asked for its account (`whoami`). Refused: it is the token. Accepted, and the
 Hub says `GatedRepo`: the licence. Accepted, and a public repository resolves while this one does not: the name, which
-is MOD001. Without a token nobody can tell missing from private, and the finding says so. Who runs the model is another
-question (MOD007), and so is a base URL at which nothing is found (MOD005). Keys are never shown.
+is MOD001. Without a token nobody can tell missing from private: then it is not known, and the reason says so. Who runs
+the model is another question (MOD007), and so is a base URL at which nothing is found (MOD005). Keys are never shown.
 
 ## How to fix
 Correct the variable that holds the key; accept the licence on the model's page; give the token the permission "Make
@@ -26,18 +26,15 @@ key are not read, and what is refused without a key is reported as not judged.
 from collections.abc import AsyncIterator
 
 from doctor.api import (
-    Chain,
     CouldNotTellError,
-    Database,
     EndpointReport,
     EndpointState,
-    Environment,
     Evidence,
     EvidenceKind,
     Finding,
     FixOption,
     Mechanism,
-    Models,
+    ModelExamination,
     ModelState,
     ModelVerdict,
     NotApplicableError,
@@ -45,14 +42,12 @@ from doctor.api import (
     Resource,
     Severity,
     check,
-    examine_models,
     no_key_known,
 )
 
 WORDS = {
     ModelState.KEY: ("the key is refused", "correct the variable that holds the key"),
     ModelState.GATED: ("its licence has not been accepted", "accept the licence on the model's page with this account"),
-    ModelState.HIDDEN: ("it is missing or private, and there is no token", "set HF_TOKEN, then check again"),
     ModelState.DISABLED: ("access to it is disabled", "choose another model: the Hub has withdrawn this one"),
 }
 
@@ -70,11 +65,8 @@ WORDS = {
         Mechanism("MOD006", "EMB001", "nothing is extracted or no vector is computed", ("stage",)),
     ],
 )
-async def model_access_refused(
-    models: Models, environment: Environment, database: Database | None = None, chain: Chain | None = None
-) -> AsyncIterator[Finding | Observation]:
+async def model_access_refused(examination: ModelExamination) -> AsyncIterator[Finding | Observation]:
     """Report the models whose use is refused, and servers that refuse the key without a model."""
-    examination = await examine_models(models, environment, database, chain)
     if not examination.reports:
         raise NotApplicableError("the target names no model server")
     examination.require_answers()
@@ -83,6 +75,10 @@ async def model_access_refused(
         for refuted in verdict.refutations():
             yield refuted
     unjudged = []
+    for verdict in examination.of(ModelState.HIDDEN):
+        unjudged.append(f"`{verdict.use.model}` is not judged: {verdict.said}; set HF_TOKEN, then check again")
+        for refuted in verdict.refutations():
+            yield refuted
     for report in examination.at(EndpointState.KEY):
         if not report.server.sends_key:
             unjudged.append(no_key_known(report.server))

@@ -26,24 +26,19 @@ from collections.abc import AsyncIterator, Iterator
 
 from doctor.api import (
     Applicability,
-    Chain,
-    Database,
     EndpointReport,
     EndpointState,
-    Environment,
     Evidence,
     EvidenceKind,
     Finding,
     FixOption,
     Mechanism,
     ModelExamination,
-    Models,
     NotApplicableError,
     Observation,
     Resource,
     Severity,
     check,
-    examine_models,
     is_local,
 )
 
@@ -62,11 +57,8 @@ from doctor.api import (
         Mechanism("MOD005", "MOD008", "the code asks the same address", ("url",)),
     ],
 )
-async def model_base_url_wrong(
-    models: Models, environment: Environment, database: Database | None = None, chain: Chain | None = None
-) -> AsyncIterator[Finding | Observation]:
+async def model_base_url_wrong(examination: ModelExamination) -> AsyncIterator[Finding | Observation]:
     """Report the servers that know no path below their base URL."""
-    examination = await examine_models(models, environment, database, chain)
     if not examination.reports:
         raise NotApplicableError("the target names no model server")
     examination.require_answers()

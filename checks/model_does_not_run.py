@@ -40,7 +40,7 @@ from doctor.api import (
     FixOption,
     HuggingFace,
     Mechanism,
-    Models,
+    ModelExamination,
     ModelState,
     ModelUse,
     ModelVerdict,
@@ -52,7 +52,6 @@ from doctor.api import (
     TrialState,
     check,
     client_timeout,
-    examine_models,
     try_model,
     vector_columns,
 )
@@ -80,10 +79,12 @@ REMEDIES = {
     ],
 )
 async def model_does_not_run(
-    models: Models, environment: Environment, database: Database | None = None, chain: Chain | None = None
+    examination: ModelExamination,
+    environment: Environment,
+    database: Database | None = None,
+    chain: Chain | None = None,
 ) -> AsyncIterator[Finding | Observation]:
     """Let each model in use answer once."""
-    examination = await examine_models(models, environment, database, chain)
     usable = examination.of(ModelState.USABLE)
     if not usable:
         raise NotApplicableError("no model in use is there")

@@ -30,18 +30,14 @@ from doctor.api import (
     LISTS,
     NO_MODELS,
     Applicability,
-    Chain,
     CouldNotTellError,
-    Database,
     EndpointState,
-    Environment,
     Evidence,
     EvidenceKind,
     Finding,
     FixOption,
     Mechanism,
     ModelExamination,
-    Models,
     ModelState,
     ModelUse,
     ModelVerdict,
@@ -50,7 +46,6 @@ from doctor.api import (
     OllamaServer,
     Severity,
     check,
-    examine_models,
     is_local,
     without_provider,
 )
@@ -77,11 +72,8 @@ STATES = (
         Mechanism("MOD001", "EMB001", "nothing is extracted or no vector is computed", ("stage",)),
     ],
 )
-async def model_not_available(
-    models: Models, environment: Environment, database: Database | None = None, chain: Chain | None = None
-) -> AsyncIterator[Finding | Observation]:
+async def model_not_available(examination: ModelExamination) -> AsyncIterator[Finding | Observation]:
     """Compare every model in use with its server's own list."""
-    examination = await examine_models(models, environment, database, chain)
     if not examination.verdicts:
         raise NotApplicableError(NO_MODELS)
     examination.require_answers()

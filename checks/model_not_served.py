@@ -23,23 +23,19 @@ from collections.abc import AsyncIterator
 
 from doctor.api import (
     NO_MODELS,
-    Chain,
-    Database,
-    Environment,
     Evidence,
     EvidenceKind,
     Finding,
     FixOption,
     HuggingFace,
     Mechanism,
-    Models,
+    ModelExamination,
     ModelState,
     ModelVerdict,
     NotApplicableError,
     Observation,
     Severity,
     check,
-    examine_models,
 )
 
 
@@ -56,11 +52,8 @@ from doctor.api import (
         Mechanism("MOD007", "EMB001", "nothing is extracted or no vector is computed", ("stage",)),
     ],
 )
-async def model_not_served(
-    models: Models, environment: Environment, database: Database | None = None, chain: Chain | None = None
-) -> AsyncIterator[Finding | Observation]:
+async def model_not_served(examination: ModelExamination) -> AsyncIterator[Finding | Observation]:
     """Report the models that nobody runs."""
-    examination = await examine_models(models, environment, database, chain)
     if not examination.verdicts:
         raise NotApplicableError(NO_MODELS)
     routed = [verdict for verdict in examination.verdicts if isinstance(verdict.use.server, HuggingFace)]

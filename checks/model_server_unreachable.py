@@ -25,9 +25,7 @@ from collections.abc import AsyncIterator
 
 from doctor.api import (
     TITLES,
-    Chain,
     CouldNotTellError,
-    Database,
     Elsewhere,
     EndpointProblem,
     EndpointReport,
@@ -50,7 +48,6 @@ from doctor.api import (
     check,
     elsewhere,
     endpoint_problem,
-    examine_models,
 )
 
 
@@ -70,12 +67,14 @@ from doctor.api import (
     ],
 )
 async def model_server_unreachable(
-    models: Models, environment: Environment, database: Database | None = None, chain: Chain | None = None
+    examination: ModelExamination, models: Models, environment: Environment
 ) -> AsyncIterator[Finding | Observation]:
     """Look what is at the address of each server."""
-    examination = await examine_models(models, environment, database, chain)
     if not examination.reports:
-        raise NotApplicableError("no OLLAMA_HOST in .env or the environment, and no row of a provider")
+        unasked = "; ".join(examination.unasked)
+        raise NotApplicableError(unasked or "no OLLAMA_HOST in .env or the environment, and no row of a provider")
+    for said in examination.unasked:
+        yield Observation(said)
     cannot_tell = []
     for report in examination.reports:
         address = report.server.endpoint.address

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from doctor.agents import ProviderRow
 from doctor.chain import Chain
 from doctor.endpoint_probe import EndpointReport, EndpointState, probe_endpoint
 from doctor.model_uses import MODEL_VARIABLES, ModelUse, model_uses
@@ -25,6 +26,8 @@ class ModelExamination:
 
     reports: tuple[EndpointReport, ...]
     verdicts: tuple[ModelVerdict, ...]
+    unasked: tuple[str, ...] = ()
+    """What was not looked at, and why."""
 
     def of(self, *states: ModelState) -> tuple[ModelVerdict, ...]:
         """Return the verdicts with one of these states."""
@@ -79,9 +82,14 @@ async def examine_models(
         found, known = await asyncio.gather(
             model_uses(models, environment, database, chain), _default_report(models, environment)
         )
-        return await examine(models, found.uses, found.servers, known)
+        seen = await examine(models, found.uses, found.servers, known)
+        return replace(seen, unasked=tuple(map(_unasked, found.unasked)))
 
     return await models.once(("examination", database is None, chain is None), look)
+
+
+def _unasked(row: ProviderRow) -> str:
+    return f"provider `{row.name}` ({row.type}) is asked nothing: it speaks neither Ollama's protocol nor OpenAI's"
 
 
 async def _default_report(models: Models, environment: Environment) -> dict[ModelServer, EndpointReport]:

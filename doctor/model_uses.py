@@ -92,6 +92,8 @@ class ModelUses:
 
     uses: tuple[ModelUse, ...]
     servers: tuple[ModelServer, ...]
+    unasked: tuple[ProviderRow, ...] = ()
+    """Rows of providers that speak none of the three protocols, so that nothing is known of their models."""
 
 
 class ServerFinder:
@@ -105,13 +107,16 @@ class ServerFinder:
         """Return the server of a provider row (None: the row names no provider), or None where it has none."""
         if provider is None or (provider.type in (None, "ollama") and not provider.base_url):
             return self._models.default
-        written = (provider.type or "ollama").lower().replace("_", "").replace("-", "")
-        kind = PROVIDER_KINDS.get(written, "openai" if provider.base_url and written not in OTHER_PROTOCOLS else "")
-        if _place(provider.base_url or "")[0].endswith(AZURE_HOSTS):
+        if self.speaks_otherwise(provider):
             return None
+        kind = PROVIDER_KINDS.get(_written(provider), "openai" if provider.base_url else "")
         own = self._environment.secret(provider.api_key_env) if provider.api_key_env else None
         key = own or (None if provider.base_url or provider.api_key_env else self.default_key(kind))
         return self.at(kind, provider.base_url or "", f"{provider.table} `{provider.name}`", key)
+
+    def speaks_otherwise(self, provider: ProviderRow) -> bool:
+        """Tell whether a provider's server speaks neither Ollama's protocol nor OpenAI's."""
+        return _written(provider) in OTHER_PROTOCOLS or _place(provider.base_url or "")[0].endswith(AZURE_HOSTS)
 
     def of_kind(self, kind: str) -> ModelServer | None:
         """Return the server that the environment means for models of a kind, or None."""
@@ -154,6 +159,10 @@ class ServerFinder:
         return here[0] in HUGGING_FACE_HOSTS or (hub is not None and bool(here[0]) and _is_below(url, hub.value))
 
 
+def _written(provider: ProviderRow) -> str:
+    return (provider.type or "ollama").lower().replace("_", "").replace("-", "")
+
+
 def is_local(server: ModelServer) -> bool:
     """Tell whether a server is this machine, where a question costs no money."""
     return is_loopback(urlsplit(server.url).hostname or "")
@@ -184,9 +193,13 @@ async def model_uses(
     tables = AgentTables((), (), ()) if database is None else await agent_tables(database)
     stage_of_vectors = None if database is None or chain is None else await _embedding_stage(database, chain)
     uses = [*_of_rows(finder, tables, chain), *_of_variables(finder, environment, stage_of_vectors)]
-    active = (finder.of_provider(row) for row in tables.providers if row.is_active is not False)
-    servers = [models.default, *(use.server for use in uses), *active]
-    return ModelUses(tuple(uses), tuple(dict.fromkeys(server for server in servers if server is not None)))
+    active = [row for row in tables.providers if row.is_active is not False]
+    servers = [models.default, *(use.server for use in uses), *map(finder.of_provider, active)]
+    return ModelUses(
+        tuple(uses),
+        tuple(dict.fromkeys(server for server in servers if server is not None)),
+        tuple(row for row in active if finder.speaks_otherwise(row)),
+    )
 
 
 def _of_rows(finder: ServerFinder, tables: AgentTables, chain: Chain | None) -> Iterator[ModelUse]:

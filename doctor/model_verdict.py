@@ -198,7 +198,10 @@ async def _by_hub(
         return ModelVerdict(use, ModelState.UNCLEAR, str(error), ruled_out=good)
     states = {
         Access.GATED: (ModelState.GATED, "the Hub answered GatedRepo: its licence was not accepted by this account"),
-        Access.HIDDEN: (ModelState.HIDDEN, "the Hub answered 401 and there is no token: missing or private"),
+        Access.HIDDEN: (
+            ModelState.HIDDEN,
+            "missing or private: the Hub answers 401 to both, and no token is known",
+        ),
         Access.ABSENT: (ModelState.MISSING, "the Hub answered RepoNotFound, and a public repository resolves"),
         Access.DISABLED: (ModelState.DISABLED, "the Hub answered that access to it is disabled"),
         Access.MALFORMED: (ModelState.MALFORMED, "the Hub's client refuses this name before it asks"),

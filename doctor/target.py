@@ -34,10 +34,12 @@ from doctor.model import Target as TargetRecord
 from doctor.redaction import redact
 from doctor.resources.address import is_loopback
 from doctor.resources.environment import Environment, Variable
+from doctor.resources.unreachable import ResourceUnreachable
 from doctor.root import root_of
 
 if TYPE_CHECKING:
     from doctor.embedding_texts import EmbeddingTexts
+    from doctor.model_examination import ModelExamination
     from doctor.resources.auth import Auth
     from doctor.resources.database import Database
     from doctor.resources.models import Models
@@ -151,6 +153,8 @@ class Target:
             return self._token()
         if name == "queries":
             return await self._once("queries", self._queries)
+        if name == "examination":
+            return await self._examination()
         if name == "source":
             return await self._once("source", self._open_source)
         instance = self._instance(name)
@@ -160,7 +164,10 @@ class Target:
 
     def prepare(self, names: Iterable[str]) -> None:
         """Import what the configured ones of these resources need, before anything is measured."""
-        for name in sorted(set(names) & {"database", "nats", "models", "auth"}):
+        wanted = set(names)
+        if "examination" in wanted:
+            wanted |= {"database", "models"}
+        for name in sorted(wanted & {"database", "nats", "models", "auth"}):
             with suppress(NotConfiguredError):
                 if self._instance(name).endpoint is not None:
                     late.load([name])
@@ -200,6 +207,15 @@ class Target:
             source = await self._once("source", self._open_source)
             return replace(configured, embedded=source_texts(source))
         return configured
+
+    async def _examination(self) -> ModelExamination:
+        """Look at the model servers and models that rows and variables name: at those alone where there are no rows."""
+        from doctor.model_examination import examine_models
+
+        database = None
+        with suppress(NotConfiguredError, ResourceUnreachable):
+            database = await self.provide("database")
+        return await examine_models(await self.provide("models"), self.environment, database, self.chain_or_none())
 
     async def _queries(self) -> SimilarityQueries:
         from doctor.similarity_queries import SimilarityQueries

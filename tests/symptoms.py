@@ -109,7 +109,7 @@ ALL: tuple[Cause, ...] = (
     Cause("11c", _REPOSITORY, "the token is good and a public repository resolves", "the name, or it was deleted",
           "MOD001", "is not on", (DOWN, BASE_URL, KEY)),
     Cause("11d", _REPOSITORY, "there is no token", "missing or private: nobody can tell without one", "MOD006",
-          "missing or private, and there is no token", (DOWN, BASE_URL)),
+          "missing or private: the Hub answers 401 to both", (DOWN, BASE_URL)),
     Cause("11e", _REPOSITORY, "a public repository does not resolve either", "the Hub's address", "MOD001",
           "does not even know", (DOWN, BASE_URL, KEY)),
     Cause("11f", "`HFValidationError`", "the name itself", "a provider of the router, given to the Hub", "MOD010",

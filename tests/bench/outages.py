@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from doctor.check import Check
 from doctor.commands.examination import Selection, choose, examine_open
 from doctor.commands.output import registry
 from doctor.model import CheckResult, Run
@@ -57,9 +58,13 @@ def needs(result: CheckResult, resource: str) -> bool:
     """Tell whether a check asks for the system, or cannot be asked without it."""
     checks = registry().checks
     check = checks.get(result.code)
-    return check is not None and (
-        resource in check.needs or any(resource in checks[code].needs for code in check.after if code in checks)
-    )
+    before = () if check is None else (checks[code] for code in check.after if code in checks)
+    return check is not None and any(resource in _asked(each) for each in (check, *before))
+
+
+def _asked(check: Check) -> set[str]:
+    """Return the systems that a check asks; a look at all models asks for their rows as well."""
+    return {*check.needs, *(("models", "database") if "examination" in check.needs else ())}
 
 
 def others(run: Run, resource: str) -> dict[str, tuple[str, tuple[str, ...]]]:

@@ -32,14 +32,6 @@ from tests.serving import serving
         (world.GOOD_TOKEN, f"{CHAT}:fireworks", "MOD001", "is not run by `fireworks`", "model missing"),
         (world.GOOD_TOKEN, f"{CHAT}:nscale", "MOD001", "nscale not live", "model missing"),
         (world.GOOD_TOKEN, "a/b/c", "MOD001", "no name of a model", "key refused"),
-        pytest.param(
-            None,
-            "stand-in/private-model",
-            "MOD006",
-            "there is no token",
-            "base URL wrong",
-            marks=pytest.mark.symptom("11d"),
-        ),
         (world.GOOD_TOKEN, "stand-in/private-model", "MOD001", "is not on", "key refused"),
         pytest.param(
             world.GOOD_TOKEN,
@@ -52,7 +44,7 @@ from tests.serving import serving
         (world.GOOD_TOKEN, "mistralai/Mistral-7B-Instruct-v0.3", "MOD007", "only novita not live", "key refused"),
     ],
 )
-def test_repository_not_found_has_seven_causes(look, provider, models_url, token, model, code, words, excluded, told):
+def test_repository_not_found_has_several_causes(look, provider, models_url, token, model, code, words, excluded, told):
     """One exception of the client, told apart by token, access, name and provider."""
     provider(f"{HUGGING_FACE}/v1", model)
     seen = look(**hugging_face(models_url, token))
@@ -61,6 +53,17 @@ def test_repository_not_found_has_seven_causes(look, provider, models_url, token
     assert words in seen.symptom(code)
     assert excluded in seen.ruled_out
     assert NOBODYS not in seen.text
+
+
+@pytest.mark.symptom("11d")
+@pytest.mark.variation("11c", None)
+def test_without_a_token_nobody_can_tell_missing_from_private(look: Look, provider, models_url: str, told):
+    provider(f"{HUGGING_FACE}/v1", "stand-in/private-model")
+    seen = look(**hugging_face(models_url, None))
+    told(seen.results.values())
+    assert seen.codes == set()
+    assert seen.results["MOD006"].status is Status.UNKNOWN
+    assert "set HF_TOKEN, then check again" in seen.results["MOD006"].reason
 
 
 LICENSED = "stand-in/gated"
@@ -170,3 +173,10 @@ def test_no_key_is_in_any_format_or_record(pipeline, provider, misbehave):
     texts += [path.read_bytes().decode("utf-8", "replace") for path in (*files, *pipeline.layout.logs.iterdir())]
     assert "upstream refused" in texts[2]
     assert not [secret for secret in (PLANTED, NOBODYS) for text in texts if secret in text]
+
+
+def test_a_provider_of_another_protocol_is_said_to_be_unasked(look: Look, provider):
+    provider("https://stand-in.openai.azure.com/openai", "gpt-4o-mini")
+    result = look().results["MOD002"]
+    assert result.status is Status.PASS
+    assert any("provider `ollama` (openai) is asked nothing" in each.text for each in result.observations)
