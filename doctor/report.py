@@ -32,6 +32,7 @@ class Report:
     """One output format. ``machine`` formats are parsed by programs: nothing else may appear beside them.
 
     ``exit_code`` is for a protocol that has its own: it is the command's when the format goes to stdout.
+    ``render_difference``, where a format has it, tells what changed from one run to another.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Report:
     render: Callable[[Run, Presentation], str]
     appendix: Appendix | None = None
     exit_code: Callable[[Run], int] | None = None
+    render_difference: Callable[[Run, Run, Presentation], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,13 @@ def render(run: Run, presentation: Presentation) -> str:
     return page(report_of(run))
 
 
+def render_difference(before: Run, after: Run, presentation: Presentation) -> str:
+    """Return what changed from one run to another, ending in a newline."""
+    from doctor.reports.rca.difference import difference_of
+
+    return page(difference_of(before, after))
+
+
 def page(document: Document) -> str:
     """Return a document as a page."""
     style = _style()
@@ -86,4 +93,10 @@ def _lines(text: str, language: str) -> list[tuple[str, str]]:
     return [(_LINES.get(line[:1], "") if language == "diff" else "", line) for line in lines]
 
 
-REPORT = Report(name="html", title="the root-cause report as one page without network", machine=False, render=render)
+REPORT = Report(
+    name="html",
+    title="the root-cause report as one page without network",
+    machine=False,
+    render=render,
+    render_difference=render_difference,
+)

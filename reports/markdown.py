@@ -35,6 +35,13 @@ def render(run: Run, presentation: Presentation) -> str:
     return page(report_of(run))
 
 
+def render_difference(before: Run, after: Run, presentation: Presentation) -> str:
+    """Return what changed from one run to another, ending in a newline."""
+    from doctor.reports.rca.difference import difference_of
+
+    return page(difference_of(before, after))
+
+
 def page(document: Document) -> str:
     """Return a document in Markdown."""
     return "\n\n".join(_page(document)) + "\n"
@@ -140,4 +147,10 @@ def _box(node: Node) -> str:
     return _BOXES[node.kind].format(_UNDRAWABLE.sub("", words)[:_NODE_WIDTH])
 
 
-REPORT = Report(name="markdown", title="the root-cause report", machine=False, render=render)
+REPORT = Report(
+    name="markdown",
+    title="the root-cause report",
+    machine=False,
+    render=render,
+    render_difference=render_difference,
+)

@@ -139,6 +139,25 @@ class Output:
         own = next((report.exit_code for report in on_stdout if report.exit_code is not None), None)
         return int(exit_code(run)) if own is None else own(run)
 
+    def emit_difference(self, before: Run, after: Run, formats: tuple[FormatChoice, ...]) -> None:
+        """Write what changed from one run to another in every format asked for.
+
+        Raises:
+            click.ClickException: when a file cannot be written.
+            click.UsageError: a format cannot tell a difference.
+        """
+        before, after = redacted(before), redacted(after)
+        reports = registry().reports
+
+        def render(name: str, presentation: Presentation) -> str:
+            tell = reports[name].render_difference
+            if tell is None:
+                able = ", ".join(sorted(each for each, report in reports.items() if report.render_difference))
+                raise click.UsageError(f"{name} cannot tell a difference; these can: {able}")
+            return tell(before, after, presentation)
+
+        self._emit(formats, render)
+
     def emit_logs(self, summary: LogSummary, formats: tuple[FormatChoice, ...]) -> None:
         """Write what logs tell in every format asked for.
 

@@ -71,6 +71,8 @@ def _facts(incident: Incident) -> Iterator[Fact]:
     yield Fact("root causes gone", gone, "the last check")
     yield Fact("repairs", len(repairs), "the repairs of the run")
     yield Fact("repairs verified", verified, "the repairs of the run")
+    undone = sum(repair.status is RepairStatus.UNDONE for repair in repairs)
+    yield Fact("repairs taken back", undone, "the repairs of the run")
     yield Fact("findings open", len(incident.still_open), "the last check")
     yield Fact("findings at or above warning", status_count(incident), "the last check")
 
