@@ -14,7 +14,7 @@ from doctor.commands.examination import mechanisms
 from doctor.diagnosis import diagnose
 from doctor.record import loads
 from doctor.report import Presentation
-from doctor.reports import markdown, text
+from doctor.reports import html, markdown, text
 from doctor.target import Target
 from doctor.tracker.issue import Tracker
 from doctor.tracker.markdown import render as tracker_page
@@ -68,6 +68,7 @@ DOCUMENTS: dict[str, Callable[[], str]] = {
     "docs/checks.md": lambda: output("explain", "ALL"),
     "docs/example/RCA_TRACKER.md": lambda: tracker_page(updated(Tracker(), loads(EXAMPLE.read_bytes()))),
     "docs/example/RCA.md": lambda: markdown.render(loads(EXAMPLE.read_bytes()), PLAIN),
+    "docs/example/RCA.html": lambda: html.render(loads(EXAMPLE.read_bytes()), PLAIN),
 }
 
 
