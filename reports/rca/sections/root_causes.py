@@ -101,7 +101,7 @@ def _snippets(facts: list[Evidence]) -> Iterator[Item]:
         width = max(len(str(_position(one)[1])) for one in lines)
         text = "\n".join(f"{_position(one)[1] or '':>{width}}  {one.text}" for one in lines)
         provenance = ", ".join(dict.fromkeys(str(one.provenance) for one in lines))
-        yield Item(f"code, {lines[0].source} ({provenance})", (Code(text, "python"),))
+        yield Item(f"code, {lines[0].source} ({provenance})", (Code(text),))
 
 
 def _position(fact: Evidence) -> tuple[str, int]:
