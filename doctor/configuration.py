@@ -13,7 +13,8 @@ import re
 import stat
 import tomllib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -198,14 +199,59 @@ class TargetConfiguration(_Strict):
 
 
 @dataclass(frozen=True)
+class IgnoredConfiguration(_Strict):
+    """One ``[[ignored]]``: findings of ``code`` (or a prefix) that are accepted, of resources that match a pattern such
+    as ``column:public.tmp_*``, with the reason, and, if given, by whom and up to which day."""
+
+    code: Annotated[str, Field(pattern=r"^[A-Z]{3}\d{0,3}$")]
+    reason: Annotated[str, Field(min_length=1, max_length=500)]
+    resource: str = "*"
+    owner: str = ""
+    until: date | None = None
+
+
+@dataclass(frozen=True)
+class ProfileConfiguration(_Strict):
+    """One ``[profile.NAME]``: what replaces the file's own values where the profile is asked for. Times are in
+    seconds."""
+
+    select: Annotated[tuple[Annotated[str, Field(pattern=_CODE_PREFIX)], ...], BeforeValidator(_listed)] | None = None
+    ignore: Annotated[tuple[Annotated[str, Field(pattern=_CODE_PREFIX)], ...], BeforeValidator(_listed)] | None = None
+    tags: Annotated[tuple[str, ...], BeforeValidator(_listed)] | None = None
+    fail_on: Literal["critical", "error", "warning", "info", "never"] | None = None
+    timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    total_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    offline: bool | None = None
+    only_new: bool | None = None
+
+
+BUILT_IN_PROFILES = {
+    "ci": ProfileConfiguration(offline=True),
+    "dev": ProfileConfiguration(fail_on="critical"),
+    "prod": ProfileConfiguration(tags=("live",), fail_on="warning"),
+}
+"""What the usual profiles are where the file says nothing else: source alone; everything, and hardly a reason to fail;
+the running systems alone, where a warning counts."""
+
+
+@dataclass(frozen=True)
 class Configuration(_Strict):
     """The whole file. Times are in seconds."""
 
     select: Annotated[tuple[Annotated[str, Field(pattern=_CODE_PREFIX)], ...], BeforeValidator(_listed)] = ("ALL",)
     ignore: Annotated[tuple[Annotated[str, Field(pattern=_CODE_PREFIX)], ...], BeforeValidator(_listed)] = ()
+    tags: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
     fail_on: Literal["critical", "error", "warning", "info", "never"] = "error"
     timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     total_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0
+    offline: bool = False
+    only_new: bool = False
+    baseline: Annotated[str, Field(pattern=r"^[^\x00]+$")] = ".doctor-baseline.json"
+    ignored: tuple[IgnoredConfiguration, ...] = ()
+    severity: dict[
+        Annotated[str, Field(pattern=r"^[A-Z]{3}\d{0,3}$")], Literal["critical", "error", "warning", "info"]
+    ] = field(default_factory=dict)
+    profile: dict[str, ProfileConfiguration] = field(default_factory=dict)
     target: TargetConfiguration = field(default_factory=TargetConfiguration)
     chain: ChainConfiguration | None = None
     agents: dict[str, AgentConfiguration] = field(default_factory=dict)
@@ -221,6 +267,20 @@ class LoadedConfiguration:
     configuration: Configuration
     path: Path | None = None
     text: str = field(default="", repr=False)
+
+    def with_profile(self, name: str) -> LoadedConfiguration:
+        """Return it with the values of a profile in the place of the file's own.
+
+        Raises:
+            ConfigurationError: there is no such profile.
+        """
+        known = BUILT_IN_PROFILES | self.configuration.profile
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(known))}"
+            raise ConfigurationError(f"no profile {name!r}; {hint}")
+        given = {key: value for key, value in asdict(known[name]).items() if value is not None}
+        return replace(self, configuration=replace(self.configuration, **given))
 
     @property
     def fingerprint(self) -> str:
@@ -310,6 +370,7 @@ def _known_keys(parents: list[int | str]) -> list[str]:
     names = [part for part in parents if isinstance(part, str)]
     sections: dict[tuple[str, ...], type[Any]] = {
         ("target",): TargetConfiguration,
+        ("ignored",): IgnoredConfiguration,
         ("target", "auth"): AuthConfiguration,
         ("chain",): ChainConfiguration,
         ("chain", "stage"): StageConfiguration,
@@ -320,7 +381,9 @@ def _known_keys(parents: list[int | str]) -> list[str]:
         ("chain", "lookback_hours"): FromEnvironment,
         ("chain", "message_threshold"): FromEnvironment,
     }
-    section = AgentConfiguration if names[:1] == ["agents"] else sections.get(tuple(names), Configuration)
+    named = {"agents": AgentConfiguration, "profile": ProfileConfiguration}
+    section = named.get(names[0]) if names else None
+    section = section or sections.get(tuple(names), Configuration)
     return [each.name for each in fields(section)]
 
 

@@ -513,6 +513,12 @@ class Run:
         return tuple(finding for result in self.before for finding in result.findings)
 
     @property
+    def found(self) -> tuple[Finding, ...]:
+        """All findings of the latest check, those that were left out too."""
+        shown = [finding for result in self.current for finding in result.findings]
+        return (*shown, *(suppression.finding for suppression in self.suppressions))
+
+    @property
     def current(self) -> tuple[CheckResult, ...]:
         """The latest results: after the repairs when there were any."""
         return self.before if self.after is None else self.after

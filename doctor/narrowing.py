@@ -4,11 +4,11 @@ what a name means is decided elsewhere."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from doctor.file_names import located
-from doctor.model import CheckResult, Finding, Status
+from doctor.model import CheckResult, Finding
+from doctor.silencing import with_findings
 
 
 def narrowed(results: Iterable[CheckResult], root: Path, paths: Sequence[Path]) -> tuple[CheckResult, ...]:
@@ -21,11 +21,4 @@ def narrowed(results: Iterable[CheckResult], root: Path, paths: Sequence[Path]) 
         place = located(root, finding.resource.path)
         return any(place == path or path in place.parents for path in named)
 
-    return tuple(_kept(result, tuple(filter(is_named, result.findings))) for result in results)
-
-
-def _kept(result: CheckResult, findings: tuple[Finding, ...]) -> CheckResult:
-    if len(findings) == len(result.findings):
-        return result
-    status = Status.PASS if result.status is Status.FAIL and not findings else result.status
-    return replace(result, findings=findings, status=status)
+    return tuple(with_findings(result, tuple(filter(is_named, result.findings))) for result in results)

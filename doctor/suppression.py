@@ -18,6 +18,7 @@ from doctor.model import (
     Status,
     Suppression,
 )
+from doctor.silencing import was_asked, with_findings
 from doctor.source.collectors.ignore_comments import IgnoreComment
 
 COMMENTS = "DOC011"
@@ -48,27 +49,16 @@ def suppress(
                 continue
             place = f"{comment.path}:{comment.line}"
             suppressions.append(Suppression(finding, place, comment.reason, comment.until))
-        kept.append(_with(result, left))
+        kept.append(with_findings(result, tuple(left)))
     stale = [_over(one) for one in usable if one not in valid]
     for one in valid:
-        unused = [code for code in one.codes if (one, code) not in used and _was_asked(code, results)]
+        unused = [code for code in one.codes if (one, code) not in used and was_asked(code, results)]
         stale += [_unused(one, unused)] if unused else []
     return tuple(_add(kept, stale)), tuple(suppressions)
 
 
 def _covers(comment: IgnoreComment, finding: Finding) -> frozenset[str]:
     return comment.used_for(finding.code, finding.resource.path, finding.resource.line)
-
-
-def _with(result: CheckResult, findings: list[Finding]) -> CheckResult:
-    if len(findings) == len(result.findings):
-        return result
-    status = Status.PASS if result.status is Status.FAIL and not findings else result.status
-    return replace(result, findings=tuple(findings), status=status)
-
-
-def _was_asked(code: str, results: Iterable[CheckResult]) -> bool:
-    return any(result.code.startswith(code) and result.status in (Status.PASS, Status.FAIL) for result in results)
 
 
 def _over(comment: IgnoreComment) -> Finding:

@@ -78,16 +78,19 @@ class Target:
         path: Path,
         configuration: Path | None = None,
         *,
+        profile: str | None = None,
         keeps_facts: bool = True,
         token_env: str | None = None,
     ) -> Target:
-        """Look at ``path``: a folder, or a file in the project that is meant.
+        """Look at ``path``: a folder, or a file in the project that is meant, with the values of a profile.
 
         Raises:
-            ConfigurationError: when the configuration found there is malformed.
+            ConfigurationError: when the configuration found there is malformed, or has no such profile.
         """
         folder = root_of((path,))
         loaded = load_configuration(folder, configuration)
+        if profile is not None:
+            loaded = loaded.with_profile(profile)
         root = folder if loaded.path is None or configuration is not None else loaded.path.parent
         if not (root / loaded.configuration.target.source).is_dir():
             raise ConfigurationError(f"{loaded.path}: `source` under [target] is no folder of {root}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import IntEnum
 
-from doctor.model import RepairStatus, Run, Severity, Status
+from doctor.model import RepairStatus, Run, Severity, Status, SuppressionKind
 
 
 class ExitCode(IntEnum):
@@ -76,6 +76,15 @@ def status_word(run: Run) -> str:
     return "partial" if any(result.status is Status.SKIP for result in run.current) else "healthy"
 
 
+_LEFT_OUT = {
+    SuppressionKind.MUTE: "muted",
+    SuppressionKind.COMMENT: "ignored in the source",
+    SuppressionKind.CONFIGURATION: "ignored by the configuration",
+    SuppressionKind.BASELINE: "known from the baseline",
+    SuppressionKind.LAST_RUN: "found by the last run already",
+}
+
+
 def taken_back(run: Run) -> str:
     """Say how many of a run's repairs were undone since, and so what the run says of the state after them; or ""."""
     undone = sum(repair.status is RepairStatus.UNDONE for repair in run.repairs)
@@ -83,8 +92,14 @@ def taken_back(run: Run) -> str:
 
 
 def status_sentence(run: Run) -> str:
-    """The same for people, with the numbers behind it, and whether it still holds."""
-    return "; ".join(filter(None, (_status_now(run), taken_back(run))))
+    """The same for people, with the numbers behind it, what was left out, and whether it still holds."""
+    return "; ".join(filter(None, (_status_now(run), left_out(run), taken_back(run))))
+
+
+def left_out(run: Run) -> str:
+    """Say how many findings were left out, and by what; or ""."""
+    kinds = [suppression.kind for suppression in run.suppressions]
+    return ", ".join(f"{kinds.count(kind)} {words}" for kind, words in _LEFT_OUT.items() if kind in kinds)
 
 
 def _status_now(run: Run) -> str:

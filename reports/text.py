@@ -27,6 +27,7 @@ from doctor.api import (
     Run,
     Severity,
     Status,
+    SuppressionKind,
     by_area,
     exit_code,
     fails_gate,
@@ -88,7 +89,7 @@ class _Screen:
         self._repairs()
         if self.run.after is not None:
             self._still_there()
-        self._ignored()
+        self._left_out()
         self._next()
 
     @property
@@ -245,14 +246,20 @@ class _Screen:
             ruled_out = " · ".join(f"{item.hypothesis} ({item.evidence})" for item in diagnosis.ruled_out)
             self._heading("RULED OUT", ruled_out)
 
-    def _ignored(self) -> None:
-        if self.presentation.quiet:
-            return
-        label = "IGNORED"
+    def _left_out(self) -> None:
+        """Show what was left out; what is merely old is counted above, and listed only when asked."""
+        label = ""
         for each in self.run.suppressions:
+            old = each.kind in (SuppressionKind.BASELINE, SuppressionKind.LAST_RUN)
+            if (old and not self.presentation.verbose) or (
+                self.presentation.quiet and each.kind is not SuppressionKind.MUTE
+            ):
+                continue
+            new = "KNOWN" if old else "MUTED" if each.kind is SuppressionKind.MUTE else "IGNORED"
             until = f", until {each.until}" if each.until else ""
-            self._heading(label, f"{each.finding.code}  {each.finding.symptom} ({each.origin}: {each.reason}{until})")
-            label = ""
+            said = f"{each.finding.code}  {each.finding.symptom} ({each.origin}: {each.reason}{until})"
+            self._heading("" if new == label else new, said)
+            label = new
 
     def _unknown(self) -> None:
         reasons: dict[str, list[CheckResult]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -12,9 +13,11 @@ from doctor.commands.options import (
     open_target,
     paths_argument,
     presentation_options,
+    profile_option,
     timeout_options,
 )
 from doctor.commands.output import FormatChoice, Output, format_option
+from doctor.commands.silencers import News, clear_mutes, gone_since, last_run, news_options, silencers_of
 from doctor.model import Severity, Status
 from doctor.record import RunStore
 from doctor.root import NoCommonRootError, root_of
@@ -39,6 +42,7 @@ PYTHON_SUFFIXES = (".py", ".pyi", ".pyw")
     "--fail-on",
     type=click.Choice([*map(str, Severity), "never"]),
     default=None,
+    envvar="DOCTOR_FAIL_ON",
     help="Lowest severity that makes the exit code 1 (default: error).",
 )
 @click.option(
@@ -53,8 +57,10 @@ PYTHON_SUFFIXES = (".py", ".pyi", ".pyw")
     type=click.Path(exists=True, allow_dash=True),
     help="Read this log file or folder too (- is stdin): lines witness causes, and raise questions; repeatable.",
 )
+@news_options
 @format_option("text")
 @timeout_options
+@profile_option
 @configuration_option
 @presentation_options
 def check_command(
@@ -68,9 +74,13 @@ def check_command(
     fail_on: str | None,
     logs: tuple[str, ...],
     token_env: str | None,
+    only_new: bool,
+    baseline: Path | None,
+    since_last: bool,
     formats: tuple[FormatChoice, ...],
     timeout: float | None,
     total_timeout: float | None,
+    profile: str | None,
     configuration: Path | None,
     output: Output,
 ) -> int:
@@ -91,8 +101,11 @@ def check_command(
         folder = root_of(paths or (Path(),))
     except NoCommonRootError as error:
         raise click.UsageError(str(error)) from error
-    target = open_target(folder, configuration, keeps_facts=not no_cache, token_env=token_env)
+    target = open_target(folder, configuration, profile=profile, keeps_facts=not no_cache, token_env=token_env)
     selection = Selection(select, ignore, tag, offline, probe)
+    narrow = paths if len(paths) > 1 or any(path.is_file() for path in paths) else ()
+    now = datetime.now(UTC)
+    before = last_run(target) if since_last else None
     run = examine(
         target,
         selection,
@@ -101,9 +114,14 @@ def check_command(
         timeout=timeout,
         total_timeout=total_timeout,
         formats=formats,
-        paths=paths if len(paths) > 1 or any(path.is_file() for path in paths) else (),
+        paths=narrow,
         logs=logs,
+        silencers=silencers_of(target, News(only_new, baseline, before), now),
     )
+    if not narrow:
+        clear_mutes(target, run, now)
+    if before is not None and (gone := gone_since(before, run)):
+        output.tell(f"gone since run {before.id}: {', '.join(gone)}", formats)
     asked = any(result.status is not Status.SKIP for result in run.current)
     if asked and RunStore(target.root).save_if_possible(run) is None:
         folder = target.root / ".doctor"

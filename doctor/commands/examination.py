@@ -17,6 +17,7 @@ from doctor import __version__
 from doctor.check import OPT_IN, Check
 from doctor.commands.output import FormatChoice, Output, registry
 from doctor.diagnosis import diagnose, with_logs
+from doctor.ignored import Ignored
 from doctor.log_summary import LogSummary
 from doctor.model import CheckResult, Mechanism, Run, Status
 from doctor.model_trial import PROBE
@@ -24,6 +25,8 @@ from doctor.narrowing import narrowed
 from doctor.record import new_run_id
 from doctor.resources.environment import Environment
 from doctor.runner import Progress, run_checks
+from doctor.severities import with_severities
+from doctor.silencing import Silencer, silence
 from doctor.source.collectors.ignore_comments import COLLECTOR as IGNORE_COMMENTS
 from doctor.source.collectors.ignore_comments import IgnoreComment
 from doctor.source.index import Source, SourceError
@@ -50,12 +53,14 @@ def choose(checks: Sequence[Check], selection: Selection, target: Target) -> lis
     Raises:
         click.UsageError: when a code or tag matches no check.
     """
-    select = _codes(selection.select) or target.configuration.select
-    ignore = (*_codes(selection.ignore), *(target.configuration.ignore if not selection.select else ()))
+    configuration = target.configuration
+    select = _codes(selection.select) or configuration.select
+    ignore = (*_codes(selection.ignore), *(configuration.ignore if not selection.select else ()))
+    offline = selection.offline or configuration.offline
     for prefix in (*select, *ignore):
         if prefix != "ALL" and not any(check.code.startswith(prefix) for check in checks):
             raise click.UsageError(f"no check has a code that starts with {prefix!r}; `doctor list` shows them all")
-    tags = frozenset(selection.tags)
+    tags = frozenset(selection.tags or configuration.tags)
     if unknown := tags - frozenset[str]().union(*(check.tags for check in checks)):
         raise click.UsageError(f"no check has the tag {min(unknown)!r}")
     return [
@@ -71,7 +76,7 @@ def choose(checks: Sequence[Check], selection: Selection, target: Target) -> lis
         )
         and not ("ALL" in ignore or check.code.startswith(ignore))
         and (not tags or tags & check.tags)
-        and (not selection.offline or "static" in check.tags)
+        and (not offline or "static" in check.tags)
     ]
 
 
@@ -95,11 +100,12 @@ def examine(
     formats: tuple[FormatChoice, ...] = (),
     paths: tuple[Path, ...] = (),
     logs: tuple[str, ...] = (),
+    silencers: Sequence[Silencer] = (),
 ) -> Run:
     """Run the selected checks on ``target`` and return the diagnosed run; the target is closed afterwards.
 
-    ``paths`` limit it to what is found in these files and folders, and to what is found in no file. ``logs`` are read
-    when the checks are done.
+    ``silencers`` leave out findings beside what the configuration ignores. ``paths`` limit the run to what is found in
+    these files and folders, and to what is found in no file. ``logs`` are read when the checks are done.
     """
     chosen = choose(list(registry().checks.values()), selection, target)
 
@@ -114,6 +120,7 @@ def examine(
                     total_timeout=total_timeout,
                     progress=progress,
                     paths=paths,
+                    silencers=silencers,
                 )
 
     run = asyncio.run(work())
@@ -148,6 +155,7 @@ async def examine_open(
     total_timeout: float | None = None,
     progress: Progress | None = None,
     paths: tuple[Path, ...] = (),
+    silencers: Sequence[Silencer] = (),
 ) -> Run:
     """Run these checks on an open target and diagnose. Times are in seconds."""
     target.prepare(name for check in checks for name in check.needs)
@@ -160,7 +168,9 @@ async def examine_open(
         total_timeout=total_timeout or configuration.total_timeout,
         progress=progress,
     )
-    results, suppressions = suppress(results, await _ignore_comments(target, results), started_at.date())
+    results = with_severities(results, configuration.severity)
+    results, by_comments = suppress(results, await _ignore_comments(target, results), started_at.date())
+    results, others = silence(results, (Ignored(target.loaded, started_at.date()), *silencers))
     if paths:
         results = narrowed(results, target.source_folder.resolve(), paths)
     results += plugin_problems()
@@ -177,7 +187,7 @@ async def examine_open(
         versions={"doctor": __version__, "python": platform.python_version(), **target.versions()},
         configuration_fingerprint=target.loaded.fingerprint,
         fail_on=fail_on or configuration.fail_on,
-        suppressions=suppressions,
+        suppressions=(*by_comments, *others),
     )
 
 

@@ -44,8 +44,16 @@ target_option = click.option(
 configuration_option = click.option(
     "--config",
     "configuration",
+    envvar="DOCTOR_CONFIG",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Use this file instead of the nearest doctor.toml.",
+)
+
+profile_option = click.option(
+    "--profile",
+    metavar="NAME",
+    envvar="DOCTOR_PROFILE",
+    help="Use the values of [profile.NAME]: ci, dev, prod, or one of your own.",
 )
 
 
@@ -60,10 +68,24 @@ class _Seconds(click.FloatRange):
 def timeout_options(command: F) -> F:
     """Add ``--timeout`` and ``--total-timeout``."""
     positive = _Seconds(min=0, min_open=True)
-    command = click.option("--total-timeout", type=positive, metavar="SECONDS", help="Limit of the whole run (60).")(
-        command
-    )
-    return click.option("--timeout", type=positive, metavar="SECONDS", help="Limit of each check (its own).")(command)
+    for option in (
+        click.option(
+            "--total-timeout",
+            type=positive,
+            metavar="SECONDS",
+            envvar="DOCTOR_TOTAL_TIMEOUT",
+            help="Limit of the whole run (60).",
+        ),
+        click.option(
+            "--timeout",
+            type=positive,
+            metavar="SECONDS",
+            envvar="DOCTOR_TIMEOUT",
+            help="Limit of each check (its own).",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 def presentation_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -100,9 +122,15 @@ def require_permission(target: Target, named: str | None) -> None:
 
 
 def open_target(
-    path: Path, configuration: Path | None, *, keeps_facts: bool = True, token_env: str | None = None
+    path: Path,
+    configuration: Path | None,
+    *,
+    profile: str | None = None,
+    keeps_facts: bool = True,
+    token_env: str | None = None,
 ) -> Target:
-    """Look at ``path``; with ``keeps_facts`` what its source says is kept for the next run.
+    """Look at ``path``, with the values of a profile; with ``keeps_facts`` what its source says is kept for the next
+    run.
 
     ``token_env`` names a variable that holds a token to be taken apart.
 
@@ -110,7 +138,7 @@ def open_target(
         ConfigurationProblem: when its configuration cannot be used.
     """
     try:
-        target = Target.at(path, configuration, keeps_facts=keeps_facts, token_env=token_env)
+        target = Target.at(path, configuration, profile=profile, keeps_facts=keeps_facts, token_env=token_env)
         target.chain_or_none()
     except ConfigurationError as error:
         raise ConfigurationProblem(str(error)) from error
