@@ -87,7 +87,8 @@ async def embedding_dimensions_differ(
 ) -> AsyncIterator[Finding | Observation]:
     """Compare the columns with what the model's server says, and with the configured number."""
     name, length = await _length(environment, models, source)
-    meant = _meant({name: length, **_numbers(environment, source)})
+    numbers = _numbers(environment, source)
+    meant = _meant({name: length, **numbers})
     known = [one for one in await vector_columns(database) if not one.partition]
     columns = [one for one in known if one.dimensions is not None]
     for column, wanted, said in _disagreements(columns, meant, chain, source):
@@ -95,7 +96,7 @@ async def embedding_dimensions_differ(
         fixes = await _options(database, column, wanted, agreed=len(said) == 1)
         yield _finding(column, said[wanted], wanted, chain, fixes, may_shorten=may_shorten)
     if length is not None:
-        yield Observation(f"`{name}` gives {length} dimensions", rules_out=_innocent(columns, length, number, chain))
+        yield Observation(f"`{name}` gives {length} dimensions", rules_out=_innocent(columns, length, numbers, chain))
     unbounded = [one for one in known if one.dimensions is None and one.type in WITH_LENGTH]
     for column in unbounded:
         lengths = await vector_lengths(database, column) if column.can_select else {}
@@ -129,13 +130,16 @@ def _numbers(environment: Environment, source: Source | None) -> dict[str, int |
     return numbers
 
 
-def _innocent(columns: Iterable[VectorColumn], length: int, number: int | None, chain: Chain | None) -> str:
+def _innocent(
+    columns: Sequence[VectorColumn], length: int, numbers: Mapping[str, int | None], chain: Chain | None
+) -> str:
     """Return which of the three cannot be the one that differs, because another one agrees with it."""
+    said = [number for number in numbers.values() if number is not None]
     if not _unfit(columns, length, chain):
         return "vectors of another length"
-    if length == number:
+    if length in said:
         return "model of another length"
-    return "" if number is None or _unfit(columns, number, chain) else "column of another length"
+    return "column of another length" if any(not _unfit(columns, number, chain) for number in said) else ""
 
 
 def _meant(numbers: Mapping[str, int | None]) -> dict[int, list[str]]:
