@@ -80,6 +80,10 @@ from doctor.api import (
 FEW = 0.05
 """Share of NULLs up to which a column without a known chain is warned of: some rows may have none by design."""
 
+NEEDED = (Resource("service", "models"), Resource("service", "worker"), Resource("service", "pgvector"))
+"""Without any of these no new row gets a vector; of rows that are older than the look-back it says nothing, for what is
+down now may have been up then."""
+
 
 @check("EMB001", "null-embeddings", severity=Severity.ERROR, tags=["live"])
 async def null_embeddings(
@@ -190,7 +194,7 @@ def _finding(
         stage=None if left_over else counts.stage,
         subject=subject,
         impacts=(f"search does not find {counted(nulls, 'row')} of {column.table}",),
-        related=(Resource("service", "models"), Resource("service", "worker"), Resource("service", "pgvector")),
+        related=() if left_over else NEEDED,
         evidence=(
             Evidence(
                 EvidenceKind.SQL,

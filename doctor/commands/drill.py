@@ -145,7 +145,7 @@ class _Stand:
             outcome = run_round(self._healthy(), one)
         except SandboxError as error:
             outcome = Outcome(one.name, str(one.kind), expected(one), Shown(), problem=str(error))
-        if not outcome.healed:
+        if outcome.problem or outcome.afterwards:
             self._drop()
         return outcome
 
@@ -155,15 +155,15 @@ class _Stand:
         Raises:
             SandboxError: it does not come up, or a check finds something in it.
         """
-        from doctor.commands.drill_round import is_healthy_again
+        from doctor.commands.drill_round import left_after_healing
         from doctor.pipeline.sandbox.errors import StartError
         from doctor.pipeline.sandbox.sandbox import Sandbox
 
         if self.sandbox is None:
             self.sandbox = Sandbox.create(self.directory, name=self.directory.name, environment={})
             self.sandbox.up(with_parent=True, deadline=UP_DEADLINE)
-            if not is_healthy_again(self.sandbox):
-                raise StartError(f"{self.directory} is not healthy when it is new")
+            if left := left_after_healing(self.sandbox):
+                raise StartError(f"{self.directory} is not healthy when it is new: {left}")
         return self.sandbox
 
     def _drop(self) -> None:

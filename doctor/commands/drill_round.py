@@ -13,7 +13,7 @@ from doctor.commands.output import registry
 from doctor.commands.verify import new_canaries
 from doctor.drill.outcome import Outcome, Shown, Treatment
 from doctor.fixing import Policy
-from doctor.model import Applicability, Run
+from doctor.model import Applicability, Run, Status
 from doctor.target import Target
 from doctor.verdict import ExitCode, exit_code
 from doctor.verification import verify
@@ -32,7 +32,7 @@ VERIFY_DEADLINE = 60.0
 
 
 def run_round(sandbox: Sandbox, one: Round) -> Outcome:
-    """Run a round in a sandbox that is healthy, and say what came of it; whether it is healthy again, too.
+    """Run a round in a sandbox that is healthy, and say what came of it, and what is left of it afterwards.
 
     Raises:
         SandboxError: the sandbox itself does not do what it is asked for.
@@ -52,7 +52,7 @@ def run_round(sandbox: Sandbox, one: Round) -> Outcome:
         shown=Shown.by(run),
         seconds=round(run.duration, 2),
         treatment=treatment,
-        healed=is_healthy_again(sandbox),
+        afterwards=left_after_healing(sandbox),
     )
 
 
@@ -70,8 +70,8 @@ def expected(one: Round) -> Shown:
     )
 
 
-def is_healthy_again(sandbox: Sandbox) -> bool:
-    """Take back all that a round has done, and tell whether a check finds nothing then.
+def left_after_healing(sandbox: Sandbox) -> str:
+    """Take back all that a round has done, and return what a check still finds then; empty: the sandbox is healthy.
 
     Raises:
         SandboxError: the sandbox does not come back.
@@ -79,7 +79,11 @@ def is_healthy_again(sandbox: Sandbox) -> bool:
     from doctor.pipeline.sandbox.resetting import reset
 
     reset(sandbox)
-    return exit_code(_check(sandbox)) is ExitCode.OK
+    run = _check(sandbox)
+    if exit_code(run) is ExitCode.OK:
+        return ""
+    unknown = [f"{one.code} unknown: {one.reason}" for one in run.current if one.status is Status.UNKNOWN]
+    return "; ".join([*(f"{one.code}: {one.symptom}" for one in run.findings), *unknown])
 
 
 def _check(sandbox: Sandbox) -> Run:

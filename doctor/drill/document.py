@@ -90,7 +90,7 @@ def what_is_wrong(one: Outcome) -> str:
             said.append(f"{text} {_codes(codes)}")
     said += [f"{effect} is no effect of {root}" for root, effect in one.false_edges]
     said += [f"not {name.replace('_', ' ')}" for name, held in asdict(one.treatment).items() if held is False]
-    return "; ".join(said + ["not healthy afterwards"] * (not one.healed))
+    return "; ".join(said + [f"afterwards {one.afterwards}"] * bool(one.afterwards))
 
 
 def _codes(codes: Iterable[str]) -> str:

@@ -66,8 +66,8 @@ class Treatment:
 class Outcome:
     """One round. ``expected`` and ``shown`` are of one shape; of ``expected`` all edges are true, none must be there.
 
-    ``seconds`` is what the diagnosis took. ``healed``: afterwards the sandbox was found healthy. ``problem`` says what
-    kept the round from ending, and is empty otherwise.
+    ``seconds`` is what the diagnosis took. ``afterwards`` is what a check still found once all was taken back.
+    ``problem`` says what kept the round from ending, and is empty otherwise.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Outcome:
     shown: Shown
     seconds: float = 0.0
     treatment: Treatment = Treatment()
-    healed: bool = False
+    afterwards: str = ""
     problem: str = ""
 
     @property
@@ -125,7 +125,7 @@ class Outcome:
     def is_right(self) -> bool:
         """Whether everything about it is as it should be."""
         told = not (self.false_edges or self.missed or self.too_much)
-        return self.is_exact and told and self.treatment.is_right and self.healed
+        return self.is_exact and told and self.treatment.is_right and not self.afterwards
 
     def as_json(self) -> str:
         """Return it as one line."""

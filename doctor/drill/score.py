@@ -96,6 +96,6 @@ def _of(kind: str, outcomes: Sequence[Outcome]) -> Scores:
         repaired=treated("repaired"),
         verified=treated("verified"),
         left_alone=treated("left_alone"),
-        healed=share(lambda one: one.healed),
+        healed=share(lambda one: not one.afterwards),
         seconds=median(one.seconds for one in outcomes),
     )

@@ -12,8 +12,8 @@ from doctor.drill.outcome import Outcome, Shown, Treatment
 from doctor.drill.score import Share, scores
 
 EXPECTED = Shown(roots=("TSK001",), edges=(("TSK001", "CHN001"),), beside=("TSK002",))
-RIGHT = Outcome("one", "single", EXPECTED, EXPECTED, 0.5, Treatment(repaired=True, verified=True), healed=True)
-CONTROL = Outcome("healthy", "control", Shown(), Shown(), 0.4, healed=True)
+RIGHT = Outcome("one", "single", EXPECTED, EXPECTED, 0.5, Treatment(repaired=True, verified=True))
+CONTROL = Outcome("healthy", "control", Shown(), Shown(), 0.4)
 TEXTS = st.lists(st.sampled_from(["TSK001", "CHN001", "MOD001"]), max_size=3).map(tuple)
 SHOWN = st.builds(
     Shown, TEXTS, st.lists(st.tuples(st.just("TSK001"), st.just("CHN001")), max_size=2).map(tuple), TEXTS, TEXTS, TEXTS
@@ -101,7 +101,7 @@ def test_what_only_a_person_repairs_is_not_counted_as_unrepaired() -> None:
 
 @given(SHOWN, SHOWN, st.sampled_from(["", "it did not end"]))
 def test_an_outcome_survives_its_line(expected: Shown, shown: Shown, problem: str) -> None:
-    one = Outcome("a + b", "pair", expected, shown, 1.25, Treatment(None, True, False), False, problem)
+    one = Outcome("a + b", "pair", expected, shown, 1.25, Treatment(None, True, False), "EMB001: left", problem)
     assert Outcome.from_json(one.as_json()) == one
 
 
