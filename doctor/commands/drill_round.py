@@ -12,7 +12,7 @@ from doctor.commands.fix import repair_target
 from doctor.commands.output import registry
 from doctor.commands.verify import new_canaries
 from doctor.drill.outcome import Outcome, Shown, Treatment
-from doctor.fixing import Policy
+from doctor.fixing import Candidate, Policy, candidates
 from doctor.model import Applicability, Run, Status
 from doctor.target import Target
 from doctor.verdict import ExitCode, exit_code
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 CHAT = -4_300
 MESSAGES = 15
-SYMPTOMS_DEADLINE = 30.0
+SYMPTOMS_DEADLINE = 20.0
 """Seconds in which what stops the chain must show: a task is tried three times before it is a dead letter."""
 
 PAUSE = 0.2
@@ -108,18 +108,22 @@ def _diagnosed(sandbox: Sandbox, effects: set[str]) -> Run:
 
 def _treated(sandbox: Sandbox, run: Run) -> Treatment:
     """Repair what is safe. Where that is all, prove the chain; where nothing is, look that nothing was changed."""
-    roots = [one for root in run.diagnosis.roots for one in root.findings]
-    wrong = [run.finding(one) for one in (*roots, *run.diagnosis.left_over)]
-    safe = [any(option.applicability is Applicability.SAFE for option in one.fixes) for one in wrong]
+    wrong = {one for root in run.diagnosis.roots for one in root.findings} | set(run.diagnosis.left_over)
+    safe = {one.finding.fingerprint for one in candidates(run, registry().fixes) if _is_safe(one)}
     before = _source(sandbox)
-    policy = Policy(lambda candidate, _plan: candidate.option.applicability is Applicability.SAFE)
-    after = asyncio.run(repair_target(Target.at(sandbox.directory), policy))
-    if not any(option.applicability is Applicability.SAFE for one in run.findings for option in one.fixes):
+    after = asyncio.run(
+        repair_target(Target.at(sandbox.directory), Policy(lambda candidate, _plan: _is_safe(candidate)))
+    )
+    if not safe:
         return Treatment(left_alone=_source(sandbox) == before and Shown.by(after).roots == Shown.by(run).roots)
-    if not wrong or not all(safe):
+    if not wrong <= safe:
         return Treatment()
     repaired = exit_code(after) is ExitCode.OK
     return Treatment(repaired, repaired and asyncio.run(_is_proved(sandbox)))
+
+
+def _is_safe(candidate: Candidate) -> bool:
+    return candidate.option.applicability is Applicability.SAFE
 
 
 def _source(sandbox: Sandbox) -> dict[Path, bytes]:
