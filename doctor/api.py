@@ -129,6 +129,7 @@ from doctor.queue_state import (
 )
 from doctor.redaction import printable
 from doctor.report import Appendix, LogReport, Presentation, Report
+from doctor.resources.application import Application, ApplicationUnreachable
 from doctor.resources.auth import TOLERANCE, Auth, ClockDifference, Metadata
 from doctor.resources.auth_settings import KEYS_PATH, AuthSettings, address_of_host, host_of
 from doctor.resources.catalog import VectorColumn, VectorIndex, identifier, parts_of, readable, vector_columns
@@ -237,6 +238,8 @@ __all__ = [
     "Answer",
     "Appendix",
     "Applicability",
+    "Application",
+    "ApplicationUnreachable",
     "AreaState",
     "Auth",
     "AuthSettings",

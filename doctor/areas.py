@@ -12,6 +12,7 @@ ORDER = (
     "database",
     "nats",
     "worker",
+    "application",
     "agents",
     "models",
     "embeddings",

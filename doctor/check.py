@@ -20,7 +20,20 @@ Yielded: TypeAlias = Finding | Observation
 Detection: TypeAlias = Callable[..., Iterator[Yielded] | AsyncIterator[Yielded]]
 
 RESOURCE_NAMES = frozenset(
-    ("source", "database", "nats", "models", "examination", "auth", "token", "environment", "chain", "texts", "queries")
+    (
+        "source",
+        "database",
+        "nats",
+        "models",
+        "examination",
+        "auth",
+        "application",
+        "token",
+        "environment",
+        "chain",
+        "texts",
+        "queries",
+    )
 )
 """The parameters that a check may ask for; the runner opens what is asked for and nothing else.
 
@@ -48,6 +61,7 @@ AREAS = {
     "PGS": "database",
     "NAT": "nats",
     "WRK": "worker",
+    "APP": "application",
     "AUT": "auth",
     "INI": "source",
     "CHN": "chain",

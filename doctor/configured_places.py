@@ -11,6 +11,7 @@ _ENDPOINTS: dict[str, list[int | str]] = {
     "nats": ["target", "nats_env"],
     "models": ["target", "ollama_env"],
     "auth": ["target", "auth"],
+    "api": ["target", "api_env"],
 }
 """Kind of outside system → the key that says where its address is found."""
 

@@ -32,7 +32,23 @@ from doctor.model import (
 )
 from doctor.witnesses import rules_out, witness_of
 
-SUBSYSTEM_ORDER = ("PGS", "NAT", "WRK", "ENV", "INI", "TSK", "AUT", "AGT", "MOD", "EMB", "VEC", "LOG", "CHN", "DOC")
+SUBSYSTEM_ORDER = (
+    "PGS",
+    "NAT",
+    "WRK",
+    "APP",
+    "ENV",
+    "INI",
+    "TSK",
+    "AUT",
+    "AGT",
+    "MOD",
+    "EMB",
+    "VEC",
+    "LOG",
+    "CHN",
+    "DOC",
+)
 """Within one stage, what must work first: storage, queue, worker, code, keys, agent row, model, vectors."""
 
 RULE_LOW = "only a claim or a log line speaks for it"
@@ -159,7 +175,7 @@ class _Graph:
             position = -finding.severity.rank  # nothing says what comes first, so the gravest does
         else:
             position = self.chain.position(finding.stage)
-            if finding.stage is None and family in ("PGS", "NAT", "WRK"):
+            if finding.stage is None and family in ("PGS", "NAT", "WRK", "APP"):
                 position = -1  # without these no stage runs at all
         return position, subsystem, finding.code, finding.resource.key, finding.subject, finding.fingerprint
 

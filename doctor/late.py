@@ -67,6 +67,7 @@ _LIBRARIES = {
     "nats": ("nats", "nats.js.errors"),
     "models": ("httpx",),
     "auth": ("httpx",),
+    "application": ("httpx",),
 }
 
 

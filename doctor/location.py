@@ -24,6 +24,7 @@ _ENDPOINT_OF_AREA = {
     "worker": "nats",
     "models": "models",
     "auth": "auth",
+    "application": "api",
 }
 """Area → the kind of outside system in which its findings are."""
 

@@ -12,7 +12,6 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from doctor import late
 from doctor.chain import Chain
@@ -31,8 +30,6 @@ from doctor.configured_places import configured_places, repository_path
 from doctor.file_names import visible
 from doctor.model import Endpoint
 from doctor.model import Target as TargetRecord
-from doctor.redaction import redact
-from doctor.resources.address import is_loopback
 from doctor.resources.environment import Environment, Variable
 from doctor.resources.unreachable import ResourceUnreachable
 from doctor.root import root_of
@@ -40,6 +37,7 @@ from doctor.root import root_of
 if TYPE_CHECKING:
     from doctor.embedding_texts import EmbeddingTexts
     from doctor.model_examination import ModelExamination
+    from doctor.resources.application import Application
     from doctor.resources.auth import Auth
     from doctor.resources.database import Database
     from doctor.resources.models import Models
@@ -170,7 +168,7 @@ class Target:
         wanted = set(names)
         if "examination" in wanted:
             wanted |= {"database", "models"}
-        for name in sorted(wanted & {"database", "nats", "models", "auth"}):
+        for name in sorted(wanted & {"database", "nats", "models", "auth", "application"}):
             with suppress(NotConfiguredError):
                 if self._instance(name).endpoint is not None:
                     late.load([name])
@@ -181,8 +179,14 @@ class Target:
 
     def _instance(self, name: str) -> Any:
         if name not in self._instances:
-            make = {"database": self._database, "nats": self._nats, "models": self._models, "auth": self._auth}[name]
-            self._instances[name] = make()
+            make: dict[str, Callable[[], Any]] = {
+                "database": self._database,
+                "nats": self._nats,
+                "models": self._models,
+                "auth": self._auth,
+                "application": self._application,
+            }
+            self._instances[name] = make[name]()
         return self._instances[name]
 
     async def _once(self, name: str, open_it: Callable[[], Awaitable[Any]]) -> Any:
@@ -268,6 +272,12 @@ class Target:
             raise NotConfiguredError("no CLERK_* keys, issuer or JWKS address in .env or the environment")
         return Auth(settings)
 
+    def _application(self) -> Application:
+        from doctor.resources.application import Application
+
+        found = self._required(self.configuration.target.api_env)
+        return Application(found.value, origin=found.origin)
+
     def _token(self) -> Variable:
         found = None if self.token_env is None else self.environment.get(self.token_env)
         if found is None:
@@ -277,7 +287,7 @@ class Target:
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Return the outside systems that are configured, without opening any."""
         found = []
-        for name in ("database", "nats", "models", "auth"):
+        for name in ("database", "nats", "models", "auth", "application"):
             try:
                 found.append(self._instance(name).endpoint)
             except NotConfiguredError:
@@ -307,11 +317,7 @@ class Target:
         """Return the endpoints that are not on this machine."""
         self.endpoints()
         written = (instance for name, instance in self._instances.items() if name != "auth")  # it is only read
-        found = [instance.endpoint for instance in written if not instance.is_loopback]
-        api = self.variable(self.configuration.target.api_env)
-        if api is not None and not is_loopback(_host_of(api.value)):
-            found.append(Endpoint("api", redact(api.value), api.origin))
-        return tuple(found)
+        return tuple(instance.endpoint for instance in written if not instance.is_loopback)
 
     async def close(self) -> None:
         """Close everything that was opened; a failure to close hides nothing that was learned."""
@@ -327,10 +333,3 @@ class Target:
 
 async def _awaited(open_it: Callable[[], Awaitable[Any]]) -> Any:
     return await open_it()
-
-
-def _host_of(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or "localhost"
-    except ValueError:
-        return "localhost"  # nothing can be sent to what is no address; who wants to send refuses it

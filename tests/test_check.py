@@ -60,7 +60,9 @@ def test_a_check_of_an_unknown_family_has_an_area_of_its_own(module: ModuleType)
 
 
 def test_a_check_may_ask_for_every_resource_and_for_none(module: ModuleType):
-    def everything(source, database, nats, models, examination, auth, token, environment, chain, texts, queries):
+    def everything(
+        source, database, nats, models, examination, auth, application, token, environment, chain, texts, queries
+    ):
         return iter(())
 
     assert set(declare_function(module, everything).needs) == RESOURCE_NAMES

@@ -38,12 +38,15 @@ def run_round(sandbox: Sandbox, one: Round) -> Outcome:
         SandboxError: the sandbox itself does not do what it is asked for.
     """
     from doctor.pipeline.sandbox.noise import NOISE
+    from doctor.pipeline.sandbox.outages import OUTAGES
 
     if one.faults:
         sandbox.break_(*one.faults)
+    elif one.name in OUTAGES:
+        OUTAGES[one.name].begin(sandbox)
     elif one.name in NOISE:
         NOISE[one.name](sandbox)
-    run = _diagnosed(sandbox, set(one.expected.effects))
+    run = _diagnosed(sandbox, one)
     treatment = _treated(sandbox, run)
     return Outcome(
         name=one.name,
@@ -94,14 +97,20 @@ def _check(sandbox: Sandbox) -> Run:
     return asyncio.run(work())
 
 
-def _diagnosed(sandbox: Sandbox, effects: set[str]) -> Run:
-    """Send messages where the chain is to stop, and check until that can be seen, or would have been."""
+def _diagnosed(sandbox: Sandbox, one: Round) -> Run:
+    """Send messages where the chain is to stop, and check until that can be seen, or would have been.
+
+    An outage is waited for, too: a worker that hangs has asked for tasks, and is missed when that has run out.
+    """
+    effects = set(one.expected.effects)
+    wanted = set(one.expected.roots) if not one.faults else effects
     if effects:
         sandbox.send_messages(MESSAGES, CHAT)
     until = time.monotonic() + SYMPTOMS_DEADLINE
     while True:
         run = _check(sandbox)
-        if effects <= {effect for _, effect in Shown.by(run).edges} or time.monotonic() > until:
+        shown = Shown.by(run)
+        if wanted <= {*shown.roots, *(effect for _, effect in shown.edges)} or time.monotonic() > until:
             return run
         time.sleep(PAUSE)
 

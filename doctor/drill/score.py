@@ -8,7 +8,7 @@ from statistics import median
 
 from doctor.drill.outcome import Outcome
 
-EXACT = {"control": 1.0, "single": 1.0, "pair": 0.95, "triple": 0.95}
+EXACT = {"control": 1.0, "outage": 1.0, "single": 1.0, "pair": 0.95, "triple": 0.95}
 """Share of rounds whose roots must be named exactly; in controls that is to name none."""
 
 PATHS = 0.95

@@ -12,6 +12,7 @@ import httpx
 from doctor.pipeline.sandbox import nats
 from doctor.pipeline.sandbox.errors import DeadlineError
 from doctor.pipeline.sandbox.fault import all_faults
+from doctor.pipeline.sandbox.state import ServiceStatus
 
 if TYPE_CHECKING:
     from doctor.pipeline.sandbox.sandbox import Sandbox
@@ -35,12 +36,15 @@ RESTORE: tuple[LiteralString, ...] = (
 
 
 def reset(sandbox: Sandbox) -> None:
-    """Heal every fault, drop the tasks that wait, remove all rows, and wait until the application is well.
+    """Start what is stopped, heal every fault, drop waiting tasks, remove all rows, and wait until all is well.
 
     Raises:
         NotRunningError: a server does not answer.
         DeadlineError: tasks do not end, or the application does not find its servers.
     """
+    for name, service in sandbox.state().services.items():
+        if service.status in {ServiceStatus.STOPPED, ServiceStatus.PAUSED}:
+            sandbox.start(name)
     sandbox.heal(*all_faults())
     asyncio.run(nats.purge_stream(sandbox.environment()["NATS_URL"]))
     settled(sandbox)

@@ -9,6 +9,7 @@ from itertools import combinations
 
 from doctor.pipeline.sandbox.fault import Expectation, Fault, all_faults, find_fault
 from doctor.pipeline.sandbox.noise import NOISE
+from doctor.pipeline.sandbox.outages import OUTAGES
 
 TRIPLES = (
     ("decorator-order", "agent-config-inactive", "model-not-available"),
@@ -25,9 +26,10 @@ HEALTHY = "healthy"
 
 
 class Kind(StrEnum):
-    """How many faults a round has."""
+    """What is done, or how many faults a round has."""
 
     CONTROL = "control"
+    OUTAGE = "outage"
     SINGLE = "single"
     PAIR = "pair"
     TRIPLE = "triple"
@@ -35,7 +37,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One sandbox, broken in these ways. A control has no fault, and its name is that of the noise."""
+    """One sandbox, broken in these ways. Noise and outages are no faults; the round has their name."""
 
     name: str
     kind: Kind
@@ -44,6 +46,8 @@ class Round:
     @property
     def expected(self) -> Expectation:
         """What a diagnosis must show: all that its faults show alone."""
+        if self.kind is Kind.OUTAGE:
+            return OUTAGES[self.name].expected
         return together(find_fault(name).expected for name in self.faults)
 
 
@@ -59,9 +63,10 @@ def together(expectations: Iterable[Expectation]) -> Expectation:
 
 
 def all_rounds() -> Iterator[Round]:
-    """Yield controls, singles, triples, and last the pairs, of which there are many."""
+    """Yield controls, outages, singles, triples, and last the pairs, of which there are many."""
     yield Round(HEALTHY, Kind.CONTROL)
     yield from (Round(name, Kind.CONTROL) for name in NOISE)
+    yield from (Round(name, Kind.OUTAGE) for name in OUTAGES)
     yield from (_round(Kind.SINGLE, name) for name in all_faults())
     yield from (_round(Kind.TRIPLE, *names) for names in TRIPLES)
     for one, other in combinations(all_faults().values(), 2):

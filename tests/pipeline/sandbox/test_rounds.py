@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from doctor.pipeline.sandbox.fault import Expectation, all_faults, find_fault
 from doctor.pipeline.sandbox.noise import NOISE
+from doctor.pipeline.sandbox.outages import OUTAGES
 from doctor.pipeline.sandbox.rounds import HEALTHY, Kind, all_rounds, can_hold_together, together
 
 ROUNDS = list(all_rounds())
@@ -12,6 +13,7 @@ ROUNDS = list(all_rounds())
 def test_every_fault_stands_alone_once_and_every_noise_is_a_control() -> None:
     assert [one.faults for one in ROUNDS if one.kind is Kind.SINGLE] == [(name,) for name in all_faults()]
     assert [one.name for one in ROUNDS if one.kind is Kind.CONTROL] == [HEALTHY, *NOISE]
+    assert [one.name for one in ROUNDS if one.kind is Kind.OUTAGE] == list(OUTAGES)
     assert len({one.name for one in ROUNDS}) == len(ROUNDS)
 
 
