@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from doctor.source.collectors.vector_models import COLLECTOR as VECTOR_MODELS
 from doctor.source.facts import DecoratedFunction, Enqueue, Route, Wrapping
 from doctor.source.index import Source
 
@@ -68,10 +69,13 @@ def chain_ends(source: Source, leaving_out: Collection[str] = ()) -> list[Decora
 def unreached_embeddings(source: Source) -> list[UnreachedEmbedding]:
     """Return the embedding tasks that are reached from no task, from no schedule, and from no route that takes rows in.
 
-    Empty where tasks do not enqueue one another.
+    Their names say that they embed, or what they assign. Empty where tasks do not enqueue one another.
     """
     tasks = {task.id: task for task in source.tasks() if task.library in READ_WHOLLY}
-    embedding = sorted(identity for identity, task in tasks.items() if task.makes_vectors)
+    vectors = {name for model in source.collected(VECTOR_MODELS) for name in model.vectors}
+    embedding = sorted(
+        identity for identity, task in tasks.items() if task.makes_vectors or not vectors.isdisjoint(task.assigned)
+    )
     ends = tuple(chain_ends(source, leaving_out=embedding))
     found = (UnreachedEmbedding(tasks[one], source.enqueues(one), ends) for one in embedding if ends)
     return [one for one in found if not _is_reached(source, one, tasks.keys())]

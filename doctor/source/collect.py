@@ -147,6 +147,7 @@ class _Collector(NameWalker):
             indent=node.body[0].col_offset,
             awaited=tuple(scope.awaited),
             made=tuple(scope.made),
+            assigned=tuple(scope.assigned),
             deferred=tuple(name for name in scope.calls if name not in scope.at_once),
             returns=_plain_annotation(node.returns),
         )

@@ -53,6 +53,7 @@ class Decorators:
             makes_vectors=registrar is not None
             and may_make_vectors(name)
             and makes_vectors(name, self._named_in(function, path)),
+            assigned=() if registrar is None else function.assigned,
         )
 
     def _named_in(self, function: FunctionFacts, path: str) -> Iterator[str]:

@@ -67,7 +67,8 @@ class DecoratedFunction:
     """A function with decorators, outermost first. ``registrar`` is the index of the one that makes it a task.
 
     Code that is to run at its end goes behind ``last_line``, ``indent`` columns to the right. ``makes_vectors`` is
-    known of tasks (:mod:`doctor.source.vector_names`).
+    known of tasks by their names (:mod:`doctor.source.vector_names`), and ``assigned`` are the attributes of objects to
+    which their bodies give a value.
     """
 
     module: str
@@ -81,6 +82,7 @@ class DecoratedFunction:
     last_line: int = 0
     indent: int = 4
     makes_vectors: bool = False
+    assigned: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:

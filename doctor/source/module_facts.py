@@ -95,7 +95,7 @@ class FunctionFacts:
 
     ``calls`` are the callees as written, each with the line of its first call, without log calls, plain formatting and
     the standard conversions. Of these, ``awaited`` are waited for as coroutines, and ``deferred`` stand only in
-    lambdas. ``made`` are the classes that it calls.
+    lambdas. ``made`` are the classes that it calls, ``assigned`` the attributes of objects that it gives a value.
     """
 
     qualname: str
@@ -112,6 +112,7 @@ class FunctionFacts:
     indent: int = 4
     awaited: tuple[str, ...] = ()
     made: tuple[str, ...] = ()
+    assigned: tuple[str, ...] = ()
     deferred: tuple[str, ...] = ()
     returns: str = ""
     """The annotation of what it returns, where that is a plain name."""

@@ -34,6 +34,8 @@ class Scope:
     calls: dict[str, int] = field(default_factory=dict)
     awaited: dict[str, None] = field(default_factory=dict)
     made: dict[str, None] = field(default_factory=dict)
+    assigned: dict[str, None] = field(default_factory=dict)
+    """Attributes that are given a value."""
     at_once: set[str] = field(default_factory=set)
     """Those of the calls that stand outside of lambdas."""
     raises: bool = False
@@ -167,6 +169,8 @@ class NameWalker:
                 self.bind(target.id, *bindings_of(value, annotation))
             else:
                 self.visit(target)
+            if isinstance(target, ast.Attribute):
+                self.scope.assigned[target.attr] = None
             if value is not None and self.scope.body is not None:
                 self.scope.body.note_assignment(target, value)
         if value is not None:

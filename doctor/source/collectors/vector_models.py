@@ -21,7 +21,8 @@ _PARTS = 200
 class VectorModel:
     """A class with its table, quoted, and attribute → column for those that it declares itself.
 
-    ``dimensions`` are column → number of dimensions, where the class says it.
+    ``dimensions`` are column → number of dimensions, where the class says it; ``vectors`` the attributes that stand for
+    vectors.
     """
 
     path: str
@@ -30,6 +31,7 @@ class VectorModel:
     table: str
     columns: tuple[tuple[str, str], ...]
     dimensions: tuple[tuple[str, int], ...] = ()
+    vectors: tuple[str, ...] = ()
 
     def column(self, attribute: str) -> str:
         """Return the name of the column that an attribute stands for."""
@@ -46,7 +48,8 @@ def _collect(module: Module) -> Iterator[VectorModel]:
                 numbers = {_column(name, value): _dimensions(value, known) for name, value in values.items()}
                 dimensions = tuple((column, number) for column, number in numbers.items() if number is not None)
                 identity = f"{module.name}.{node.name}"
-                yield VectorModel(module.path, node.lineno, identity, table, columns, dimensions)
+                vectors = tuple(name for name, value in values.items() if _is_vector(value))
+                yield VectorModel(module.path, node.lineno, identity, table, columns, dimensions, vectors)
 
 
 def _declared(node: ast.ClassDef) -> Iterator[tuple[str, ast.expr]]:
@@ -139,7 +142,7 @@ _IS_MODEL = re.compile(rb"__tablename__|\btable\s*=\s*True|\bdb\.Model\b|\bmodel
 
 COLLECTOR = Collector(
     "vector-models",
-    2,
+    3,
     (b"Vector(", b"VECTOR(", b"HALFVEC(", b"VectorField("),
     _collect,
     looks=lambda content: _IS_MODEL.search(content) is not None,

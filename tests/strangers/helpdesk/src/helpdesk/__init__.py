@@ -1,0 +1,1 @@
+"""Answers tickets with what was answered before."""
