@@ -24,6 +24,7 @@ An address behind a proxy of your own that rewrites it.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 
 from doctor.api import (
@@ -44,6 +45,7 @@ from doctor.api import (
 from doctor.source.collectors.model_endpoints import COLLECTOR, STALE
 
 CURRENT = "https://router.huggingface.co/v1"
+PLACES_SHOWN = 5
 
 IN_SETTINGS = re.compile(rf"[=:\[,-]\s*[\"']?(?P<found>{STALE.pattern})")
 """The address as a value, not in the middle of a sentence."""
@@ -98,17 +100,23 @@ def corrected(url: str) -> str:
     ],
 )
 def router_base_url(source: Source, environment: Environment) -> Iterator[Finding | Observation]:
-    """Take over what the collector found, and look into the files of settings."""
-    for fact in source.collected(COLLECTOR):
-        yield _finding(fact.path, fact.line, fact.text, fact.address, EvidenceKind.CODE)
+    """Take over what the collector found, and look into the files of settings; one finding a file and address."""
     searched = search_settings(environment.root, IN_SETTINGS, environment.files)
+    places: dict[tuple[str, str], list[Evidence]] = defaultdict(list)
+    for fact in source.collected(COLLECTOR):
+        place = f"{fact.path}:{fact.line}"
+        places[fact.path, fact.address].append(Evidence(EvidenceKind.CODE, place, fact.text))
     for line in searched.lines:
-        yield _finding(line.path, line.line, line.text, line.found, EvidenceKind.CONFIG)
+        place = f"{line.path}:{line.line}"
+        places[line.path, line.found].append(Evidence(EvidenceKind.CONFIG, place, line.text))
+    for (path, address), evidence in places.items():
+        yield _finding(path, address, evidence)
     more = "" if searched.is_whole else ", the nearest ones; there are more"
     yield Observation(f"{counted(searched.files, 'file of settings', 'files of settings')} searched{more}")
 
 
-def _finding(path: str, line: int, text: str, address: str, kind: EvidenceKind) -> Finding:
+def _finding(path: str, address: str, evidence: list[Evidence]) -> Finding:
+    line = int(evidence[0].source.rpartition(":")[2])
     return Finding(
         code="MOD004",
         resource=Resource("url", f"{path}:{address}", path, line),
@@ -119,7 +127,7 @@ def _finding(path: str, line: int, text: str, address: str, kind: EvidenceKind) 
             "no request to it succeeds, so every model seems to be missing",
             "a fallback provider that answers hides it",
         ),
-        evidence=(Evidence(kind, f"{path}:{line}", text),),
+        evidence=tuple(evidence[:PLACES_SHOWN]),
         rule="hugging face: the chat completions of all providers are served under /v1 of the router",
         fixes=(
             FixOption.by_hand(
