@@ -1,7 +1,12 @@
-"""``make bench``: each budget of the project, measured now, on this machine."""
+"""``make bench``: each budget of the project, measured now, on this machine.
+
+``python -m tests.bench database`` measures one part; with ``--ten-million``, on a table of so many rows, which takes
+7 GB of disk and some minutes.
+"""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import statistics
 import subprocess
@@ -36,10 +41,17 @@ DELAY = 1.0
 WITHOUT_SANDBOX = {"source": measure_source, "triage": measure_triage}
 """The parts that need no running pipeline."""
 
+PARTS = (*WITHOUT_SANDBOX, "live", "backfill", "database")
+"""What can be measured alone."""
+
 
 def main() -> None:
-    """Measure and print one line each; with an argument only that part: source, triage, backfill or live."""
-    part = next(iter(sys.argv[1:]), None)
+    """Measure and print one line each."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("part", nargs="?", choices=PARTS, help="measure this part alone")
+    parser.add_argument("--ten-million", action="store_true", help="with `database`: a table of ten million rows")
+    asked = parser.parse_args()
+    part = asked.part
     if part is None:
         version_start()
     with tempfile.TemporaryDirectory(prefix="doctor-bench-") as folder:
@@ -47,10 +59,10 @@ def main() -> None:
             if part in (None, name):
                 measure(Path(folder), line)
         if part not in WITHOUT_SANDBOX:
-            with_sandbox(Path(folder) / "sandbox", part)
+            with_sandbox(Path(folder) / "sandbox", part, largest=asked.ten_million)
 
 
-def with_sandbox(directory: Path, part: str | None) -> None:
+def with_sandbox(directory: Path, part: str | None, *, largest: bool) -> None:
     """Bring a sandbox up and measure what needs one."""
     sandbox = Sandbox.create(directory, name="bench")
     line("sandbox up", seconds(lambda: sandbox.up(with_parent=True)), "s", "the servers, the API and the worker")
@@ -62,9 +74,10 @@ def with_sandbox(directory: Path, part: str | None) -> None:
             one_slow_system(sandbox)
         if part in (None, "backfill"):
             measure_backfill(sandbox, line)
+        if part in (None, "database"):
+            measure_database_checks(sandbox, line, largest=largest)
         if part is None:
             measure_search(sandbox, line)
-            measure_database_checks(sandbox, line)
             measure_load(sandbox, line)
     finally:
         sandbox.down(keep_data=False)
