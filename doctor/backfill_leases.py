@@ -45,6 +45,8 @@ SMALL_JOB = 1_000
 LOOK_AGAIN = 0.05
 """Seconds after which a worker without a range looks whether one has become free."""
 
+_OUTCOMES = ("written", "skipped", "failed")
+
 _ALONE = "SELECT pg_try_advisory_lock(hashtextextended(%(lock)s, 0))"
 _TOGETHER = "SELECT pg_try_advisory_lock_shared(hashtextextended(%(lock)s, 0))"
 _NOT_TOGETHER = "SELECT pg_advisory_unlock_shared(hashtextextended(%(lock)s, 0))"
@@ -77,6 +79,8 @@ class Leases:
         self._known: AsyncConnection[Any] | None = None
         self._heartbeat: asyncio.Task[None] | None = None
         self._over = asyncio.Event()
+        self._finished: dict[int, Mapping[str, int]] = {}
+        """What became of the rows of ranges that are finished; it is told with the next claim."""
         self._held: set[int] = set()
         """The ranges that are renewed. One whose claim was made and whose answer got lost is not, so that it ends."""
 
@@ -98,6 +102,7 @@ class Leases:
             with suppress(DatabaseError, psycopg.Error):  # leases end by themselves, a table that stays is used again
                 ended = kind is None
                 if self._alone is None:
+                    await self._execute(FINISH, self._told())
                     await self._execute(GIVE_BACK)
                     ended = await self._table.drop_when_done(await self._connection())
                 if ended:
@@ -109,7 +114,10 @@ class Leases:
         """Return a range to embed; None when there is none to be had."""
         if self._alone is not None:
             return self._alone.pop() if self._alone else None
-        claimed = await self._patiently(CLAIM)
+        told = self._told()
+        claimed = await self._patiently(CLAIM, told)
+        for finished in told["done"]:
+            self._finished.pop(finished, None)
         if not claimed:
             return None
         part = KeyRange(*claimed[0])
@@ -124,16 +132,19 @@ class Leases:
         await asyncio.sleep(LOOK_AGAIN)
         return True
 
-    async def finish(self, done: KeyRange, *, written: int, skipped: int, failed: int) -> None:
+    def finish(self, done: KeyRange, *, written: int, skipped: int, failed: int) -> None:
         """Note that every row of a range was looked at."""
-        if self._alone is None:
-            await self._patiently(FINISH, {"id": done.id, "written": written, "skipped": skipped, "failed": failed})
-            self._held.discard(done.id)
+        self._finished[done.id] = {"written": written, "skipped": skipped, "failed": failed}
+        self._held.discard(done.id)
 
     async def left(self) -> int | None:
         """Return how many rows are in ranges that nobody has finished; None when nobody else takes part."""
         rows = await self._patiently(LEFT) if self._alone is None else None
         return rows[0][0] if rows else None
+
+    def _told(self) -> dict[str, list[int]]:
+        done = self._finished
+        return {"done": [*done], **{what: [rows[what] for rows in done.values()] for what in _OUTCOMES}}
 
     async def _join(self, connection: AsyncConnection[Any]) -> None:
         """Have the job alone when it is small, else make the table or join those who did.

@@ -161,7 +161,7 @@ class Workers:
                     return
                 done = await self._fill(part)
                 if done is not None:
-                    await self._leases.finish(part, written=done.written, failed=done.failed, skipped=done.skipped)
+                    self._leases.finish(part, written=done.written, failed=done.failed, skipped=done.skipped)
         except BaseException:
             self._stopping = True
             raise

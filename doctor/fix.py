@@ -203,7 +203,7 @@ class Leases(Protocol):
     async def others_at_work(self) -> bool:
         """Wait a moment when others hold all that is left, since a worker may die; False when nothing is left."""
 
-    async def finish(self, done: KeyRange, *, written: int, skipped: int, failed: int) -> None:
+    def finish(self, done: KeyRange, *, written: int, skipped: int, failed: int) -> None:
         """Note that every row of a range was looked at."""
 
     async def left(self) -> int | None:

@@ -52,23 +52,30 @@ IS_OPEN = """
         SELECT FROM {leases} WHERE done_at IS NULL AND (attempts < %(claims)s OR lease_until > clock_timestamp())
     )
 """
-CLAIM = """
-    UPDATE {leases} SET worker = %(worker)s, attempts = attempts + 1,
+FINISH = """
+    UPDATE {leases} AS lease SET done_at = clock_timestamp(),
+        written = told.written, skipped = told.skipped, failed = told.failed
+    FROM unnest(%(done)s::bigint[], %(written)s::bigint[], %(skipped)s::bigint[], %(failed)s::bigint[])
+        AS told (id, written, skipped, failed)
+    WHERE lease.id = told.id AND lease.worker = %(worker)s
+"""
+CLAIM = f"""
+    WITH finished AS ({FINISH})
+    UPDATE {{leases}} SET worker = %(worker)s, attempts = attempts + 1,
         lease_until = clock_timestamp() + make_interval(secs => %(seconds)s)
     WHERE id = (
-        SELECT id FROM {leases}
+        SELECT id FROM {{leases}}
         WHERE done_at IS NULL AND attempts < %(claims)s AND (lease_until IS NULL OR lease_until < clock_timestamp())
+            AND id <> ALL(%(done)s)
         ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
     )
     RETURNING id, low, high
 """
+"""Tells what is finished in the same round trip: all workers of a process share one connection."""
+
 RENEW = """
     UPDATE {leases} SET lease_until = clock_timestamp() + make_interval(secs => %(seconds)s)
     WHERE worker = %(worker)s AND done_at IS NULL AND id = ANY(%(held)s)
-"""
-FINISH = """
-    UPDATE {leases} SET done_at = clock_timestamp(), written = %(written)s, skipped = %(skipped)s, failed = %(failed)s
-    WHERE id = %(id)s AND worker = %(worker)s
 """
 GIVE_BACK = """
     UPDATE {leases} SET worker = NULL, lease_until = NULL, attempts = attempts - 1
