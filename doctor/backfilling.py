@@ -22,8 +22,11 @@ from doctor.retrying import retried
 from doctor.text_embedding import Embedder, Refused, Server
 from doctor.wording import span_of_time
 
-RANGE_ROWS = 500
-"""Rows of a range at least: what a worker claims at once."""
+RANGES = 100
+"""So many ranges a job has, or more: enough that many workers have something to do and end at about the same time."""
+
+RANGE_ROWS = (500, 5_000)
+"""Rows of a range, at least and at most: what a worker claims at once."""
 
 HOPELESS = 1_000
 """Failed rows without a single success after which there is no use in going on."""
@@ -81,14 +84,17 @@ class Backfill:
 
     def divided(self, limits: Limits) -> RangeJob:
         """Return the job as those see it who share it; a range is made of whole batches."""
+        rows = self.rows if limits.limit is None else min(self.rows, limits.limit)
+        least, most = RANGE_ROWS
+        batches = math.ceil(min(max(least, rows / RANGES), most) / limits.batch_size)
         return RangeJob(
             table=self.column.table_name,
             key=self.column.primary_key[0],
             key_type=self.key_type,
             column=self.column.column,
             pending=self.statement(_PENDING),
-            rows=self.rows if limits.limit is None else min(self.rows, limits.limit),
-            rows_per_range=math.ceil(RANGE_ROWS / limits.batch_size) * limits.batch_size,
+            rows=rows,
+            rows_per_range=batches * limits.batch_size,
             limit=limits.limit,
         )
 

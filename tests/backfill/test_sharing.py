@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import psycopg
 import pytest
 
 from doctor.backfill_leases import Leases
-from doctor.fix import FixError, RefusedError
+from doctor.fix import FixError, Limits, RefusedError
 from doctor.lease_table import CLAIM
 from tests.backfill.conftest import Notes, Postgres, until
 from tests.backfill.repair import LEASE_SECONDS, RANGE
@@ -36,6 +37,19 @@ async def test_a_lease_is_renewed_while_the_model_takes_its_time(notes: Notes, m
     repairs = [await repair() for _ in range(3)]  # one has nothing to do but to wait for a lease to end
     await asyncio.gather(*(one.make(workers=1) for one in repairs))
     assert notes.missing() == model.twice() == notes.own_tables() == []
+
+
+async def test_a_range_is_made_of_whole_batches_and_grows_with_the_job(notes: Notes, repair: Open) -> None:
+    notes.make(1)
+    _, plan = await (await repair()).plan()
+
+    def rows_of_a_range(rows: int, batch_size: int, limit: int | None = None) -> int:
+        return replace(plan.payload, rows=rows).divided(Limits(batch_size, limit)).rows_per_range
+
+    assert rows_of_a_range(2_000, 300) == 600
+    assert rows_of_a_range(100_000, 100) == 1_000
+    assert rows_of_a_range(100_000, 100, limit=2_000) == 500
+    assert rows_of_a_range(10_000_000, 100) == 5_000
 
 
 @pytest.mark.parametrize(
