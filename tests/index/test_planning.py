@@ -16,7 +16,8 @@ from doctor import index_preflight
 from doctor.fix import NothingToDoError, Plan, RefusedError
 from doctor.fixes.create_vector_index import CREATE_VECTOR_INDEX
 from doctor.fixes.rebuild_vector_index import REBUILD_VECTOR_INDEX
-from doctor.index_parameters import DEFAULT, IndexParameters, disk_needed, memory_needed
+from doctor.index_parameters import DEFAULT, Hnsw, IndexParameters, disk_needed, memory_needed
+from doctor.index_planning import USUAL
 from doctor.model import Secret
 from doctor.resources.database import Database
 from tests.index.conftest import Notes, Repair
@@ -217,3 +218,12 @@ def test_parameters_go_by_the_number_of_rows():
     parameters = IndexParameters()
     assert [parameters.of(rows).m for rows in (0, 1_000, 1_001, 100_000, 100_001)] == [16, 16, 32, 32, 48]
     assert IndexParameters(DEFAULT[:2]).of(10**9).m == 32
+
+
+async def test_more_links_are_said_to_take_longer(notes: Notes, repair: Repair):
+    notes.make(2_000)
+    estimates = []
+    for parameters in (USUAL, Hnsw(None, 48, 200)):
+        _, plan = await replace(repair, parameters=IndexParameters((parameters,))).plan(CREATE_VECTOR_INDEX)
+        estimates.append(plan.estimate.partition(" for ")[0])
+    assert estimates == ["about 1 to 2 s", "about 6 to 19 s"]
