@@ -137,7 +137,9 @@ def _observations(seen: Sequence[EmbeddingCounts], not_judged: int) -> Iterator[
         covered = rows - sum(counts.nulls for counts in seen)
         sampled = sum(counts.method is CountMethod.SAMPLED for counts in seen)
         how = f"; {counted(sampled, 'column')} sampled" if sampled else ""
-        yield Observation(f"{about}{covered} of {rows} rows have a vector{how}", metrics=tuple(map(_coverage, seen)))
+        yield Observation(
+            f"{about}{covered:,} of {rows:,} rows have a vector{how}", metrics=tuple(map(_coverage, seen))
+        )
     empty = sum(counts.empty for counts in seen)
     if empty:
         told = f"{counted(empty, 'row')} without text need none"
@@ -187,7 +189,7 @@ def _finding(
     return Finding(
         code="EMB001",
         resource=Resource("column", column.name),
-        symptom=f"{about}{nulls} of {counted(counts.rows, 'row')} of {column.table}{which} have no {column.column}",
+        symptom=f"{about}{nulls:,} of {counted(counts.rows, 'row')} of {column.table}{which} have no {column.column}",
         cause=_cause(pattern, left_over=left_over),
         severity=_severity(chain, counts),
         role=role,
@@ -199,7 +201,7 @@ def _finding(
             Evidence(
                 EvidenceKind.SQL,
                 column.name,
-                f"{about}{counts.rows} rows, {counts.nulls} NULL ({counts.empty} without text), {counts.method}"
+                f"{about}{counts.rows:,} rows, {counts.nulls:,} NULL ({counts.empty:,} without text), {counts.method}"
                 + ("" if counts.by_age else ", of any age")
                 + _made_of(counts.text),
                 Provenance.MEASURED if counts.method is CountMethod.EXACT else Provenance.ESTIMATED,

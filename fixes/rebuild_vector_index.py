@@ -1,6 +1,7 @@
 """Builds an invalid index anew as it was meant: its own name, operator class, options and condition.
 
-It is dropped first, since nothing uses it. Where a usable index serves the same searches, it is dropped and not built.
+It is dropped first, since nothing uses it. Where a usable index serves the same searches, it is dropped and not built;
+undo does not bring it back then, and the plan says so, since what serves nobody is no loss.
 Everything that `create-vector-index` looks at before and after a build is looked at here too.
 """
 
@@ -32,7 +33,8 @@ async def plan(context: FixContext) -> Plan:
     if _is_superfluous(broken[0], column):
         return Plan(
             summary=f"drop {wanted}, which is invalid; {column.name} has a usable index beside it",
-            preview=f"DROP INDEX CONCURRENTLY {readable(str(wanted))};",
+            preview=f"DROP INDEX CONCURRENTLY {readable(str(wanted))};\n"
+            "-- undo does not bring it back: it served nobody",
             touches=(f"index {wanted}",),
             locks="none that reads or writes feel",
         )
