@@ -25,7 +25,8 @@ class EmbeddingModel:
 def embedding_model(environment: Environment, models: Models, source: Source | None = None) -> EmbeddingModel | None:
     """Return the model, or None where none is named, or the places of the source name several.
 
-    A variable that is set counts; else what the code takes while it is not set; else what the code asks for by name.
+    A variable that is set counts; else what the code takes while it is not set; else what the code asks for by name. So
+    it is with the server's address.
     """
     variable = next((one for name in EMBEDDING_MODEL_VARIABLES if (one := environment.get(name)) and one.value), None)
     if variable is not None and models.default is not None:
@@ -33,7 +34,10 @@ def embedding_model(environment: Environment, models: Models, source: Source | N
     if source is None:
         return None
     finder = ServerFinder(models, environment)
-    _, defaults = default_uses(source, environment, finder)
+    servers, defaults = default_uses(source, environment, finder)
+    server = next((one for one in servers if isinstance(one, OllamaServer)), None)
+    if variable is not None and server is not None:
+        return EmbeddingModel(variable.value, server, variable.name)
     return _only(_local(defaults)) or _only(_local(model_calls(source, environment, finder)))
 
 

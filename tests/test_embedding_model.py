@@ -46,6 +46,11 @@ def test_a_variable_that_is_set_counts(project: Project, tmp_path: Path) -> None
     assert found(tmp_path, source, "http://127.0.0.1:9") == ("all-minilm", "http://127.0.0.1:9", "EMBEDDING_MODEL")
 
 
+def test_an_address_that_only_the_code_knows_is_that_of_the_variable_s_model(project: Project, tmp_path: Path) -> None:
+    source = project({"app.py": DEFAULT.format(model="mxbai-embed-large"), ".env": "EMBEDDING_MODEL=all-minilm\n"})
+    assert found(tmp_path, source) == ("all-minilm", "http://127.0.0.1:11434", "EMBEDDING_MODEL")
+
+
 def test_what_the_code_takes_while_the_variable_is_not_set_counts_next(project: Project, tmp_path: Path) -> None:
     source = project({"app.py": DEFAULT.format(model="mxbai-embed-large"), "ask.py": CALL.format(model="all-minilm")})
     assert found(tmp_path, source) == ("mxbai-embed-large", "http://127.0.0.1:11434", "app.py:4")
