@@ -59,7 +59,8 @@ def second_column(column: VectorColumn, wanted: int) -> str:
         switch,
         *([not_null] if column.not_null else []),
         "COMMIT;",
-        "-- 5. When nothing reads the old vectors any more; this cannot be taken back:",
+        "-- 5. When nothing reads the old vectors any more; until then EMB001 tells that new rows have none of these.",
+        "--    This cannot be taken back:",
         drop,
     )
     return "".join(f"{line}\n" for line in lines)
