@@ -19,8 +19,8 @@ The count is exact up to 1 GB of heap, and beyond it where an index holds exactl
 5,000 pages; the finding says which. A column whose rows could not be counted in two seconds, that the role may not
 read, or of which a policy hides rows is not called healthy: statistics alone miss a handful of NULLs.
 
-Without a chain rows of the last ten minutes are recent, and the share decides: a warning up to 5 %, an error beyond,
-critical where no row has a vector.
+Of a column that no stage of a chain fills, rows of the last ten minutes are recent, and the share decides: a warning up
+to 5 %, an error beyond, critical where no row has a vector.
 
 ## How to fix
 `doctor fix EMB001` embeds the rows in batches with the configured model (`backfill-embeddings`). It can be stopped
@@ -66,6 +66,7 @@ from doctor.api import (
     Role,
     Severity,
     VectorColumn,
+    chain_of,
     check,
     column_types,
     counted,
@@ -78,7 +79,7 @@ from doctor.api import (
 )
 
 FEW = 0.05
-"""Share of NULLs up to which a column without a known chain is warned of: some rows may have none by design."""
+"""Share of NULLs up to which a column that no chain fills is warned of: some rows may have none by design."""
 
 NEEDED = (Resource("service", "models"), Resource("service", "worker"), Resource("service", "pgvector"))
 """Without any of these no new row gets a vector; of rows that are older than the look-back it says nothing, for what is
@@ -91,7 +92,6 @@ async def null_embeddings(
 ) -> AsyncIterator[Finding | Observation]:
     """Count the NULLs of every vector column, by age."""
     idle = await _is_idle(chain, nats)
-    chain = chain or NO_CHAIN
     columns = await vector_columns(database)
     gaps, seen, not_judged = Gaps("counted", "column"), list[EmbeddingCounts](), 0
     for name in texts.strangers(columns):
@@ -99,17 +99,19 @@ async def null_embeddings(
     for column in sorted(columns, key=lambda column: not _is_of(chain, column)):
         if column.partition:
             continue
+        own = chain_of(chain, column)
+        at_rest = idle if own is chain else None
         with gaps.around(column.name):
-            counts = await _counts(database, chain, column, texts)
-            pattern = await _pattern(database, chain, counts)
+            counts = await _counts(database, own, column, texts)
+            pattern = await _pattern(database, own, counts)
             seen.append(counts)
             for reason in _doubts(counts):
                 gaps.add(column.name, reason)
             if counts.old:
-                yield _finding(chain, counts, "left over", counts.old, Role.DAMAGE, pattern)
-            if counts.recent and (idle or (idle is None and counts.nulls == counts.rows)):
-                yield _finding(chain, counts, "recent", counts.recent, Role.SYMPTOM, pattern)
-            elif idle is None:
+                yield _finding(own, counts, "left over", counts.old, Role.DAMAGE, pattern)
+            if counts.recent and (at_rest or (at_rest is None and counts.nulls == counts.rows)):
+                yield _finding(own, counts, "recent", counts.recent, Role.SYMPTOM, pattern)
+            elif at_rest is None:
                 not_judged += counts.recent
     for observation in _observations(seen, not_judged):
         yield observation
@@ -173,9 +175,9 @@ async def _pattern(database: Database, chain: Chain, counts: EmbeddingCounts) ->
         return NullPattern()
 
 
-def _is_of(chain: Chain, column: VectorColumn) -> bool:
+def _is_of(chain: Chain | None, column: VectorColumn) -> bool:
     """Whether the chain names the column's table; what it names is counted first."""
-    return any(same_table(stage.table, column.table_name) for stage in chain.stages)
+    return chain is not None and any(same_table(stage.table, column.table_name) for stage in chain.stages)
 
 
 def _finding(

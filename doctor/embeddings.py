@@ -32,8 +32,8 @@ SAMPLE_PAGES = 5_000
 PAGE_BYTES = 8192
 
 NO_CHAIN = Chain(entry="", message_table="", stages=(), lookback_hours=10 / 60)
-"""What a target without a chain is read by. A row without a vector is under way for ten minutes at most: what embeds
-on its own embeds at once, and a queue that is longer than that is a finding."""
+"""What a column that no chain fills is read by. A row without a vector is under way for ten minutes at most: what
+embeds on its own embeds at once, and a queue that is longer than that is a finding."""
 
 TIME_COLUMNS = ("created_at", "inserted_at", "received_at", "created", "created_on", "date_created", "added_at")
 """Names under which tables keep the time of a row's arrival, likeliest first, where no chain says it."""
@@ -85,6 +85,12 @@ class EmbeddingCounts:
     by_age: bool
     stage: str | None
     text: EmbeddingText | None
+
+
+def chain_of(chain: Chain | None, column: VectorColumn) -> Chain:
+    """Return the chain that fills a column, whose look-back and stages count for its rows; else :data:`NO_CHAIN`."""
+    filled = chain is not None and chain.stage_of_column(column.table_name, column.column) is not None
+    return chain if chain is not None and filled else NO_CHAIN
 
 
 async def embedding_counts(

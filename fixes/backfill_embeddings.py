@@ -1,8 +1,8 @@
 """Embeds the rows whose vector is NULL, in batches, with the model that the target is configured to use.
 
 Nothing has to be described for it: the columns come from the catalog, the text and the model from the environment and
-the source, and the plan shows both. Rows that the chain will still take up are left to it; without a chain those of the
-last ten minutes.
+the source, and the plan shows both. Rows that the chain will still take up are left to it; of a column that no chain
+fills, those of the last ten minutes.
 
 No lock is held while the model works: a batch is read, embedded, checked, and written in one short transaction, only
 where the vector is still NULL and the text unchanged. A text that the model server refuses, or a row that the database
@@ -19,7 +19,6 @@ import math
 from dataclasses import replace
 
 from doctor.api import (
-    NO_CHAIN,
     Backfill,
     Database,
     DatabaseError,
@@ -36,6 +35,7 @@ from doctor.api import (
     VectorColumn,
     Workers,
     Writers,
+    chain_of,
     column_types,
     counted,
     embedding_model,
@@ -116,7 +116,7 @@ async def _job(context: FixContext, model: EmbeddingModel) -> Backfill:
         raise RefusedError(str(error)) from error
     if text is None or len(column.primary_key) != 1:
         raise RefusedError(f"{column.table_name} has no text column that the doctor knows, or no simple primary key")
-    due = sql.SQL("NOT ") + recent_rows(context.resources.get("chain", NO_CHAIN), types)
+    due = sql.SQL("NOT ") + recent_rows(chain_of(context.resources.get("chain"), column), types)
     job = Backfill(column, types[column.primary_key[0]], text, due, model.name, model.server)
     job = replace(job, rows=await job.count(database))
     if not job.rows:

@@ -199,7 +199,7 @@ def test_beyond_the_limit_a_sample_is_counted_and_says_so(beside, examine, monke
     beside(100, 30)
     result = examine("EMB001")
     (finding,) = result.findings
-    assert finding.symptom == "about 30 of 100 rows of beside, older than 24 h, have no embedding"
+    assert finding.symptom == "about 30 of 100 rows of beside, older than 10 min, have no embedding"
     assert (
         finding.evidence[0].text
         == "about 100 rows, 30 NULL (0 without text), sampled; text: content (guessed from the names)"
@@ -224,12 +224,25 @@ def test_what_is_locked_is_estimated_and_never_healthy(beside, examine, pipeline
         holder.execute("LOCK TABLE beside IN ACCESS EXCLUSIVE MODE")
         result = examine("EMB001")
     (finding,) = result.findings
-    assert (result.status, finding.severity) == (Status.UNKNOWN, Severity.ERROR)
+    assert (result.status, finding.severity) == (Status.UNKNOWN, Severity.WARNING)
     assert (
         finding.evidence[0].text
         == "about 100 rows, 30 NULL (0 without text), estimated, of any age; text: content (guessed from the names)"
     )
     assert "by the planner's statistics 30 of 100 rows are NULL" in result.reason
+
+
+@pytest.mark.parametrize(("nulls", "severity"), [(5, Severity.WARNING), (6, Severity.ERROR), (100, Severity.CRITICAL)])
+def test_a_column_that_no_stage_of_the_chain_fills_is_judged_as_without_a_chain(beside, examine, nulls, severity):
+    beside(100, nulls)
+    (finding,) = examine("EMB001").findings
+    assert finding.severity is severity
+    assert "older than 10 min" in finding.symptom
+
+
+def test_recent_rows_of_a_column_that_no_stage_fills_may_be_under_way(beside, examine):
+    beside(10, 5, "UPDATE beside SET created_at = now()")
+    assert examine("EMB001").status is Status.PASS
 
 
 def test_statistics_without_a_null_prove_nothing(beside, examine, pipeline):
