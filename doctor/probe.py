@@ -144,11 +144,11 @@ async def _consuming(target: Target, nats: Nats) -> Answer:
 
 async def _listened_to(target: Target, nats: Nats, name: str) -> Answer:
     """Tell whether somebody takes the tasks without a stream, as plain NATS is meant to be used."""
-    from doctor.resources.nats_monitoring import VARIABLES, MonitoringUnavailableError, listeners, monitoring_url
+    from doctor.resources.nats_monitoring import MonitoringUnavailableError, listeners
 
-    subject, given = subject_of(target), target.variable(VARIABLES)
+    subject = subject_of(target)
     try:
-        found = await listeners(monitoring_url(nats.endpoint.address, given.value if given else None), subject)
+        found = await listeners(monitoring_pages(target, nats), subject)
     except MonitoringUnavailableError as error:
         return Answer(name, None, f"who listens to `{subject}` is not known: {error}", known=False)
     if not found.copies:
@@ -173,6 +173,14 @@ def subject_of(target: Target) -> str:
     """Return the subject of the tasks: configured, or that of taskiq-nats; no source is read for it."""
     chain = target.chain_or_none()
     return QUEUE_SUBJECT if chain is None else chain.queue_subject
+
+
+def monitoring_pages(target: Target, nats: Nats) -> str:
+    """Return where the monitoring pages of the server are: where a variable says, else on its usual port."""
+    from doctor.resources.nats_monitoring import VARIABLES, monitoring_url
+
+    given = target.variable(VARIABLES)
+    return monitoring_url(nats.endpoint.address, given.value if given else None)
 
 
 def _backlog(state: QueueState) -> str:

@@ -33,15 +33,19 @@ class CanaryTimes:
     done: float | None
 
 
+def _message(canary_id: str) -> bytes:
+    message = {"task_id": canary_id, "task_name": TASK, "labels": {}, "labels_types": {}, "args": [], "kwargs": {}}
+    return json.dumps(message).encode()
+
+
 async def send_canary(nats: Nats, subject: str, canary_id: str, deadline: float) -> CanaryTimes:
     """Publish one canary and follow it; ``deadline`` is in seconds. Nothing of it is left in the stream.
 
     Raises:
         NatsError: see :mod:`doctor.resources.nats`.
     """
-    message = {"task_id": canary_id, "task_name": TASK, "labels": {}, "labels_types": {}, "args": [], "kwargs": {}}
     started = time.perf_counter()
-    receipt = await nats.publish(subject, json.dumps(message).encode())
+    receipt = await nats.publish(subject, _message(canary_id))
     taken: float | None = None
     try:
         while (elapsed := time.perf_counter() - started) < deadline:
@@ -58,3 +62,25 @@ async def send_canary(nats: Nats, subject: str, canary_id: str, deadline: float)
         stored = await nats.next_message(receipt.stream, subject, receipt.sequence)
         if stored is not None and stored.sequence == receipt.sequence:
             await nats.delete_message(stored)
+
+
+async def send_plain_canary(nats: Nats, subject: str, canary_id: str, deadline: float, pages: str) -> float | None:
+    """Send one canary over plain NATS; return the seconds until a listener was given it, or None.
+
+    Nothing tells when it is done: plain NATS knows no acknowledgement, and keeps nothing that could be withdrawn.
+    ``pages`` is the URL of the server's monitoring pages, ``deadline`` in seconds.
+
+    Raises:
+        MonitoringUnavailableError: who is given what cannot be read.
+        NatsError: see :mod:`doctor.resources.nats`.
+    """
+    from doctor.resources.nats_monitoring import listeners
+
+    before = await listeners(pages, subject)
+    started = time.perf_counter()
+    await nats.send(subject, _message(canary_id))
+    while (elapsed := time.perf_counter() - started) < deadline:
+        if (await listeners(pages, subject)).delivered > before.delivered:
+            return elapsed
+        await asyncio.sleep(POLL)
+    return None

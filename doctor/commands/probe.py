@@ -14,8 +14,9 @@ import click
 
 from doctor.configuration import ConfigurationError
 from doctor.late import without_extras
-from doctor.probe import PROBES, TIMEOUT, Answer, probe, subject_of
-from doctor.queue_canary import CRITICAL, WARN, CanaryTimes, send_canary
+from doctor.probe import PROBES, TIMEOUT, Answer, monitoring_pages, probe, subject_of
+from doctor.queue_canary import CRITICAL, WARN, CanaryTimes, send_canary, send_plain_canary
+from doctor.queue_state import queue_state
 from doctor.redaction import bounded, printable, redact
 from doctor.target import NotConfiguredError, Target
 from doctor.verdict import ExitCode
@@ -82,11 +83,16 @@ async def _answer(target: Target, name: str, timeout: float, thresholds: tuple[f
 
 async def _canary(target: Target, answer: Answer, warn: float, critical: float) -> Answer:
     from doctor.resources.nats import NatsError
+    from doctor.resources.nats_monitoring import MonitoringUnavailableError
 
+    subject, canary_id = subject_of(target), uuid.uuid4().hex
     try:
         nats = await target.provide("nats")
-        times = await send_canary(nats, subject_of(target), uuid.uuid4().hex, critical)
-    except (NatsError, NotConfiguredError) as error:
+        if not (await queue_state(nats, subject)).streams:
+            taken = await send_plain_canary(nats, subject, canary_id, critical, monitoring_pages(target, nats))
+            return Answer(answer.name, taken is not None, f"{answer.words}; {_delivered(taken, warn, critical)}")
+        times = await send_canary(nats, subject, canary_id, critical)
+    except (NatsError, NotConfiguredError, MonitoringUnavailableError) as error:
         return Answer(answer.name, False, " ".join(str(error).split()))
     return Answer(answer.name, times.done is not None, f"{answer.words}; {_spoken(times, warn, critical)}")
 
@@ -95,5 +101,14 @@ def _spoken(times: CanaryTimes, warn: float, critical: float) -> str:
     if times.done is None:
         where = "nobody took it" if times.taken is None else f"taken after {times.taken * 1000:.1f} ms and not finished"
         return f"canary: {where} within {critical:g} s, withdrawn"
-    slow = f", slower than {warn * 1000:g} ms" if times.done > warn else ""
-    return f"canary done in {times.done * 1000:.1f} ms{slow}"
+    return f"canary done in {_slow(times.done, warn)}"
+
+
+def _delivered(taken: float | None, warn: float, critical: float) -> str:
+    if taken is None:
+        return f"canary: delivered to nobody within {critical:g} s, and plain NATS keeps nothing"
+    return f"canary delivered in {_slow(taken, warn)}; when it is done plain NATS cannot tell"
+
+
+def _slow(took: float, warn: float) -> str:
+    return f"{took * 1000:.1f} ms" + (f", slower than {warn * 1000:g} ms" if took > warn else "")

@@ -226,6 +226,16 @@ class Nats:
         answer = await self._ask(jetstream.publish(subject, payload, headers=dict(headers) if headers else None))
         return PublishAck(answer.stream, answer.seq, bool(answer.duplicate))
 
+    async def send(self, subject: str, payload: bytes) -> None:
+        """Publish without JetStream, and wait until the server has it: who listens gets it, and nobody keeps it.
+
+        Raises:
+            NatsUnreachable, NatsTimedOut, NatsRefused: see the module.
+        """
+        client = await self._connected()
+        await self._ask(client.publish(subject, payload))
+        await self._ask(client.flush())
+
     async def stream_of_subject(self, subject: str) -> str:
         """Return the name of the stream that listens to a subject.
 

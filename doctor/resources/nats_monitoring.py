@@ -37,6 +37,8 @@ class Listeners:
 
     groups: tuple[str, ...]
     alone: int
+    delivered: int = 0
+    """Messages that the server has given to all of them since each began to listen."""
 
     @property
     def copies(self) -> int:
@@ -63,11 +65,12 @@ async def listeners(url: str, subject: str) -> Listeners:
             body = await _page(f"{url}/subsz", {"subs": "1", "test": subject})
         found = body["subscriptions_list"] if body["total"] else []
         groups = [str(one.get("qgroup", "")) for one in found]
+        delivered = sum(int(one.get("msgs", 0)) for one in found)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise _unavailable(url, f"it is no page of NATS ({type(error).__name__})") from error
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         raise _unavailable(url, str(error) or type(error).__name__) from error
-    return Listeners(tuple(sorted(filter(None, groups))), groups.count(""))
+    return Listeners(tuple(sorted(filter(None, groups))), groups.count(""), delivered)
 
 
 async def _page(url: str, parameters: dict[str, str]) -> dict[str, Any]:

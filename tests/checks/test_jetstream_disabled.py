@@ -12,6 +12,7 @@ import httpx
 import nats
 import pytest
 
+from doctor.commands.probe import _canary
 from doctor.model import Severity, Status
 from doctor.pipeline.sandbox.binaries import nats_server
 from doctor.pipeline.sandbox.ports import free_port
@@ -114,6 +115,27 @@ async def test_a_probe_of_plain_nats_without_the_pages_cannot_tell(plain_nats, t
     answer = await probed(tmp_path, name)
     assert answer.healthy is None
     assert answer.line.startswith(f"cannot tell {name}: ")
+
+
+async def canary(folder: Path, seconds: float = 5.0) -> Answer:
+    async with Target.at(folder, keeps_facts=False) as target:
+        return await _canary(target, await probe(target, "worker"), seconds, seconds)
+
+
+@pytest.mark.parametrize("server", ["plain_nats", "queue_server"])
+async def test_a_canary_over_plain_nats_is_delivered(request, server, tmp_path, monkeypatch):
+    """Without JetStream, and with one that holds only results."""
+    given = request.getfixturevalue(server)
+    url, there = (given, pages(tmp_path)) if server == "plain_nats" else (given.url, given.monitoring)
+    monkeypatch.setenv("NATS_URL", url)
+    monkeypatch.setenv("NATS_MONITORING_URL", there)
+    async with listener(url):
+        answer = await canary(tmp_path)
+        assert (answer.healthy, "; canary delivered in " in answer.words) == (True, True), answer.words
+    gone = await canary(tmp_path, 0.1)
+    assert (gone.healthy, "delivered to nobody within 0.1 s" in gone.words) == (False, True), gone.words
+    monkeypatch.setenv("NATS_MONITORING_URL", "http://127.0.0.1:1")
+    assert (await canary(tmp_path)).healthy is False
 
 
 async def test_with_jetstream_for_results_only_a_worker_of_plain_nats_is_seen(
