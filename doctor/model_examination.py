@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from doctor.agents import ProviderRow
 from doctor.chain import Chain
@@ -15,6 +16,9 @@ from doctor.resources.database import Database
 from doctor.resources.environment import Environment
 from doctor.resources.model_server import ModelServer, ModelServerUnreachable
 from doctor.resources.models import Models
+
+Report: TypeAlias = asyncio.Future[EndpointReport]
+"""A look at a server that is under way."""
 
 NO_MODELS = "neither a row nor a variable names a model"
 """Why there is nothing to judge where there are no verdicts."""
@@ -78,10 +82,9 @@ async def examine_models(
     """
 
     async def look() -> ModelExamination:
-        # The default server is known before the rows are read, and need not wait for a busy database.
-        found, known = await asyncio.gather(
-            model_uses(models, environment, database, chain), _default_report(models, environment)
-        )
+        # The default server is known before the rows are read: neither waits for the other, whichever is slow.
+        known = _default_report(models, environment)
+        found = await model_uses(models, environment, database, chain)
         seen = await examine(models, found.uses, found.servers, known)
         return replace(seen, unasked=tuple(map(_unasked, found.unasked)))
 
@@ -92,30 +95,36 @@ def _unasked(row: ProviderRow) -> str:
     return f"provider `{row.name}` ({row.type}) is asked nothing: it speaks neither Ollama's protocol nor OpenAI's"
 
 
-async def _default_report(models: Models, environment: Environment) -> dict[ModelServer, EndpointReport]:
+def _default_report(models: Models, environment: Environment) -> dict[ModelServer, Report]:
+    """Begin to look at the default server."""
     if models.default is None:
         return {}
     named = (environment.get(name) for name, kind, _ in MODEL_VARIABLES if kind == "ollama")
     wanted = [variable.value for variable in named if variable is not None]
-    return {models.default: await probe_endpoint(models, models.default, wanted)}
+    return {models.default: asyncio.ensure_future(probe_endpoint(models, models.default, wanted))}
 
 
 async def examine(
     models: Models,
     uses: Iterable[ModelUse],
     servers: Iterable[ModelServer],
-    known: Mapping[ModelServer, EndpointReport] | None = None,
+    known: Mapping[ModelServer, Report] | None = None,
 ) -> ModelExamination:
     """Look at these servers, each once and all side by side, and judge these uses.
 
-    ``known`` are reports of servers that were looked at just now.
+    ``known`` are servers that are being looked at already.
     """
     wanted = tuple(uses)
     asked = tuple(dict.fromkeys((*servers, *(use.server for use in wanted))))
     names = {server: [use.model for use in wanted if use.server is server] for server in asked}
-    reports = dict(known or {})
-    unknown = [server for server in asked if server not in reports]
-    seen = await asyncio.gather(*(probe_endpoint(models, server, names[server]) for server in unknown))
-    reports |= dict(zip(unknown, seen, strict=True))
-    verdicts = await asyncio.gather(*(judge(use, reports[use.server]) for use in wanted))
-    return ModelExamination(tuple(reports[server] for server in asked), tuple(verdicts))
+    looks = dict(known or {})
+    for server in asked:
+        if server not in looks:
+            looks[server] = asyncio.ensure_future(probe_endpoint(models, server, names[server]))
+    verdicts = await asyncio.gather(*(_judged(use, looks[use.server]) for use in wanted))
+    reports = await asyncio.gather(*(looks[server] for server in asked))
+    return ModelExamination(tuple(reports), tuple(verdicts))
+
+
+async def _judged(use: ModelUse, look: Report) -> ModelVerdict:
+    return await judge(use, await look)
