@@ -1,6 +1,6 @@
 """The compose file beside the target: which services there are, by which names, and on which ports of this machine.
 
-Read with PyYAML's safe loader, bounded, and never run. Variables are put in as Docker does (``${NAME:-default}``).
+Variables are put in as Docker does (``${NAME:-default}``).
 """
 
 from __future__ import annotations
@@ -12,21 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from doctor.file_names import visible
-from doctor.redaction import redact
+from doctor.resources.compose_nodes import FILE_NAMES, environment, mapping, plain, services
 
-FILE_NAMES = (
-    "compose.yaml",
-    "compose.yml",
-    "docker-compose.yaml",
-    "docker-compose.yml",
-    "compose.override.yaml",
-    "compose.override.yml",
-    "docker-compose.override.yaml",
-    "docker-compose.override.yml",
-)
-"""In the order in which Docker reads them: what overrides comes last."""
-
-MAX_BYTES = 300_000
 MAX_SERVICES = 200
 
 _VARIABLE = re.compile(r"\$(?:\{(?P<name>\w+)(?::?-(?P<default>[^}]*))?[^}]*\}|(?P<bare>\w+))")
@@ -93,40 +80,28 @@ def find_compose(root: Path, lookup: Lookup) -> ComposeProject | None:
 
 
 def _project(files: list[Path], root: Path, lookup: Lookup) -> ComposeProject | None:
-    merged: dict[str, list[dict[str, Any]]] = {}
+    merged: dict[str, list[Any]] = {}
     for file in files:
-        for name, service in _services(file):
+        for name, service in services(file):
             merged.setdefault(name, []).append(service)
-    services = tuple(_service(name, parts, lookup) for name, parts in list(merged.items())[:MAX_SERVICES])
+    found = tuple(_service(name, nodes, lookup) for name, nodes in list(merged.items())[:MAX_SERVICES])
     first = files[0]
     shown = str(first.relative_to(root)) if first.is_relative_to(root) else str(first)
-    return ComposeProject(visible(shown), services) if services else None
+    return ComposeProject(visible(shown), found) if found else None
 
 
-def _services(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    import yaml
-
-    try:
-        if file.stat().st_size > MAX_BYTES:
-            return
-        content = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError):
-        return
-    services = content.get("services") if isinstance(content, dict) else None
-    if isinstance(services, dict):
-        for name, service in services.items():
-            yield redact(str(name)), service if isinstance(service, dict) else {}
-
-
-def _service(name: str, parts: list[dict[str, Any]], lookup: Lookup) -> ComposeService:
+def _service(name: str, nodes: list[Any], lookup: Lookup) -> ComposeService:
+    """Put a service together from the files that speak of it."""
+    parts = [part for node in nodes if isinstance(part := plain(node), dict)]
     names = {name, *(str(part["container_name"]) for part in parts if "container_name" in part)}
     names |= {str(part["hostname"]) for part in parts if "hostname" in part}
     names |= {alias for part in parts for alias in _aliases(part.get("networks"))}
+    given = [(variable, value) for node in nodes for variable, value, _ in environment(mapping(node))]
     return ComposeService(
         name,
         frozenset(each.lower() for each in names),
         ports=tuple(pair for part in parts for entry in _list(part.get("ports")) for pair in _ports(entry, lookup)),
-        environment=tuple(pair for part in parts for pair in _environment(part.get("environment"), lookup)),
+        environment=tuple((variable, _interpolated(value, lookup)) for variable, value in given if value is not None),
         depends_on=frozenset(str(each) for part in parts for each in part.get("depends_on") or ()),
         is_built=any("build" in part for part in parts),
         shares_host=any(part.get("network_mode") == "host" for part in parts),
@@ -149,16 +124,6 @@ def _ports(entry: Any, lookup: Lookup) -> Iterator[tuple[int, int]]:
     match = _PORT.fullmatch(_interpolated(str(entry), lookup))
     if match is not None and match["published"] and match["protocol"] in (None, "tcp"):
         yield int(match["target"]), int(match["published"])
-
-
-def _environment(value: Any, lookup: Lookup) -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict):
-        for name, text in value.items():
-            yield str(name), _interpolated("" if text is None else str(text), lookup)
-    for entry in _list(value):
-        name, equals, text = str(entry).partition("=")
-        if equals:
-            yield name, _interpolated(text, lookup)
 
 
 def _list(value: Any) -> list[Any]:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from doctor.file_names import visible
 from doctor.redaction import redact
-from doctor.resources.compose import FILE_NAMES
+from doctor.resources.compose_nodes import FILE_NAMES
 from doctor.resources.compose_variables import read_compose
 from doctor.resources.environment import Environment
 

@@ -46,7 +46,7 @@ def test_ports_names_and_variables_are_read(tmp_path: Path):
     assert services["db"].published(5432) == 15432
     assert services["db"].published(80) is None
     assert services["api"].environment == (("OLLAMA_HOST", "http://localhost:11434"), ("EMPTY", ""))
-    assert dict(services["worker"].environment) == {"OLLAMA_HOST": "http://localhost:1", "UNSET": ""}
+    assert dict(services["worker"].environment) == {"OLLAMA_HOST": "http://localhost:1"}
     assert services["worker"].shares_host
     assert found.service("MODELS") is services["ollama"]
     assert found.service("nosuch") is None
