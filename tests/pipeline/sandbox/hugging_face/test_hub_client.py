@@ -61,7 +61,6 @@ def test_a_bad_token_is_no_missing_repository(endpoint: str):
 
 def test_a_gated_model_is_described_but_not_read(hub: HfApi, endpoint: str):
     assert hub.model_info(GATED).gated == "manual"
-    assert hub.repo_exists(GATED)
     with pytest.raises(errors.GatedRepoError):
         hub.auth_check(GATED)
     HfApi(endpoint, token=world.LICENSED_TOKEN).auth_check(GATED)
@@ -73,6 +72,26 @@ def test_a_disabled_model_and_a_malformed_name(hub: HfApi):
     for name in ("a/b/c", "openai/gpt-oss-120b:groq"):
         with pytest.raises(errors.HFValidationError):
             hub.model_info(name)
+
+
+def test_without_a_token_nobody_is_asked_who_it_is(endpoint: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("huggingface_hub.hf_api.get_token", lambda: None)  # whatever this machine has
+    with pytest.raises(errors.LocalTokenNotFoundError):
+        HfApi(endpoint).whoami()
+
+
+@pytest.mark.parametrize("status", [429, 500])
+def test_a_hub_in_trouble_is_no_missing_repository(hub: HfApi, stand_in, status: int):
+    stand_in.put("/_stand_in/behaviour", json={"rules": [{"status": status}]}).raise_for_status()
+    with pytest.raises(errors.HfHubHTTPError) as caught:
+        hub.model_info("openai/gpt-oss-120b")
+    assert caught.value.response.status_code == status
+    assert not isinstance(caught.value, errors.RepositoryNotFoundError)
+
+
+def test_whether_a_repository_exists_is_another_question_than_access(hub: HfApi):
+    assert not hub.repo_exists("nosuch/model")
+    assert hub.repo_exists(GATED)
 
 
 def test_nobody_at_the_address_is_an_error_of_another_library():

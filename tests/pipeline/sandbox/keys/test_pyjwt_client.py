@@ -142,9 +142,30 @@ def test_a_key_set_that_fails_raises_what_it_raises_in_the_field(
         assert not isinstance(raised.value, jwt.PyJWTError)  # an application that catches only those answers 500
 
 
-def test_nobody_there_is_a_connection_error_that_says_which() -> None:
-    with pytest.raises(jwt.PyJWKClientConnectionError, match=r"\[Errno 111\]"):
-        PyJWKClient("http://127.0.0.1:1/jwks.json").get_signing_keys()
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("http://127.0.0.1:1/jwks.json", "[Errno 111]"),
+        ("http://no-such-name.invalid/jwks.json", "[Errno -"),
+        ("https://{host}/jwks.json", "WRONG_VERSION_NUMBER"),
+    ],
+)
+def test_nobody_there_is_a_connection_error_that_says_which(keys: KeyStandIn, url: str, message: str) -> None:
+    with pytest.raises(jwt.PyJWKClientConnectionError, match=re.escape(message)):
+        PyJWKClient(url.format(host=keys.host)).get_signing_keys()
+
+
+@pytest.mark.parametrize("url", ["", "file:///etc/hostname"])
+def test_what_is_no_address_of_http_is_not_fetched(url: str) -> None:
+    with pytest.raises(jwt.PyJWKClientError, match="Invalid JWKS URI scheme"):
+        PyJWKClient(url).get_signing_keys()
+
+
+def test_without_a_list_of_algorithms_and_without_a_token_nothing_is_decoded(keys: KeyStandIn) -> None:
+    with pytest.raises(jwt.DecodeError, match='pass in a value for the "algorithms" argument'):
+        jwt.decode(keys.mint(), keys.instance.current.public_pem())
+    with pytest.raises(jwt.DecodeError, match="Invalid token type"):
+        jwt.decode(None, keys.instance.current.public_pem(), algorithms=["RS256"])  # type: ignore[arg-type]
 
 
 def test_a_key_of_a_rotation_is_not_fetched_within_the_cool_down(keys: KeyStandIn) -> None:

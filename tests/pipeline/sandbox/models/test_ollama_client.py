@@ -85,6 +85,8 @@ def test_nobody_at_the_port_and_no_such_host_are_one_error_and_a_slow_answer_ano
         elsewhere = ollama.Client(host, timeout=5, trust_env=False)
         with pytest.raises(ConnectionError, match="Failed to connect to Ollama"):
             elsewhere.list()
+        with pytest.raises(httpx.ConnectError, match=r"\[Errno"):
+            list(elsewhere.generate("qwen3:8b", "x", stream=True))
         elsewhere._client.close()
     stand_in.put("/_stand_in/behaviour", json={"rules": [{"delay_seconds": 5}]}).raise_for_status()
     client._client.timeout = 0.2
