@@ -22,7 +22,8 @@ Write the name of the service (`http://ollama:11434`), or `host.docker.internal`
 
 ## False positives
 A process in the same container, or a side-car that shares its network; a variable of a client's name that the program
-only hands on to a browser. A name that says nothing (`API_URL`) is not judged, so an address there may be missed.
+only hands on to a browser. A name that says nothing (`API_URL`) counts only where the line that reads it
+connects to it (`httpx.Client(base_url=os.environ["API_URL"])`), so an address there may be missed.
 """
 
 import re
@@ -33,6 +34,7 @@ from doctor.api import (
     ComposeProject,
     ComposeService,
     Environment,
+    EnvironmentRead,
     Evidence,
     EvidenceKind,
     Finding,
@@ -41,9 +43,11 @@ from doctor.api import (
     Observation,
     Resource,
     Severity,
+    Source,
     check,
     find_compose,
 )
+from doctor.source.collectors.environment_reads import COLLECTOR as READS
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -59,21 +63,35 @@ _BROWSERS = re.compile(
 )
 """Names of addresses that a browser is given, and that no service asks."""
 
+_CONNECTS = re.compile(
+    r"\bbase_url\s*=|\b(?:connect|from_url|create_(?:async_)?engine|\w*(?:Client|OpenAI|Broker|Pool))\("
+)
+"""How a line of code looks that connects to what it reads."""
+
 
 @check("MOD012", "loopback-in-container", severity=Severity.ERROR, tags=["live"])
-def loopback_in_container(environment: Environment) -> Iterator[Finding | Observation]:
-    """Look at the variables that the compose file gives to its services."""
+def loopback_in_container(environment: Environment, source: Source | None = None) -> Iterator[Finding | Observation]:
+    """Look at the variables that the compose file gives to its services, and at who reads them."""
+    reads: tuple[EnvironmentRead, ...] = () if source is None else source.collected(READS)
     project = find_compose(environment.root, lambda name: getattr(environment.get(name), "value", None))
     if project is None:
         raise NotApplicableError("no compose file here")
     for service in project.services:
         for name, value in service.environment:
-            if not _CLIENTS.search(name.upper()) or _BROWSERS.search(name.upper()):
+            readers = [read for read in reads if service.is_built and read.name == name and not read.apart]
+            if not _is_for_clients(name, readers):
                 continue
             port = _loopback_port(value)
             if port is not None and not service.shares_host and port not in {theirs for theirs, _ in service.ports}:
-                yield _finding(project, service, name, port)
+                yield _finding(project, service, name, port, readers)
     yield Observation(f"{len(project.services)} services in {project.path}")
+
+
+def _is_for_clients(name: str, readers: list[EnvironmentRead]) -> bool:
+    """Tell whether a variable says where to connect to: by its name, or by the line of code that reads it."""
+    if _BROWSERS.search(name.upper()):
+        return False
+    return bool(_CLIENTS.search(name.upper())) or any(_CONNECTS.search(read.text) for read in readers)
 
 
 def _loopback_port(value: str) -> int | None:
@@ -86,7 +104,9 @@ def _loopback_port(value: str) -> int | None:
     return port or 0 if parts.scheme and parts.hostname in LOOPBACK else None
 
 
-def _finding(project: ComposeProject, service: ComposeService, name: str, port: int) -> Finding:
+def _finding(
+    project: ComposeProject, service: ComposeService, name: str, port: int, readers: list[EnvironmentRead]
+) -> Finding:
     other = next((each for each in project.services if port in {theirs for theirs, _ in each.ports}), None)
     right = other.name if other is not None else "host.docker.internal"
     return Finding(
@@ -96,7 +116,10 @@ def _finding(project: ComposeProject, service: ComposeService, name: str, port: 
         cause=f"`localhost` in the container of `{service.name}` is that container",
         severity=Severity.ERROR,
         impacts=("every connection is refused in the container, while it works on the machine",),
-        evidence=(Evidence(EvidenceKind.CONFIG, project.path, f"{service.name}: environment: {name}"),),
+        evidence=(
+            Evidence(EvidenceKind.CONFIG, project.path, f"{service.name}: environment: {name}"),
+            *(Evidence(EvidenceKind.CODE, f"{read.path}:{read.line}", read.text) for read in readers[:3]),
+        ),
         rule="docker: each container has a loopback of its own",
         fixes=(FixOption.by_hand(f"let `{name}` name `{right}`", f"in {project.path}, under `{service.name}`"),),
         validation="doctor check --select MOD012",

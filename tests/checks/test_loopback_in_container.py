@@ -10,6 +10,7 @@ from doctor.check import NotApplicableError
 from doctor.commands.output import registry
 from doctor.model import Finding
 from doctor.resources.environment import Environment
+from doctor.source.index import Source
 
 SERVICES = """\
 services:
@@ -23,10 +24,10 @@ services:
 """
 
 
-def found(root: Path, variables: str, more: str = "") -> list[Finding]:
+def found(root: Path, variables: str, more: str = "", source: Source | None = None) -> list[Finding]:
     (root / "docker-compose.yml").write_text(SERVICES.format(variables=variables) + more)
     environment = Environment(root, files=(), process_environment={})
-    return [item for item in registry().checks["MOD012"].detect(environment) if isinstance(item, Finding)]
+    return [item for item in registry().checks["MOD012"].detect(environment, source) if isinstance(item, Finding)]
 
 
 def test_a_model_server_at_localhost_is_the_container_itself(tmp_path: Path):
@@ -62,6 +63,20 @@ def test_what_no_service_opens_is_on_the_machine_and_no_password_is_shown(tmp_pa
     (finding,) = found(tmp_path, '["DATABASE_URL=postgresql://app:hunter2@127.0.0.1:5432/app"]')
     assert "name `host.docker.internal`" in finding.fixes[0].title
     assert "hunter2" not in repr(finding)
+
+
+@pytest.mark.parametrize(
+    ("line", "count"),
+    [
+        ('client = httpx.Client(base_url=os.environ["SCORER_URL"])', 1),
+        ("link = f\"<a href={os.environ['SCORER_URL']}>\"", 0),
+        ("link = None", 0),
+    ],
+)
+def test_a_name_that_says_nothing_is_judged_by_the_line_that_reads_it(tmp_path: Path, line: str, count: int):
+    (tmp_path / "app.py").write_text(f"import os\n\nimport httpx\n\n{line}\n")
+    findings = found(tmp_path, '{SCORER_URL: "http://localhost:9000"}', source=Source.read(tmp_path))
+    assert [finding.evidence[1].source for finding in findings] == ["app.py:5"] * count
 
 
 @pytest.mark.parametrize(
