@@ -11,8 +11,8 @@ Each call fails, and the log of Hugging Face's client reads `Repository Not Foun
 Hugging Face answers 401 to an anonymous question about anything that is not public: a typing error, a private
 repository, or no token. So the token is asked for its account (`whoami`). Refused: it is the token. Accepted, and the
 Hub says `GatedRepo`: the licence. Accepted, and a public repository resolves while this one does not: the name, which
-is MOD001. Without a token nobody can tell missing from private: then it is not known, and the reason says so. Who runs
-the model is another question (MOD007), and so is a base URL at which nothing is found (MOD005). Keys are never shown.
+is MOD001. Without a token nobody can tell missing from private: then MOD001 does not know, and says so. Who runs the
+model is another question (MOD007), and so is a base URL at which nothing is found (MOD005). Keys are never shown.
 
 ## How to fix
 Correct the variable that holds the key; accept the licence on the model's page; give the token the permission "Make
@@ -75,10 +75,6 @@ async def model_access_refused(examination: ModelExamination) -> AsyncIterator[F
         for refuted in verdict.refutations():
             yield refuted
     unjudged = []
-    for verdict in examination.of(ModelState.HIDDEN):
-        unjudged.append(f"`{verdict.use.model}` is not judged: {verdict.said}; set HF_TOKEN, then check again")
-        for refuted in verdict.refutations():
-            yield refuted
     for report in examination.at(EndpointState.KEY):
         if not report.server.sends_key:
             unjudged.append(no_key_known(report.server))

@@ -21,6 +21,8 @@ from doctor.resources.model_server import (
     NotAllowed,
 )
 
+MISSING_OR_PRIVATE = "missing or private: the Hub answers 401 to both without a token; set HF_TOKEN, then check again"
+
 
 class ModelState(StrEnum):
     """What is the matter with a model."""
@@ -37,13 +39,11 @@ class ModelState(StrEnum):
     NOT_SERVED = "not served"
     """It exists, and nobody runs it."""
     GATED = "gated"
-    HIDDEN = "hidden"
-    """Missing or private: without a token that cannot be told."""
     DISABLED = "disabled"
     KEY = "key"
     """The key itself is refused."""
     UNCLEAR = "unclear"
-    """The server did not say."""
+    """The server did not say, or says the same of several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,10 +198,7 @@ async def _by_hub(
         return ModelVerdict(use, ModelState.UNCLEAR, str(error), ruled_out=good)
     states = {
         Access.GATED: (ModelState.GATED, "the Hub answered GatedRepo: its licence was not accepted by this account"),
-        Access.HIDDEN: (
-            ModelState.HIDDEN,
-            "missing or private: the Hub answers 401 to both, and no token is known",
-        ),
+        Access.HIDDEN: (ModelState.UNCLEAR, MISSING_OR_PRIVATE),
         Access.ABSENT: (ModelState.MISSING, "the Hub answered RepoNotFound, and a public repository resolves"),
         Access.DISABLED: (ModelState.DISABLED, "the Hub answered that access to it is disabled"),
         Access.MALFORMED: (ModelState.MALFORMED, "the Hub's client refuses this name before it asks"),

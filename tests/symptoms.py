@@ -108,7 +108,7 @@ ALL: tuple[Cause, ...] = (
           "its licence has not been accepted", (DOWN, BASE_URL, KEY)),
     Cause("11c", _REPOSITORY, "the token is good and a public repository resolves", "the name, or it was deleted",
           "MOD001", "is not on", (DOWN, BASE_URL, KEY)),
-    Cause("11d", _REPOSITORY, "there is no token", "missing or private: nobody can tell without one", "MOD006",
+    Cause("11d", _REPOSITORY, "there is no token", "missing or private: nobody can tell without one", "MOD001",
           "missing or private: the Hub answers 401 to both", (DOWN, BASE_URL)),
     Cause("11e", _REPOSITORY, "a public repository does not resolve either", "the Hub's address", "MOD001",
           "does not even know", (DOWN, BASE_URL, KEY)),

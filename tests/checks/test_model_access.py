@@ -62,8 +62,8 @@ def test_without_a_token_nobody_can_tell_missing_from_private(look: Look, provid
     seen = look(**hugging_face(models_url, None))
     told(seen.results.values())
     assert seen.codes == set()
-    assert seen.results["MOD006"].status is Status.UNKNOWN
-    assert "set HF_TOKEN, then check again" in seen.results["MOD006"].reason
+    assert seen.results["MOD001"].status is Status.UNKNOWN
+    assert "set HF_TOKEN, then check again" in seen.results["MOD001"].reason
 
 
 LICENSED = "stand-in/gated"
