@@ -91,7 +91,7 @@ def _finding(token: Token, verdict: TokenVerdict, steps: Sequence[Step]) -> Find
     failed = tuple(
         Evidence(EvidenceKind.CONFIG, f"the token in {token.variable}", step.text)
         for step in steps
-        if step.part in verdict.parts
+        if step.part in verdict.refusal.parts and step.outcome is StepOutcome.FAILED
     )
     return Finding(
         code="AUT011",
@@ -101,11 +101,11 @@ def _finding(token: Token, verdict: TokenVerdict, steps: Sequence[Step]) -> Find
         severity=verdict.severity,
         subject=verdict.subject,
         group=verdict.subject,
-        impacts=(f"PyJWT raises {verdict.raised}",),
+        impacts=(f"PyJWT raises {verdict.refusal.raised}",),
         evidence=(*failed, Evidence(EvidenceKind.CONFIG, "every check of a verifier", played)),
-        related=verdict.related,
+        related=verdict.refusal.related,
         rule="a verifier refuses a token that fails one of its checks",
-        fixes=(FixOption.by_hand(verdict.remedy, verdict.why),),
+        fixes=(FixOption.by_hand(verdict.remedy, verdict.refusal.why),),
         validation=f"doctor check --select AUT --token-env {token.variable}, with a new token",
     )
 

@@ -14,18 +14,79 @@ from doctor.token_steps import Part, Step, StepOutcome
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """One kind of refusal. ``raised`` is PyJWT's error; ``why`` says why nobody but a person can act.
+
+    ``parts`` are the checks that fail, ``related`` is what joins it to the finding of another check.
+    """
+
+    raised: str
+    why: str
+    parts: tuple[Part, ...]
+    related: tuple[Resource, ...] = ()
+
+
+def _claims_of(*names: str) -> tuple[Resource, ...]:
+    return tuple(Resource("claim", name) for name in names)
+
+
+_NO_KEY = "PyJWKClientError: Unable to find a signing key that matches"
+_YOURS = "which instance is meant is known to you only"
+_SENDERS = "the sender chose the token"
+
+REFUSALS = {
+    "algorithm": Refusal(
+        "InvalidAlgorithmError (and a TypeError, so a 500, where the verifier also allows HS256)",
+        _SENDERS,
+        (Part.ALGORITHM,),
+    ),
+    "instance": Refusal(_NO_KEY, _YOURS, (Part.KEY, Part.ISSUER), _claims_of("kid", "iss", "signature")),
+    "rotation": Refusal(_NO_KEY, "the cache is in the application's memory", (Part.KEY,)),
+    "key": Refusal(_NO_KEY, "a key that was withdrawn does not come back", (Part.KEY,), _claims_of("kid")),
+    "signature": Refusal(
+        "InvalidSignatureError",
+        "nothing makes a wrong signature right",
+        (Part.SIGNATURE,),
+        _claims_of("published signature"),
+    ),
+    "static key": Refusal(
+        "InvalidSignatureError", "it is in the dashboard only", (Part.STATIC_KEY,), _claims_of("signature")
+    ),
+    "issuer": Refusal("InvalidIssuerError", _YOURS, (Part.ISSUER,), _claims_of("iss")),
+    "party": Refusal(
+        "nothing: azp is the application's own check", "which origins are yours is known to you only", (Part.PARTY,)
+    ),
+    "audience": Refusal(
+        "InvalidAudienceError or MissingRequiredClaimError", "both sides have to agree", (Part.AUDIENCE,)
+    ),
+    "subject": Refusal("MissingRequiredClaimError or InvalidSubjectError", _SENDERS, (Part.SUBJECT,)),
+    "too early": Refusal(
+        "ImmatureSignatureError",
+        "it is the system's setting",
+        (Part.NOT_BEFORE, Part.ISSUED_AT),
+        (Resource("time", "too early"),),
+    ),
+    "expired": Refusal(
+        "ExpiredSignatureError", "it is the sender's code", (Part.EXPIRY,), (Resource("time", "expired"),)
+    ),
+}
+"""Subject of a finding → what is the same for every refusal of this kind."""
+
+
+@dataclass(frozen=True, slots=True)
 class TokenVerdict:
-    """One cause for which a verifier refuses a token. ``raised`` is PyJWT's error, ``related`` what it is joined by."""
+    """One cause for which a verifier refuses a token; ``subject`` is its kind, a key of :data:`REFUSALS`."""
 
     subject: str
     what: str
     cause: str
     remedy: str
-    why: str
-    raised: str
-    parts: tuple[Part, ...]
-    related: tuple[Resource, ...] = ()
     severity: Severity = Severity.ERROR
+
+    @property
+    def refusal(self) -> Refusal:
+        """What is the same for every refusal of this kind."""
+        return REFUSALS[self.subject]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +128,6 @@ def _other_host(token: Token, settings: AuthSettings) -> bool:
     return host_of(str(token.claims.get("iss", ""))).lower() != host_of(settings.issuer_address).lower()
 
 
-def _claim(*names: str) -> tuple[Resource, ...]:
-    return tuple(Resource("claim", name) for name in names)
-
-
 def _wrong_algorithm(token: Token, failed: Mapping[Part, Step]) -> TokenVerdict:
     shared = token.algorithm.startswith("HS")
     return TokenVerdict(
@@ -80,9 +137,6 @@ def _wrong_algorithm(token: Token, failed: Mapping[Part, Step]) -> TokenVerdict:
         remedy="send the session token itself, not one of a template for another service"
         if shared
         else "find out who made it: nobody but an attacker signs like this",
-        why="the sender chose the token",
-        raised="InvalidAlgorithmError (and a TypeError, so a 500, where the verifier also allows HS256)",
-        parts=(Part.ALGORITHM,),
     )
 
 
@@ -94,24 +148,16 @@ def _other_instance(token: Token, failed: Mapping[Part, Step], situation: TokenS
         what=f"it is of another instance: issued by {theirs}, and configured is {ours}; {failed[Part.KEY].text}",
         cause="the token and the settings are of different instances",
         remedy=f"give the sender the publishable key of {ours}, or this service the keys of {theirs}",
-        why="which instance is meant is known to you only",
-        raised="PyJWKClientError: Unable to find a signing key that matches",
-        parts=(Part.KEY, Part.ISSUER),
-        related=_claim("kid", "iss", "signature"),
     )
 
 
 def _unknown_key(token: Token, failed: Mapping[Part, Step], situation: TokenSituation) -> TokenVerdict:
-    raised = "PyJWKClientError: Unable to find a signing key that matches"
     if token.kid is not None and situation.fresh is not None and situation.fresh.find(token.kid) is not None:
         return TokenVerdict(
             subject="rotation",
             what=f"its key appeared only when the keys were fetched again: {failed[Part.KEY].text}",
             cause="the keys were rotated, and whoever fetched them before has the old ones",
             remedy="wait until the application's cache is over (30 s cool-down, 300 s lifespan), or start it again",
-            why="the cache is in the application's memory",
-            raised=raised,
-            parts=(Part.KEY,),
             severity=Severity.WARNING,
         )
     return TokenVerdict(
@@ -119,10 +165,6 @@ def _unknown_key(token: Token, failed: Mapping[Part, Step], situation: TokenSitu
         what=f"no published key signed it, and its issuer is the right one: {failed[Part.KEY].text}",
         cause="its key is published no longer, or the address of the keys is that of another instance",
         remedy="get a new token; if that has the same kid, correct the address of the keys",
-        why="a key that was withdrawn does not come back",
-        raised=raised,
-        parts=(Part.KEY,),
-        related=_claim("kid"),
     )
 
 
@@ -132,16 +174,16 @@ def _wrong_signature(failed: Mapping[Part, Step]) -> TokenVerdict:
         what=f"{failed[Part.SIGNATURE].text}, whose name it bears",
         cause="it was forged or changed on its way, or another instance gave its key the same name",
         remedy="get a new token from the provider; refuse this one",
-        why="nothing makes a wrong signature right",
-        raised="InvalidSignatureError",
-        parts=(Part.SIGNATURE,),
-        related=_claim("published signature"),
     )
 
 
+def _is_signed_by_published(by_part: Mapping[Part, Step]) -> bool:
+    step = by_part.get(Part.SIGNATURE)
+    return step is not None and step.outcome is StepOutcome.PASSED
+
+
 def _wrong_static_key(by_part: Mapping[Part, Step]) -> TokenVerdict:
-    published = by_part.get(Part.SIGNATURE)
-    is_proved = published is not None and published.outcome is StepOutcome.PASSED
+    is_proved = _is_signed_by_published(by_part)
     return TokenVerdict(
         subject="static key",
         what=by_part[Part.STATIC_KEY].text + (", and right with the published one" if is_proved else ""),
@@ -149,25 +191,16 @@ def _wrong_static_key(by_part: Mapping[Part, Step]) -> TokenVerdict:
         if is_proved
         else "the static key is of another instance, or the token is forged",
         remedy="copy the static key again from the instance that issues the tokens, or leave it out",
-        why="it is in the dashboard only",
-        raised="InvalidSignatureError",
-        parts=(Part.STATIC_KEY,),
-        related=_claim("signature"),
     )
 
 
 def _wrong_issuer(by_part: Mapping[Part, Step]) -> TokenVerdict:
-    signature = by_part.get(Part.SIGNATURE)
-    is_proved = signature is not None and signature.outcome is StepOutcome.PASSED
+    is_proved = _is_signed_by_published(by_part)
     return TokenVerdict(
         subject="issuer",
         what=by_part[Part.ISSUER].text + (", though the signature is right" if is_proved else ""),
         cause="the configured issuer is written differently" if is_proved else "it is of another issuer",
         remedy="write the issuer as the token has it" if is_proved else "send a token of the configured issuer",
-        why="the right instance is known to you only",
-        raised="InvalidIssuerError",
-        parts=(Part.ISSUER,),
-        related=_claim("iss"),
     )
 
 
@@ -179,9 +212,6 @@ def _claims(failed: Mapping[Part, Step], settings: AuthSettings) -> Iterator[Tok
             what=failed[Part.PARTY].text,
             cause="it was made for a page of an origin that is not allowed",
             remedy=f"add the origin to {variable.name if variable else 'the list'}, if it is yours",
-            why="which origins are yours is known to you only",
-            raised="nothing: azp is the application's own check",
-            parts=(Part.PARTY,),
         )
     if Part.AUDIENCE in failed:
         yield TokenVerdict(
@@ -191,9 +221,6 @@ def _claims(failed: Mapping[Part, Step], settings: AuthSettings) -> Iterator[Tok
             if not settings.audience
             else "the audience that the verifier expects is not in the token",
             remedy="set the audience in the verifier, or take it out of the template",
-            why="both sides have to agree",
-            raised="InvalidAudienceError or MissingRequiredClaimError",
-            parts=(Part.AUDIENCE,),
         )
     if Part.SUBJECT in failed:
         yield TokenVerdict(
@@ -201,9 +228,6 @@ def _claims(failed: Mapping[Part, Step], settings: AuthSettings) -> Iterator[Tok
             what=failed[Part.SUBJECT].text,
             cause="it names no user",
             remedy="send the token of a session, not one of a machine or a template",
-            why="the sender chose the token",
-            raised="MissingRequiredClaimError or InvalidSubjectError",
-            parts=(Part.SUBJECT,),
         )
 
 
@@ -220,10 +244,6 @@ def _times(failed: Mapping[Part, Step], situation: TokenSituation, *, alone: boo
             if situation.clocks_agree
             else "this machine's clock is behind",
             remedy="correct the clock of the machine that made it" if situation.clocks_agree else "correct the clock",
-            why="it is the system's setting",
-            raised="ImmatureSignatureError",
-            parts=tuple(early),
-            related=(Resource("time", "too early"),),
         )
     if Part.EXPIRY in failed:
         only = "; everything else is right" if alone else ""
@@ -232,9 +252,5 @@ def _times(failed: Mapping[Part, Step], situation: TokenSituation, *, alone: boo
             what=f"{failed[Part.EXPIRY].text}, and {agree}{only}",
             cause="its sender kept it too long" if situation.clocks_agree else "it is old, or this clock is ahead",
             remedy="fetch a token for each request (Clerk: `getToken()`), and do not put tokens into queues",
-            why="it is the sender's code",
-            raised="ExpiredSignatureError",
-            parts=(Part.EXPIRY,),
-            related=(Resource("time", "expired"),),
             severity=Severity.WARNING if alone and situation.clocks_agree else Severity.ERROR,
         )
