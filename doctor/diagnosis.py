@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from doctor.chain import Chain
-from doctor.log_summary import LogIssue
+from doctor.log_summary import LogIssue, LogSignal
 from doctor.model import (
     CheckResult,
     Confidence,
@@ -27,6 +27,7 @@ from doctor.model import (
     Root,
     RuledOut,
     Severity,
+    Signal,
     Status,
     Unexplained,
 )
@@ -98,7 +99,12 @@ def diagnose(results: Sequence[CheckResult], mechanisms: Iterable[Mechanism], ch
     )
 
 
-def with_logs(diagnosis: Diagnosis, results: Sequence[CheckResult], issues: Sequence[LogIssue]) -> Diagnosis:
+def with_logs(
+    diagnosis: Diagnosis,
+    results: Sequence[CheckResult],
+    issues: Sequence[LogIssue],
+    progress: Sequence[LogSignal] = (),
+) -> Diagnosis:
     """Add what logs tell: a line witnesses a cause that was measured, or leaves a question; it confirms nothing.
 
     A root whose effect nobody had observed is raised to *high* by a line that witnesses the effect. A cause that a line
@@ -112,7 +118,12 @@ def with_logs(diagnosis: Diagnosis, results: Sequence[CheckResult], issues: Sequ
         roots=tuple(_witnessed(root) if told & set(root.findings) else root for root in diagnosis.roots),
         ruled_out=(*diagnosis.ruled_out, *ruled_out),
         witnesses=witnesses,
+        signals=tuple(map(_signal, progress)),
     )
+
+
+def _signal(one: LogSignal) -> Signal:
+    return Signal(one.signature, one.title, one.occurrences.count, one.occurrences.first, one.occurrences.last)
 
 
 def _witnessed(root: Root) -> Root:

@@ -102,6 +102,7 @@ class LogIssue:
     hypotheses: tuple[LogHypothesis, ...] = ()
     resources: Mapping[str, int] = field(default_factory=dict)
     groups: tuple[str, ...] = ()
+    endpoints: tuple[str, ...] = ()
     caused_by: tuple[str, ...] = ()
     independent_of: tuple[str, ...] = ()
     note: str = ""

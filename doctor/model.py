@@ -343,6 +343,19 @@ class Witness:
     text: str
     explained_by: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
+    endpoints: tuple[str, ...] = ()
+    """Requests that the lines name, the most frequent first: ``GET /api/topics``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Lines of a log that tell of something that worked; without them the silence of the others proves nothing."""
+
+    signature: str
+    title: str
+    count: int
+    first: str
+    last: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,6 +370,8 @@ class Diagnosis:
     ruled_out: tuple[RuledOut, ...] = ()
     witnesses: tuple[Witness, ...] = ()
     """What logs say, where some were read; ordered by what must work first."""
+    signals: tuple[Signal, ...] = ()
+    """What worked, by the same logs."""
 
 
 class RepairStatus(StrEnum):

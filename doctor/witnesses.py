@@ -29,6 +29,7 @@ def witness_of(issue: LogIssue, results: Sequence[CheckResult], issues: Sequence
         text=sample.text if sample else "",
         explained_by=tuple(dict.fromkeys(finding.fingerprint for finding in found)),
         questions=_open(issue, results) if not found else (),
+        endpoints=issue.endpoints,
     )
 
 

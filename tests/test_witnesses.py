@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from doctor.diagnosis import RULE_LOW, RULE_MEDIUM, RULE_WITNESSED, diagnose, with_logs
-from doctor.log_summary import LogHypothesis, LogIssue, LogSample, Occurrences
-from doctor.model import CheckResult, Confidence, Diagnosis, Evidence, EvidenceKind, Resource, Severity, Status
+from doctor.log_summary import LogHypothesis, LogIssue, LogSample, LogSignal, Occurrences
+from doctor.model import CheckResult, Confidence, Diagnosis, Evidence, EvidenceKind, Resource, Severity, Signal, Status
 from tests.example_runs import CHAIN, MECHANISMS, SCORE, agent_inactive, finding, result, task_hidden
 
 OCCURRENCES = Occurrences(12, "2026-11-20T19:00:00Z", "2026-11-20T19:09:00Z", samples=(LogSample("x", "w.log", 7),))
@@ -106,3 +106,19 @@ def test_a_short_name_is_found_in_a_full_one() -> None:
     assert not diagnosed((other,), hidden).witnesses[0].explained_by
     unnamed = result("TSK001", finding("TSK001", Resource("line", "a.py:1")))
     assert diagnosed((other,), unnamed).witnesses[0].explained_by
+
+
+def test_what_worked_by_the_logs_is_kept_beside_what_did_not() -> None:
+    worked = LogSignal("threshold-reached", "enough messages wait", OCCURRENCES)
+    results = (unobserved(),)
+    found = with_logs(diagnose(results, MECHANISMS, CHAIN), results, (), (worked,))
+    assert found.witnesses == ()
+    assert found.signals == (
+        Signal("threshold-reached", "enough messages wait", 12, "2026-11-20T19:00:00Z", "2026-11-20T19:09:00Z"),
+    )
+
+
+def test_the_requests_that_lines_name_go_with_their_witness() -> None:
+    asked = replace(AGENT, endpoints=("GET /api/topics",))
+    (witness,) = diagnosed((asked,), unobserved()).witnesses
+    assert witness.endpoints == ("GET /api/topics",)

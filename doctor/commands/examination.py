@@ -6,7 +6,7 @@ import asyncio
 import platform
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from doctor import __version__
 from doctor.check import OPT_IN, Check
 from doctor.commands.output import FormatChoice, Output, registry
 from doctor.diagnosis import diagnose, with_logs
+from doctor.file_names import visible
 from doctor.ignored import Ignored
 from doctor.log_summary import LogSummary
 from doctor.model import CheckResult, Mechanism, Run, Status
@@ -124,12 +125,23 @@ def examine(
                 )
 
     run = asyncio.run(work())
+    return joined_with_logs(run, logs, target.source_folder, lambda problem: output.tell(problem, formats))
+
+
+def joined_with_logs(run: Run, logs: Sequence[str], source: Path, tell: Callable[[str], None]) -> Run:
+    """Return a run with what these logs tell, if any; ``tell`` is told of what could not be read.
+
+    A log below the target's folder is named from there, as its source is.
+    """
     if not logs:
         return run
-    summary = read_logs(logs, target.source_folder)
+    summary = read_logs(logs, source)
     for problem in summary.problems:
-        output.tell(problem, formats)
-    return replace(run, diagnosis=with_logs(run.diagnosis, run.before, summary.issues))
+        tell(problem)
+    diagnosis = with_logs(run.diagnosis, run.before, summary.issues, summary.progress)
+    above = f"{visible(str(source.resolve()))}/"
+    witnesses = (replace(one, place=one.place.removeprefix(above)) for one in diagnosis.witnesses)
+    return replace(run, diagnosis=replace(diagnosis, witnesses=tuple(witnesses)))
 
 
 def read_logs(logs: Sequence[str], source: Path) -> LogSummary:

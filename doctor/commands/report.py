@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from doctor.commands.examination import joined_with_logs
 from doctor.commands.options import configuration_option, open_target, path_option, presentation_options
 from doctor.commands.output import FormatChoice, Output, format_option
 from doctor.model import Run
@@ -34,6 +35,13 @@ SUFFIXES = {".html": "html", ".htm": "html", ".json": "json", ".txt": "text"}
     metavar="A B",
     help="Tell what changed from run A to run B; each is a run's id or the file of a record.",
 )
+@click.option(
+    "--logs",
+    metavar="LOG",
+    multiple=True,
+    type=click.Path(exists=True, allow_dash=True),
+    help="Read this log too, as it is now: what was written since the repairs stands in the report; repeatable.",
+)
 @format_option("markdown")
 @configuration_option
 @presentation_options
@@ -43,6 +51,7 @@ def report_command(
     file: Path | None,
     record: Path | None,
     compared: tuple[str, str] | None,
+    logs: tuple[str, ...],
     formats: tuple[FormatChoice, ...],
     configuration: Path | None,
     output: Output,
@@ -58,12 +67,15 @@ def report_command(
         formats = (FormatChoice(_format_of(file, formats[0].name), file), *formats[1:])
     try:
         if compared is not None:
-            if run_id or record:
-                raise click.UsageError("--diff names both runs itself: leave RUN and --from away")
+            if run_id or record or logs:
+                raise click.UsageError("--diff names both runs itself: leave RUN, --from and --logs away")
             before, after = (_named(each, path, configuration) for each in compared)
             output.emit_difference(before, after, formats)
         else:
             run = loads(record.read_bytes()) if record else _recorded(_store(path, configuration), run_id)
+            if logs:
+                source = open_target(path, configuration).source_folder
+                run = joined_with_logs(run, logs, source, lambda problem: output.tell(problem, formats))
             output.emit(run, formats)
     except (RecordError, OSError) as error:
         raise click.UsageError(str(error)) from error

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from doctor.commands.examination import Selection, examine
+from doctor.commands.examination import Selection, examine, joined_with_logs
 from doctor.commands.fix import repair_target, with_after
 from doctor.commands.output import Output, registry, write_file
 from doctor.commands.sandbox import UP_DEADLINE
@@ -139,6 +139,7 @@ class ReportedStory(Story):
         self.show(again)
         self.expect(exit_code(again) is ExitCode.OK, f"the last check passes: {status_sentence(again)}")
         run = with_after(replace(run, verification=proof), again)
+        run = joined_with_logs(run, [str(sandbox.layout.logs)], sandbox.directory, self.say)
         RunStore(sandbox.directory).save(run)
         return run
 

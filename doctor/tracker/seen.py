@@ -79,6 +79,7 @@ def _of_root(root: Root, run: Run, place: int) -> TrackedIssue:
         stages=root.stages,
         status=_measured(root.confidence, issue),
         signatures={one.signature: one.count for one in witnesses},
+        endpoints=_unique(chain.from_iterable(one.endpoints for one in witnesses)),
         observed=(*issue.observed, *(f"{one.place}  {one.text}" for one in witnesses)),
     )
 
@@ -114,6 +115,7 @@ def _of_witness(witness: Witness, causes: dict[str, str], run: Run, place: int) 
         rule="only a log line speaks for it",
         place=place,
         signatures={witness.signature: witness.count},
+        endpoints=witness.endpoints,
         observed=(f"{witness.place}  {witness.text}",),
         ruled_out=tuple(
             f"{one.hypothesis} ({one.evidence})" for one in run.diagnosis.ruled_out if marker in one.evidence

@@ -45,6 +45,7 @@ def summary_of(
     issues = grouper.tallies(SignatureKind.PROBLEM)
     causes = parents(issues)
     kept = sorted(grouper.groups, key=_importance)
+    asked = {group.id: tuple(group.endpoints) for group in kept if group.endpoints}
     return LogSummary(
         version=__version__,
         inputs=tuple(sorted((reading.told() for reading in readings), key=lambda one: one.name)),
@@ -52,7 +53,7 @@ def summary_of(
         records=grouper.records,
         first=shown(grouper.first),
         last=shown(grouper.last),
-        issues=tuple(_issue(issue, causes) for issue in ordered(issues, causes)),
+        issues=tuple(_issue(issue, causes, asked) for issue in ordered(issues, causes)),
         progress=tuple(map(_signal, grouper.tallies(SignatureKind.PROGRESS))),
         noise=tuple(map(_signal, grouper.tallies(SignatureKind.NOISE))),
         groups=tuple(_groups(kept[:SHOWN], kept)),
@@ -72,7 +73,7 @@ def _importance(group: Group) -> tuple[int, int, str]:
     return rank, -group.tally.count, group.id
 
 
-def _issue(issue: IssueTally, causes: dict[str, tuple[str, ...]]) -> LogIssue:
+def _issue(issue: IssueTally, causes: dict[str, tuple[str, ...]], asked: dict[str, tuple[str, ...]]) -> LogIssue:
     signature = issue.signature
     sure, rule = confidence(issue)
     return LogIssue(
@@ -86,6 +87,7 @@ def _issue(issue: IssueTally, causes: dict[str, tuple[str, ...]]) -> LogIssue:
         hypotheses=tuple(LogHypothesis(one.statement, one.check) for one in signature.hypotheses),
         resources=issue.resources.often(),
         groups=tuple(sorted(issue.groups)),
+        endpoints=tuple(sorted({one for group in issue.groups for one in asked.get(group, ())})),
         caused_by=causes[signature.name],
         independent_of=independent(signature.name, causes),
         note=signature.note,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from doctor.api import (
@@ -187,8 +187,9 @@ class Incident:
 
     @cached_property
     def ended_at(self) -> datetime | None:
-        """When the last repair that is dated was begun."""
-        return max((one.started_at for one in self.run.repairs if one.started_at is not None), default=None)
+        """When the last repair that is dated ended."""
+        dated = [(one.started_at, one.duration) for one in self.run.repairs if one.started_at is not None]
+        return max((began + timedelta(seconds=took) for began, took in dated), default=None)
 
 
 def marked(run: Run) -> Run:
@@ -233,6 +234,15 @@ def place(finding: Finding) -> str:
     if resource.location:
         return f"`{resource.location}` ({resource.id})"
     return f"{resource.kind} `{resource.id}`"
+
+
+def time_of(text: str) -> datetime | None:
+    """Return a time as a log's summary writes it, or None where it bears none; without a zone it is UTC."""
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 def moment(time: datetime) -> str:

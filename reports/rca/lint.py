@@ -12,7 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
@@ -97,6 +97,14 @@ def _sayings(value: Any, provenance: Provenance) -> Iterator[tuple[str, Provenan
         case _ if is_dataclass(value):
             for field in fields(value):
                 yield from _sayings(getattr(value, field.name), provenance)
+            yield from ((moment(end), provenance) for end in _end(value))
+
+
+def _end(value: Any) -> Iterator[datetime]:
+    """Yield when something ended of which the record has the beginning and how long it took."""
+    started, took = getattr(value, "started_at", None), getattr(value, "duration", None)
+    if started is not None and took is not None:
+        yield started + timedelta(seconds=took)
 
 
 def _of_finding(finding: Finding) -> Iterator[tuple[str, Provenance]]:

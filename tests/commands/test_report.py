@@ -49,6 +49,25 @@ def test_a_record_from_elsewhere_is_cleaned_of_secrets_before_it_is_written(targ
         assert "hunter22" not in (target / name).read_text(encoding="utf-8")
 
 
+LOG = """\
+2026-11-20 19:40:15.717 | WARNING  | app.messages:receive:40 - Failed to queue scoring task: \
+'function' object has no attribute 'kiq'
+2026-11-20 19:50:15.717 | INFO     | app.tasks.scoring:claim:9 - Threshold reached (13 >= 10), queueing knowledge \
+extraction for 13 messages using agent 'knowledge_extractor'
+"""
+
+
+def test_a_log_is_read_as_it_is_when_the_report_is_written(target: Path):
+    source = record(repaired_run(), target / "run.json")
+    (target / "logs").mkdir()
+    (target / "logs" / "worker.log").write_text(LOG, encoding="utf-8")
+    plain, with_log = (report("--from", source, *words).output for words in ((), ("--logs", "logs")))
+    assert "No known line" in plain
+    for part in ("`task-has-no-kiq`", "| TSK001, TSK002 | logs/worker.log:1 |", "`threshold-reached`"):
+        assert part in with_log
+    assert "time to detect: 302" in with_log
+
+
 def test_two_runs_are_compared_by_id_or_by_file(target: Path):
     first = run_of(three_in_series(), id="20261120T100000.000Z-aaaa")
     second = run_of(healthy(), id="20261121T100000.000Z-bbbb")

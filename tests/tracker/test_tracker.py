@@ -261,3 +261,13 @@ def test_the_command_takes_in_recorded_runs_and_keeps_what_people_wrote(tmp_path
 )
 def test_text_of_the_target_means_nothing_in_markdown(text: str, shown: str) -> None:
     assert escape(text) == shown
+
+
+def test_an_issue_shows_the_requests_that_its_lines_name():
+    run = broken()
+    (root, *_) = run.diagnosis.roots
+    lines = Witness(
+        "x", "it failed", Severity.ERROR, 3, "", "", "w.log:1", "x", root.findings, (), ("GET /api/topics",)
+    )
+    page = render(updated(Tracker(), replace(run, diagnosis=replace(run.diagnosis, witnesses=(lines,)))))
+    assert page.count("- Endpoints: GET /api/topics") == 2  # of the root, and of the lines themselves

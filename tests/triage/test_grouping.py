@@ -208,3 +208,9 @@ def test_hostile_lines_cost_time_in_proportion_to_their_length(tmp_path: Path) -
         '"' * 60_000,
     ]
     assert summary(written(tmp_path, "\n".join(hostile))).records >= 5
+
+
+def test_an_issue_names_the_requests_of_its_lines(tmp_path: Path) -> None:
+    text = "Token verification failed for endpoint: GET /api/content-planning/monitoring/lightweight-stats"
+    (issue,) = summary(written(tmp_path, line(0, f"AUTHENTICATION ERROR: {text}", "ERROR"))).issues
+    assert issue.endpoints == ("GET /api/content-planning/monitoring/lightweight-stats",)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from functools import partial
 
-from doctor.api import CheckResult, EvidenceKind, Status, Witness
+from doctor.api import CheckResult, EvidenceKind, Signal, Status, Witness
 from doctor.reports.rca.document import Block, Cell, Mark, Paragraph, Section, Table, Tone
-from doctor.reports.rca.incident import Incident, moment
+from doctor.reports.rca.incident import Incident, moment, time_of
 
 OF_DATA = frozenset({"database", "agents", "embeddings", "chain"})
 """The areas whose checks ask the database."""
@@ -51,40 +53,52 @@ def _mark(result: CheckResult) -> Mark:
 
 def _logs(incident: Incident) -> Iterator[Block]:
     yield Paragraph("In the logs", strong=True)
-    witnesses = incident.run.diagnosis.witnesses
-    if not witnesses:
+    diagnosis = incident.run.diagnosis
+    if not diagnosis.witnesses and not diagnosis.signals:
         yield Paragraph(
             "No known line: no log was read in this run, or none had one. `doctor check --logs LOG` reads logs as well."
         )
         return
-    rows = tuple(
-        (
-            f"`{one.signature}` {one.title}",
-            f"{one.count:,}",
-            one.first or "no time",
-            one.last or "no time",
-            _belongs(one, incident),
-            one.place,
-        )
-        for one in witnesses
-    )
-    yield Table(("line", "times", "first", "last", "belongs to", "for example at"), rows, frozenset({1}))
+    if diagnosis.witnesses:
+        rows = tuple(map(partial(_witness, incident), diagnosis.witnesses))
+        yield Table(("line", "times", "first", "last", "belongs to", "for example at"), rows, frozenset({1}))
+    if diagnosis.signals:
+        yield Paragraph("Lines that tell of something that worked:")
+        worked = tuple((_named(one), f"{one.count:,}", *_when(one)) for one in diagnosis.signals)
+        yield Table(("line", "times", "first", "last"), worked, frozenset({1}))
     yield Paragraph("A line witnesses; it proves nothing. Its times are those of the clock that wrote it.")
-    if incident.run.checked_again_at is not None:
-        yield Paragraph(_since(incident))
+    yield from map(Paragraph, _since(incident))
 
 
-def _belongs(witness: Witness, incident: Incident) -> str:
-    codes = dict.fromkeys(incident.run.finding(one).code for one in witness.explained_by)
-    return ", ".join(codes) if codes else "nothing that was found"
+def _named(one: Witness | Signal) -> str:
+    return f"`{one.signature}` {one.title}"
 
 
-def _since(incident: Incident) -> str:
-    """Say whether lines were written after the last check began."""
-    again = incident.run.checked_again_at
-    assert again is not None
-    later = [one.signature for one in incident.run.diagnosis.witnesses if one.last >= again.isoformat()]
-    undated = [one.signature for one in incident.run.diagnosis.witnesses if not one.last]
-    said = f"since then: {', '.join(f'`{name}`' for name in later)}" if later else "none since then, as far as was read"
-    rest = f"; without a time: {', '.join(f'`{name}`' for name in undated)}" if undated else ""
-    return f"The last check began at {moment(again)}; of these lines, {said}{rest}. Silence alone proves nothing."
+def _when(one: Witness | Signal) -> tuple[str, str]:
+    return one.first or "no time", one.last or "no time"
+
+
+def _witness(incident: Incident, one: Witness) -> tuple[Cell, ...]:
+    codes = dict.fromkeys(incident.run.finding(fingerprint).code for fingerprint in one.explained_by)
+    belongs = ", ".join(codes) if codes else "nothing that was found"
+    return (_named(one), f"{one.count:,}", *_when(one), belongs, one.place)
+
+
+def _since(incident: Incident) -> Iterator[str]:
+    """Say which lines were written after the last repair: of trouble, and of what works."""
+    repaired = incident.ended_at
+    if repaired is None:
+        return
+    diagnosis = incident.run.diagnosis
+    trouble, worked = (_later(each, repaired) for each in (diagnosis.witnesses, diagnosis.signals))
+    since = f"Since the last repair ended, at {moment(repaired)}"
+    yield f"{since}, of the lines of trouble {trouble or 'none was written, as far as was read'}."
+    if worked:
+        yield f"Of the lines of success {worked}: it is not silence alone."
+    else:
+        yield "No line of success is of later: silence alone proves nothing."
+
+
+def _later(lines: Iterable[Witness | Signal], since: datetime) -> str:
+    names = [f"`{one.signature}`" for one in lines if (last := time_of(one.last)) is not None and last > since]
+    return f"{', '.join(names)} {'were' if len(names) > 1 else 'was'} written again" if names else ""

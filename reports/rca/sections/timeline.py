@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from doctor.reports.rca.document import Fact, Items, Section, Table
-from doctor.reports.rca.incident import Incident, moment, seconds
+from doctor.reports.rca.incident import Incident, moment, seconds, time_of
 
 UNDATED = "not known"
 
@@ -27,7 +27,7 @@ def _events(incident: Incident) -> Iterator[tuple[datetime, str]]:
     run = incident.run
     for witness in run.diagnosis.witnesses:
         for text, which in ((witness.first, "first"), (witness.last, "last")):
-            when = _time(text)
+            when = time_of(text)
             if when is not None and (which == "first" or witness.last != witness.first):
                 yield when, f"the {which} line `{witness.signature}` in the log, by the clock of the log"
     yield run.started_at, f"the check began (run `{run.id}`)"
@@ -59,7 +59,7 @@ def _lengths(incident: Incident) -> Iterator[str]:
 
 def _facts(incident: Incident) -> Iterator[Fact]:
     run = incident.run
-    firsts = [when for one in run.diagnosis.witnesses if (when := _time(one.first)) is not None]
+    firsts = [when for one in run.diagnosis.witnesses if (when := time_of(one.first)) is not None]
     if firsts and min(firsts) <= run.started_at:
         waited = (run.started_at - min(firsts)).total_seconds()
         yield Fact("seconds to detect", round(waited, 1), "the first known line of the log to the start of the check")
@@ -74,12 +74,3 @@ def _facts(incident: Incident) -> Iterator[Fact]:
     else:
         spent = sum(repair.duration for repair in run.repairs)
         yield Fact("seconds to fix", round(spent, 1), "the sum of what the repairs took by themselves")
-
-
-def _time(text: str) -> datetime | None:
-    """Return a time of a log, or None where it bears none."""
-    try:
-        when = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return when if when.tzinfo else when.replace(tzinfo=UTC)
