@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from doctor.api import Witness
+from doctor.api import Finding, Witness
 from doctor.reports.rca.document import Edge, Graph, Item, Items, Node, NodeKind, Paragraph, Section, prose
 from doctor.reports.rca.incident import Cause, Incident
 
@@ -28,15 +28,18 @@ def _nodes(incident: Incident) -> Iterator[Node]:
         yield Node(_root_id(cause), NodeKind.ROOT, cause.title, prose(cause.first.symptom))
         for effect in cause.effects:
             found = effect.finding
-            yield Node(f"F{found.fingerprint}", NodeKind.EFFECT, found.code, prose(found.symptom))
+            yield Node(f"F{found.fingerprint}", NodeKind.EFFECT, _titled(found, incident), prose(found.symptom))
         for effect in cause.contributing:
             found = effect.finding
-            title = f"{found.code} {incident.name(found.code)}"
-            yield Node(f"F{found.fingerprint}", NodeKind.AMPLIFIER, title, prose(found.symptom))
+            yield Node(f"F{found.fingerprint}", NodeKind.AMPLIFIER, _titled(found, incident), prose(found.symptom))
         for number, witness in enumerate(cause.witnesses, 1):
             yield Node(_witness_id(cause, number), NodeKind.WITNESS, f"log: {witness.signature}", _heard(witness))
     for finding in incident.left_over:
-        yield Node(f"F{finding.fingerprint}", NodeKind.LEFT_OVER, finding.code, prose(finding.symptom))
+        yield Node(f"F{finding.fingerprint}", NodeKind.LEFT_OVER, _titled(finding, incident), prose(finding.symptom))
+
+
+def _titled(finding: Finding, incident: Incident) -> str:
+    return f"{finding.code} {incident.name(finding.code)}".rstrip()
 
 
 def _edges(incident: Incident) -> Iterator[Edge]:

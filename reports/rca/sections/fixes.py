@@ -9,7 +9,7 @@ from doctor.reports.rca.document import Block, Cell, Code, Fact, Mark, Paragraph
 from doctor.reports.rca.incident import HELD, Incident, seconds
 
 RISKS = {
-    Applicability.SAFE: "safe: it changes what it names and can be taken back",
+    Applicability.SAFE: "safe: it changes what it names, and nothing else",
     Applicability.UNSAFE: "unsafe: it changes behaviour, costs something, or cannot be taken back",
     Applicability.MANUAL: "by hand",
 }
