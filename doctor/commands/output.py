@@ -60,6 +60,15 @@ class _FormatType(click.ParamType[FormatChoice]):
         return FormatChoice(name, Path(path) if path else None)
 
 
+SUFFIXES = {".html": "html", ".htm": "html", ".json": "json", ".txt": "text"}
+"""The format of a report's file that is named like this, unless --format says otherwise."""
+
+
+def format_named(file: Path, otherwise: str) -> str:
+    """Return the format of which a file's name speaks."""
+    return SUFFIXES.get(file.suffix.lower(), otherwise)
+
+
 _registry: list[Registry] = []
 
 

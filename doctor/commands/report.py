@@ -9,13 +9,10 @@ from click.core import ParameterSource
 
 from doctor.commands.examination import joined_with_logs
 from doctor.commands.options import configuration_option, open_target, path_option, presentation_options
-from doctor.commands.output import FormatChoice, Output, format_option
+from doctor.commands.output import FormatChoice, Output, format_named, format_option
 from doctor.model import Run
 from doctor.record import RecordError, RunStore, loads, tells_of_trouble
 from doctor.verdict import ExitCode
-
-SUFFIXES = {".html": "html", ".htm": "html", ".json": "json", ".txt": "text"}
-"""The format of a file that is named like this, unless --format says otherwise."""
 
 
 @click.command("report")
@@ -87,7 +84,7 @@ def report_command(
 def _format_of(file: Path, name: str) -> str:
     """Return the format that was asked for, or else the one that the file's name speaks of."""
     is_asked = click.get_current_context().get_parameter_source("formats") is not ParameterSource.DEFAULT
-    return name if is_asked else SUFFIXES.get(file.suffix.lower(), name)
+    return name if is_asked else format_named(file, name)
 
 
 def _store(path: Path, configuration: Path | None) -> RunStore:

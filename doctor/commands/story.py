@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from doctor.commands.examination import Selection, examine, joined_with_logs
 from doctor.commands.fix import repair_target, with_after
-from doctor.commands.output import Output, registry, write_file
+from doctor.commands.output import Output, format_named, registry, write_file
 from doctor.commands.sandbox import UP_DEADLINE
 from doctor.commands.verify import new_canaries, verify_target
 from doctor.fixing import Policy
@@ -160,8 +160,8 @@ class ReportedStory(Story):
         """Write the report and the run record."""
         from doctor.record import redacted_json
 
-        presentation = self.output.presentation(to_file=True)
-        write_file(report, registry().reports["markdown"].render(run, presentation))
+        chosen = registry().reports[format_named(report, "markdown")]
+        write_file(report, chosen.render(run, self.output.presentation(to_file=True)))
         write_file(report.with_suffix(".json"), redacted_json(run))
 
     def end(self, sandbox: Sandbox, report: Path) -> None:

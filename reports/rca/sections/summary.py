@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from doctor.api import counted
+from doctor.api import Applicability, counted
 from doctor.reports.rca.document import Fact, Item, Items, Paragraph, Section
 from doctor.reports.rca.incident import Cause, Incident
 
@@ -60,12 +60,20 @@ def _afterwards(incident: Incident) -> Iterator[str]:
     elif run.repairs:
         yield "Nothing was changed: the repairs were planned, or refused, or taken back."
     else:
-        yield "Nothing was changed in this run: it only looked."
+        more = " `doctor fix --diff` shows what doctor would change." if _is_repairable(incident) else ""
+        yield f"Nothing was changed in this run: it only looked.{more}"
     verification = run.verification
     if verification is not None:
         sent = counted(verification.canaries, "message")
         end = "went through every stage" if verification.passed else f"stopped at `{verification.stopped_at}`"
         yield f"Proof: {sent}, sent through the real entrance, {end}."
+
+
+def _is_repairable(incident: Incident) -> bool:
+    """Whether doctor itself could do something about a cause, or about what was left over."""
+    found = [*(finding for cause in incident.causes for finding in cause.findings), *incident.left_over]
+    options = [finding.recommended_fix for finding in found]
+    return any(one is not None and one.applicability is not Applicability.MANUAL for one in options)
 
 
 def files(incident: Incident) -> list[str]:

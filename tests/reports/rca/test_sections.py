@@ -239,3 +239,9 @@ def test_claims_are_marked_wherever_they_stand():
     saying = [text for one in document.sections for block in one.blocks for text in texts(block)]
     assert [text for text in saying if "is not on http" in text]
     assert all("(claimed)" in text for text in saying if "is not on http" in text)
+
+
+def test_a_run_that_only_looked_says_how_to_go_on_where_doctor_can():
+    assert "`doctor fix --diff` shows what doctor would change." in told(run_of(three_in_series()), "Summary")
+    by_hand = replace(model_missing(), fixes=(FixOption.by_hand("think", "only you can"),))
+    assert "doctor fix" not in told(run_of((result("MOD001", by_hand),)), "Summary")
