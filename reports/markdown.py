@@ -111,7 +111,7 @@ def _items(items: Items) -> str:
 
 
 def _indented(text: str, columns: int) -> str:
-    return "\n".join(f"{' ' * columns}{line}" if line else "" for line in text.split("\n"))
+    return "\n".join(f"{' ' * columns}{each}" if each else "" for each in text.split("\n"))
 
 
 def _table(table: Table) -> str:

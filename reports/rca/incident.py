@@ -222,7 +222,10 @@ def _marked(finding: Finding) -> Finding:
 
 
 def weakest(evidence: Sequence[Evidence]) -> Provenance:
-    """Return the provenance of what rests on these facts: measured as soon as one of them was."""
+    """Return the provenance of what rests on these facts: measured as soon as one of them was.
+
+    Where there is none, a check has seen it itself.
+    """
     kinds = {one.provenance for one in evidence}
     order = (Provenance.MEASURED, Provenance.ESTIMATED, Provenance.CLAIMED)
     return next((kind for kind in order if kind in kinds), Provenance.MEASURED)

@@ -27,7 +27,7 @@ def _rows(incident: Incident) -> Iterator[tuple[Cell, Cell]]:
     if incident.run.repairs:
         yield "repairs", _repairs(incident)
     yield "last check", _last_check(incident)
-    yield "end to end", proof(incident)
+    yield "end to end", _proof(incident)
     left = incident.still_open
     if incident.is_repaired:
         codes = ", ".join(dict.fromkeys(finding.code for finding in left))
@@ -53,8 +53,7 @@ def _last_check(incident: Incident) -> Mark:
     return Mark(status_sentence(run), Tone.GOOD if exit_code(run) is ExitCode.OK else Tone.BAD)
 
 
-def proof(incident: Incident) -> Mark:
-    """Return what the verification says of the chain, in a few words."""
+def _proof(incident: Incident) -> Mark:
     verification = incident.run.verification
     if verification is None:
         return Mark("not proved: no message was sent through the chain in this run", Tone.OPEN)
@@ -74,10 +73,5 @@ def _facts(incident: Incident) -> Iterator[Fact]:
     undone = sum(repair.status is RepairStatus.UNDONE for repair in repairs)
     yield Fact("repairs taken back", undone, "the repairs of the run")
     yield Fact("findings open", len(incident.still_open), "the last check")
-    yield Fact("findings at or above warning", status_count(incident), "the last check")
-
-
-def status_count(incident: Incident) -> int:
-    """Return how many findings of the last check its sentence counts: those at or above *warning*."""
-    results = incident.run.current
-    return sum(finding.severity.rank > 0 for result in results for finding in result.findings)
+    felt = sum(finding.severity.rank > 0 for result in incident.run.current for finding in result.findings)
+    yield Fact("findings at or above warning", felt, "the last check")

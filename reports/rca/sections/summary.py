@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from doctor.api import Applicability, counted
@@ -17,7 +18,10 @@ def section(incident: Incident) -> Section:
     after = tuple(map(Paragraph, _afterwards(incident)))
     facts = (
         Fact("root causes", len(causes), "the diagnosis"),
-        Fact("repairs", len(incident.run.repairs), "the repairs of the run"),
+        *(
+            Fact(f"repairs {status}", number, "the repairs of the run")
+            for status, number in _by_status(incident).items()
+        ),
         Fact("files modified", len(files(incident)), "the repairs of the run"),
     )
     return Section("Summary", (*_chain(incident), *_seen(incident), many, *((named,) if causes else ()), *after), facts)
@@ -53,12 +57,10 @@ def _afterwards(incident: Incident) -> Iterator[str]:
     run = incident.run
     for finding in incident.left_over:
         yield f"Left over, and no cause of the stall: {finding.symptom}."
-    if incident.written:
-        touched = files(incident)
-        where = f", in {counted(len(touched), 'file')} and in the data" if touched else ", in the data alone"
-        yield f"Done about it: {counted(len(run.repairs), 'repair')}{where}. What each did stands under Fixes."
-    elif run.repairs:
-        yield "Nothing was changed: the repairs were planned, or refused, or taken back."
+    if run.repairs:
+        became = ", ".join(f"{number} {status}" for status, number in _by_status(incident).items())
+        touched = f" {counted(len(files(incident)), 'source file')} changed." if files(incident) else ""
+        yield f"Repairs: {became}.{touched} What each did stands under Fixes."
     else:
         more = " `doctor fix --diff` shows what doctor would change." if _is_repairable(incident) else ""
         yield f"Nothing was changed in this run: it only looked.{more}"
@@ -67,6 +69,10 @@ def _afterwards(incident: Incident) -> Iterator[str]:
         sent = counted(verification.canaries, "message")
         end = "went through every stage" if verification.passed else f"stopped at `{verification.stopped_at}`"
         yield f"Proof: {sent}, sent through the real entrance, {end}."
+
+
+def _by_status(incident: Incident) -> dict[str, int]:
+    return dict(Counter(str(repair.status) for repair in incident.run.repairs))
 
 
 def _is_repairable(incident: Incident) -> bool:

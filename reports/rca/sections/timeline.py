@@ -59,10 +59,13 @@ def _lengths(incident: Incident) -> Iterator[str]:
 
 def _facts(incident: Incident) -> Iterator[Fact]:
     run = incident.run
-    firsts = [when for one in run.diagnosis.witnesses if (when := time_of(one.first)) is not None]
+    lines = (one for cause in incident.causes for one in cause.witnesses)
+    firsts = [when for one in lines if (when := time_of(one.first)) is not None]
     if firsts and min(firsts) <= run.started_at:
         waited = (run.started_at - min(firsts)).total_seconds()
-        yield Fact("seconds to detect", round(waited, 1), "the first known line of the log to the start of the check")
+        yield Fact(
+            "seconds to detect", round(waited, 1), "the first line that witnesses a cause to the start of the check"
+        )
     yield Fact("seconds to diagnose", round(run.duration, 1), "the start of the check to the diagnosis")
     if not run.repairs:
         return

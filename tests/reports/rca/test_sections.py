@@ -157,7 +157,7 @@ def test_the_ways_that_were_not_taken_are_named():
 
 def test_the_times_to_detect_diagnose_and_fix_say_between_what_they_are_measured():
     text = told(dated(witnessed(repaired_run())), "Timeline")
-    assert "time to detect: 600.0 s, from the first known line of the log to the start of the check" in text
+    assert "time to detect: 600.0 s, from the first line that witnesses a cause to the start of the check" in text
     assert "time to diagnose: 0.9 s, from the start of the check to the diagnosis" in text
     assert "time to fix: 31.1 s, from the diagnosis to the end of the last repair" in text
 
@@ -206,6 +206,18 @@ def test_a_cause_that_files_alone_show_is_caught_before_a_merge_and_another_afte
     ]
     assert rows["2. AGT001 agent-config-missing"][0].startswith("after every deployment")
     assert rows["2. AGT001 agent-config-missing"][1] == "`doctor check --select AGT001`"
+
+
+def test_the_command_against_a_warning_fails_on_warnings():
+    rows = table(run_of(three_in_series()), "Prevention")
+    assert rows["TSK002 enqueue-error-swallowed"][1] == "`doctor check --select TSK002 --fail-on warning`"
+
+
+def test_a_summary_counts_as_done_only_what_was():
+    run = repaired_run()
+    refused = replace(run.repairs[0], status=RepairStatus.REFUSED)
+    assert "Repairs: 3 verified. 1 source file changed." in told(run, "Summary")
+    assert "Repairs: 1 refused, 2 verified." in told(replace(run, repairs=(refused, *run.repairs[1:])), "Summary")
 
 
 def test_each_lesson_rests_on_something_that_was_found():
