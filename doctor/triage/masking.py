@@ -42,6 +42,9 @@ _PATH = re.compile(
     re.DOTALL,
 )
 _HEXADECIMAL = re.compile(r"(?:0x)?[0-9a-fA-F]{8,}")
+_OF_A_NETWORK = re.compile(r"[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5}|(?:[0-9a-fA-F]{1,4}:){2,7}:?[0-9a-fA-F]{0,4}")
+"""A MAC or an IPv6 address: where its first part has no digit it looks like a name with a value."""
+
 _NAMED = re.compile(r"(?P<name>[A-Za-z_][A-Za-z_.\-]*[=:]+[\"'(\[]*)(?P<value>.+)", re.DOTALL)
 _UNIT = re.compile(r"<\*> ?(?:[kKMGT]i?B|B|[mµun]?s|secs?|mins?|hrs?|%)(?![\w])")
 _EMPTY = re.compile(r" ?\(<\*>\)|(?<=\w) ?\(\)(?= |$)")
@@ -112,9 +115,10 @@ def _without_value(core: str, otherwise: str = "") -> str:
 
 
 def _is_variable(text: str) -> bool:
-    return len(text) > 1 and any(kind.fullmatch(text) is not None for kind in (_ADDRESS, _PATH, _HOST, _HEXADECIMAL))
+    return len(text) > 1 and any(kind.fullmatch(text) is not None for kind in _VARIABLE)
 
 
+_VARIABLE = (_ADDRESS, _PATH, _HOST, _HEXADECIMAL, _OF_A_NETWORK)
 _DIGIT = re.compile(r"[0-9]")
 
 

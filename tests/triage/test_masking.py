@@ -30,6 +30,8 @@ EXPECTED = [
     ("module app.tasks.scoring and/or deadbeef", "module app.tasks.scoring and/or <*>"),
     ("password=<redacted:password#12ab> used", "password=<*> used"),
     ("jk2_init() found", "<*> found"),
+    ("en0 joined aa:1b:ff:02:c3:d4 on fe80:ab::12", "<*> joined <*> on <*>"),
+    ("dead:code of retry:3, face:0:retry", "dead:code of retry:<*>, face:<*>"),
     ("", ""),
 ]
 
