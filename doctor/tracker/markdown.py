@@ -59,8 +59,27 @@ def _document(tracker: Tracker) -> Iterator[str]:
         yield from _issue(issue, tracker)
     yield ""
     yield "## Closed issues"
+    yield from _archive(closed)
     for issue in closed:
         yield from _issue(issue, tracker)
+
+
+def _archive(closed: list[TrackedIssue]) -> Iterator[str]:
+    """Sum up what is closed, the latest first: nothing is ever taken out."""
+    if not closed:
+        return
+    yield ""
+    yield "| issue | what | status | since | because |"
+    yield "|---|---|---|---|---|"
+    for issue in sorted(closed, key=_closed_at, reverse=True):
+        last = issue.history[-1] if issue.history else None
+        since, because = (f"{last.at:%Y-%m-%d %H:%M}", escape(last.reason)) if last else ("–", "–")
+        cells = (f"[{issue.id}](#{issue.id.lower()})", escape(issue.title), issue.status, since, because)
+        yield f"| {' | '.join(cells)} |"
+
+
+def _closed_at(issue: TrackedIssue) -> tuple[str, str]:
+    return (issue.history[-1].at.isoformat() if issue.history else "", issue.key)
 
 
 def _notes(order: list[TrackedIssue], tracker: Tracker) -> Iterator[str]:

@@ -271,3 +271,17 @@ def test_an_issue_shows_the_requests_that_its_lines_name():
     )
     page = render(updated(Tracker(), replace(run, diagnosis=replace(run.diagnosis, witnesses=(lines,)))))
     assert page.count("- Endpoints: GET /api/topics") == 2  # of the root, and of the lines themselves
+
+
+def test_closed_issues_are_summed_up_the_latest_first_and_none_is_left_out():
+    tracker = updated(updated(Tracker(), broken(1)), repaired(2, PROOF))
+    closed = [issue for issue in tracker.issues.values() if issue.status is IssueStatus.RESOLVED]
+    (first, *others) = closed
+    moved = replace(first.history[-1], at=first.history[-1].at + timedelta(days=1), reason="a | later reason")
+    later = replace(first, history=(*first.history[:-1], moved))
+    page = render(replace(tracker, issues={**tracker.issues, later.key: later}))
+    archive = page.partition("## Closed issues\n\n")[2].partition("\n\n")[0].splitlines()[2:]
+    assert len(archive) == len(closed) > 2
+    assert archive[0].startswith(f"| [{later.id}](#{later.id.lower()}) | ")
+    assert archive[0].endswith("a \\| later reason |")
+    assert all(any(f"[{one.id}]" in line for line in archive) for one in others)
