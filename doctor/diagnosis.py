@@ -8,7 +8,7 @@ cause behind a stage that is already blocked is latent. The same findings in any
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from doctor.chain import Chain
@@ -171,7 +171,14 @@ class _Graph:
         self.chain = chain
         found = [self._placed(finding) for result in results for finding in result.findings]
         self.findings = {finding.fingerprint: finding for finding in sorted(found, key=self._order)}
-        self.edges = [edge for mechanism in mechanisms for edge in self._active(mechanism)]
+        self.amplifiers = [each for each in self.findings.values() if each.role is Role.AMPLIFIER]
+        by_code: defaultdict[str, list[Finding]] = defaultdict(list)
+        for finding in self.findings.values():
+            by_code[finding.code].append(finding)
+        self.edges: defaultdict[str, list[_Edge]] = defaultdict(list)
+        for mechanism in mechanisms:
+            for edge in self._active(mechanism, by_code[mechanism.cause], by_code[mechanism.effect]):
+                self.edges[edge.cause].append(edge)
 
     def _placed(self, finding: Finding) -> Finding:
         if finding.stage is not None or self.chain is None or finding.resource.kind != "task":
@@ -190,17 +197,16 @@ class _Graph:
                 position = -1  # without these no stage runs at all
         return position, subsystem, finding.code, finding.resource.key, finding.subject, finding.fingerprint
 
-    def _active(self, mechanism: Mechanism) -> list[_Edge]:
-        ends = list(self.findings.values())
-        edges = []
-        for cause in ends:
-            for effect in ends:
-                if cause.code != mechanism.cause or effect.code != mechanism.effect or cause is effect:
+    def _active(self, mechanism: Mechanism, causes: list[Finding], effects: list[Finding]) -> Iterator[_Edge]:
+        keys = [(effect, _keys(effect, mechanism.join)) for effect in effects] if causes else []
+        for cause in causes:
+            own = _keys(cause, mechanism.join)
+            for effect, joining in keys:
+                if cause is effect:
                     continue
-                by_resource = bool(_keys(cause, mechanism.join) & _keys(effect, mechanism.join))
+                by_resource = not own.isdisjoint(joining)
                 if by_resource or ("stage" in mechanism.join and self._precedes(cause, effect)):
-                    edges.append(_Edge(cause.fingerprint, effect.fingerprint, mechanism.how, not by_resource))
-        return edges
+                    yield _Edge(cause.fingerprint, effect.fingerprint, mechanism.how, not by_resource)
 
     def _precedes(self, cause: Finding, effect: Finding) -> bool:
         if self.chain is None or cause.stage is None or effect.stage is None:
@@ -223,14 +229,16 @@ class _Graph:
     def _first_causes(self) -> list[Finding]:
         """Return the causes without an active parent; of causes that lead to one another, the first."""
         causes = {key: each for key, each in self.findings.items() if each.role is Role.CAUSE and not _is_advice(each)}
-        first = set(causes) - {edge.effect for edge in self.edges if edge.cause in causes}
-        while left := [key for key in causes if key not in self._reached(first)]:
-            first.add(left[0])
+        first = set(causes) - {edge.effect for key in causes for edge in self.edges[key]}
+        reached = self._reached(first)
+        while left := next((key for key in causes if key not in reached), None):
+            first.add(left)
+            reached |= self._reached([left])
         return [each for key, each in causes.items() if key in first]
 
     def _reached(self, origins: Iterable[str]) -> set[str]:
-        reached = set(origins)
-        while new := {edge.effect for edge in self.edges if edge.cause in reached} - reached:
+        reached = new = set(origins)
+        while new := {edge.effect for key in new for edge in self.edges[key]} - reached:
             reached |= new
         return reached
 
@@ -241,17 +249,19 @@ class _Graph:
         frontier = [finding.fingerprint for finding in members]
         while frontier:
             origin = frontier.pop(0)
-            for edge in self.edges:
-                if edge.cause != origin or edge.effect in reached or (edge.by_stage_only and edge.effect in claimed):
+            for edge in self.edges[origin]:
+                if edge.effect in reached or (edge.by_stage_only and edge.effect in claimed):
                     continue
                 reached.add(edge.effect)
                 frontier.append(edge.effect)
                 effects[edge.effect] = Explained(edge.effect, edge.how)
+        if not effects:
+            return ()
         return tuple(effects[fingerprint] for fingerprint in self.findings if fingerprint in effects)
 
     def _root(self, members: Sequence[Finding], effects: tuple[Explained, ...], earlier: Sequence[Root]) -> Root:
         stages = tuple(dict.fromkeys(finding.stage for finding in members if finding.stage is not None))
-        blocker = max((number for number, root in enumerate(earlier, 1) if root.stages), default=None)
+        blocker = next((number for number in range(len(earlier), 0, -1) if earlier[number - 1].stages), None)
         latent = blocker if stages and not effects else None
         confidence, rule = _confidence(members, bool(effects), latent is not None)
         return Root(
@@ -269,8 +279,8 @@ class _Graph:
         tasks = set[str]().union(*(_keys(finding, ("task",)) for finding in members))
         return tuple(
             Explained(finding.fingerprint, finding.cause)
-            for finding in self.findings.values()
-            if finding.role is Role.AMPLIFIER and tasks & _keys(finding, ("task",))
+            for finding in self.amplifiers
+            if not tasks.isdisjoint(_keys(finding, ("task",)))
         )
 
     def questions(self, symptom: Finding) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from typing import TypeVar
 
 from rich.console import Console
 from rich.text import Text
@@ -38,6 +39,8 @@ from doctor.api import (
     taken_back,
 )
 
+T = TypeVar("T")
+
 _COLORS = {
     Severity.CRITICAL: "bold white on red",
     Severity.ERROR: "bold red",
@@ -55,6 +58,9 @@ _REPAIR_MARKS = {
 }
 _EVIDENCE_SHOWN = 3
 _OBSERVATIONS_SHOWN = 3
+_ROOTS_SHOWN = 50
+_FINDINGS_SHOWN = 20
+"""Of one root, and under one word beside the roots; nobody reads more, and ``-v`` shows them all."""
 
 
 def render(run: Run, presentation: Presentation) -> str:
@@ -79,6 +85,8 @@ class _Screen:
         self.console = console
         self.run = run
         self.presentation = presentation
+        named = (fingerprint for root in run.diagnosis.roots for fingerprint in root.findings)
+        self.places = {fingerprint: place for place, fingerprint in enumerate(dict.fromkeys(named))}
 
     def show(self) -> None:
         self._header()
@@ -140,8 +148,16 @@ class _Screen:
 
     def _place(self, finding: Finding) -> int:
         """Where the diagnosis names a finding: the first root first."""
-        named = [fingerprint for root in self.run.diagnosis.roots for fingerprint in root.findings]
-        return named.index(finding.fingerprint) if finding.fingerprint in named else len(named)
+        return self.places.get(finding.fingerprint, len(self.places))
+
+    def _shown(self, items: Sequence[T], most: int) -> Sequence[T]:
+        """Return as many as a person reads."""
+        return items if self.presentation.verbose else items[:most]
+
+    def _more(self, items: Sequence[object], most: int, indent: int) -> None:
+        """Say how many of them are not shown."""
+        if len(items) > most and not self.presentation.verbose:
+            self._line(Text(f"and {len(items) - most:,} more; -v shows all", "dim"), indent=indent)
 
     def _diagnosis(self) -> None:
         roots = self.run.diagnosis.roots
@@ -151,12 +167,13 @@ class _Screen:
             order = "in chain order" if self.run.target.stages else "the gravest first"
             many = f"{len(roots)}, {order}{note}"
             self._heading("ROOT CAUSES" if len(roots) > 1 else "ROOT CAUSE", many if len(roots) > 1 else "1")
-        for number, root in enumerate(roots, 1):
+        for number, root in enumerate(self._shown(roots, _ROOTS_SHOWN), 1):
             self._root(number, root)
+        self._more(roots, _ROOTS_SHOWN, 4)
         self._rest()
 
     def _root(self, number: int, root: Root) -> None:
-        findings = [self.run.finding(fingerprint) for fingerprint in root.findings]
+        findings = [self.run.finding(one) for one in self._shown(root.findings, _FINDINGS_SHOWN)]
         first = findings[0]
         certainty = f"{first.severity} · {root.confidence}"
         if root.latent_behind is not None:
@@ -168,6 +185,7 @@ class _Screen:
             self._line(finding.symptom, indent=7)
             for evidence in finding.evidence[:_EVIDENCE_SHOWN]:
                 self._line(Text(f"{evidence.source}  {evidence.text}", "dim"), indent=9, hang=4)
+        self._more(root.findings, _FINDINGS_SHOWN, 7)
         if root.stages:
             self._labelled("blocks", ", ".join(root.stages))
         self._explained("explains", root.effects)
@@ -178,10 +196,11 @@ class _Screen:
             self._labelled("confidence", f"{root.confidence}: {root.confidence_rule}")
 
     def _explained(self, label: str, items: Sequence[Explained]) -> None:
-        for item in items:
+        for item in self._shown(items, _FINDINGS_SHOWN):
             finding = self.run.finding(item.fingerprint)
             self._labelled(label, f"{finding.code}  {_placed(finding)}")
             label = ""
+        self._more(items, _FINDINGS_SHOWN, 23)
 
     def _witnesses(self, root: Root) -> None:
         """Show the lines of logs that witness a root."""
@@ -217,10 +236,11 @@ class _Screen:
 
     def _rest(self) -> None:
         diagnosis = self.run.diagnosis
-        for item in diagnosis.unexplained:
+        for item in self._shown(diagnosis.unexplained, _FINDINGS_SHOWN):
             self._also("UNEXPLAINED", self.run.finding(item.fingerprint))
             for question in item.questions:
                 self._line(Text(question, "dim"), indent=16, hang=2)
+        self._more(diagnosis.unexplained, _FINDINGS_SHOWN, 16)
         shown = {contribution.fingerprint for root in diagnosis.roots for contribution in root.contributing}
         for label, fingerprints in (
             ("CONTRIBUTES", [item for item in diagnosis.contributing if item not in shown]),
@@ -228,12 +248,13 @@ class _Screen:
             ("ALSO", diagnosis.advice),
         ):
             with_repair = label in ("CONTRIBUTES", "LEFT OVER")
-            for fingerprint in fingerprints:
+            for fingerprint in self._shown(fingerprints, _FINDINGS_SHOWN):
                 finding = self.run.finding(fingerprint)
                 self._also(label, finding)
                 if with_repair and (option := finding.recommended_fix):
                     self._line(Text(f"repair  {option.title} ({option.applicability})", "dim"), indent=16, hang=2)
                 label = ""
+            self._more(fingerprints, _FINDINGS_SHOWN, 16)
         self._logs()
         self._unknown()
         self._ruled_out()

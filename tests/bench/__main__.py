@@ -27,6 +27,7 @@ from tests.bench.backfill import measure_backfill
 from tests.bench.database_checks import measure_database_checks
 from tests.bench.outages import measure_outages
 from tests.bench.probes import measure_probes
+from tests.bench.rendering import measure_rendering
 from tests.bench.search import measure_search
 from tests.bench.soak import measure_load
 from tests.bench.source import measure_source
@@ -38,7 +39,7 @@ DELAY = 1.0
 """Seconds by which the model server's answers are delayed, to show what one slow system costs."""
 
 
-WITHOUT_SANDBOX = {"source": measure_source, "triage": measure_triage}
+WITHOUT_SANDBOX = {"source": measure_source, "triage": measure_triage, "rendering": measure_rendering}
 """The parts that need no running pipeline."""
 
 PARTS = (*WITHOUT_SANDBOX, "live", "backfill", "database")

@@ -38,6 +38,7 @@ from tests.example_runs import (
     result,
     run_of,
     stalled,
+    task_hidden,
     three_in_series,
     vectors_left_over,
 )
@@ -370,3 +371,13 @@ def test_repairs_that_were_taken_back_are_not_called_well():
     assert "healthy; 1 of 3 repairs taken back since" in text
     assert "↩ TSK001" in text
     assert "NEXT doctor check" in text
+
+
+def test_of_very_many_findings_a_person_sees_some_and_how_many_more_there_are():
+    hidden = [task_hidden(f"app.tasks.t{number}", f"app/t{number}.py") for number in range(300)]
+    hidden += [replace(one, subject="own", group=one.resource.id) for one in hidden]
+    run = run_of((result("TSK001", *hidden),), mechanisms=())
+    assert len(shown(run).splitlines()) < 700
+    assert "and 280 more; -v shows all" in shown(run)
+    assert "and 251 more; -v shows all" in shown(run)
+    assert "more; -v shows all" not in shown(run, verbose=True)
