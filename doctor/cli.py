@@ -11,6 +11,7 @@ import click
 from doctor import __version__
 
 COMMANDS = {
+    "init": "Look around and write a doctor.toml that works at once.",
     "check": "Diagnose the target: root causes first, in chain order. Read-only.",
     "fix": "Repair what is safe to repair; `doctor undo` takes it back.",
     "undo": "Take a run's repairs back.",
@@ -25,6 +26,7 @@ COMMANDS = {
     "graph": "Draw which route enqueues which task, and which task writes which table.",
     "explain": "Show the page of a check.",
     "list": "List checks, fixes, formats and plugins.",
+    "config": "Show what is in force, where it comes from, and what there could be.",
     "sandbox": "Run the example pipeline on real servers, break it, heal it.",
     "demo": "The whole story: break, diagnose, repair, prove, report.",
     "drill": "Break the example pipeline in every way, and score the diagnosis.",

@@ -25,7 +25,7 @@ from doctor.given_queries import GivenQuery, require_similarity_query, require_v
 from doctor.index_parameters import DEFAULT, Hnsw, IndexParameters
 
 if TYPE_CHECKING:
-    from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError
+    from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 _CODE_PREFIX = r"^(ALL|[A-Z]{1,3}\d{0,3})$"
 
@@ -320,13 +320,25 @@ def _load(path: Path) -> LoadedConfiguration:
         raise ConfigurationError(f"{path}: is not valid TOML: {error}") from error
     if path.name == "pyproject.toml":
         data = data.get("tool", {}).get("doctor", {})
-    # The annotations of the sections name the first three, and this is where they are looked up.
-    from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError  # noqa: F401
+    from pydantic import ValidationError
 
     try:
-        return LoadedConfiguration(TypeAdapter(Configuration).validate_python(data), path, text)
+        return LoadedConfiguration(_adapter().validate_python(data), path, text)
     except ValidationError as error:
         raise ConfigurationError(_explain(path, text, error)) from error
+
+
+def _adapter() -> TypeAdapter[Configuration]:
+    # The annotations of the sections name the first three, and this is where they are looked up.
+    from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter  # noqa: F401
+
+    return TypeAdapter(Configuration)
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of the file."""
+    described = _adapter().json_schema() | {"title": "doctor.toml"}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described}
 
 
 def _read(path: Path) -> str:
@@ -406,7 +418,7 @@ def line_of(text: str, location: list[int | str]) -> int | None:
             names
             and current == section
             and line.partition("=")[0].strip(" \t\"'") == names[-1]
-            and (f"{section}]]" not in text or seen[section] == wanted)
+            and (not section or f"{section}]]" not in text or seen[section] == wanted)
         ):
             return number
     return headers[min(wanted, len(headers) - 1)] if headers else None
