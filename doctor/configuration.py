@@ -247,6 +247,7 @@ class Configuration(_Strict):
     offline: bool = False
     only_new: bool = False
     baseline: Annotated[str, Field(pattern=r"^[^\x00]+$")] = ".doctor-baseline.json"
+    plugins: tuple[Annotated[str, Field(pattern=r"^[^\x00]+\.py$")], ...] = ()
     ignored: tuple[IgnoredConfiguration, ...] = ()
     severity: dict[
         Annotated[str, Field(pattern=r"^[A-Z]{3}\d{0,3}$")], Literal["critical", "error", "warning", "info"]

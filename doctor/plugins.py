@@ -6,7 +6,10 @@ Hook implementations are called one by one, so that one that raises loses only i
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import sys
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pluggy
@@ -23,7 +26,8 @@ BUILT_IN = ("doctor.checks", "doctor.fixes", "doctor.reports", "doctor.signature
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """Everything that plugins brought. ``problems`` are sentences about plugins that could not be used."""
+    """Everything that plugins brought. ``problems`` are sentences about plugins that could not be used, ``files`` the
+    files of Python that were read as plugins."""
 
     checks: dict[str, Check] = field(default_factory=dict)
     fixes: dict[str, Fix] = field(default_factory=dict)
@@ -32,6 +36,7 @@ class Registry:
     problems: tuple[str, ...] = ()
     signatures: dict[str, KnownSignature] = field(default_factory=dict)
     log_reports: dict[str, LogReport] = field(default_factory=dict)
+    files: frozenset[Path] = frozenset()
 
 
 def load_registry(built_in: tuple[str, ...] = BUILT_IN, *, entry_points: bool = True) -> Registry:
@@ -55,6 +60,38 @@ def load_registry(built_in: tuple[str, ...] = BUILT_IN, *, entry_points: bool = 
     except pluggy.PluginValidationError as error:
         problems.append(f"plugin {manager.get_name(error.plugin)}: {error}")
     return replace(registry, problems=tuple(map(redact, problems)))
+
+
+def with_file(registry: Registry, path: Path) -> Registry:
+    """Return the registry with what a file of Python brings, such as one that ``plugins`` in the configuration names.
+
+    A file that cannot be imported, or whose hook raises, becomes a problem. A file that was read before is not read
+    again.
+    """
+    if path in registry.files:
+        return registry
+    name = f"doctor_plugin_{path.stem}"
+    manager = pluggy.PluginManager("doctor")
+    manager.add_hookspecs(DoctorHooks)
+    problems: list[str] = []
+    try:
+        module = _imported(name, path)
+        manager.register(module, name=name)
+        _call(manager, module, registry, problems)
+        manager.check_pending()
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a foreign file may raise anything
+        problems.append(f"plugin {path.name}: {type(error).__name__}: {error}")
+    return replace(registry, problems=(*registry.problems, *map(redact, problems)), files=registry.files | {path})
+
+
+def _imported(name: str, path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is no Python source")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # a check finds its page there
+    spec.loader.exec_module(module)
+    return module
 
 
 def _load_entry_points(manager: pluggy.PluginManager, problems: list[str]) -> None:

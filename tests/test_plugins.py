@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -12,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from doctor.plugins import BUILT_IN, load_registry
-from tests.command_line import environment, install, run
+from tests import forked_doctor
+from tests.command_line import PAGE, environment, install, run
 
 CONTRIBUTING = Path(__file__).parents[1] / "CONTRIBUTING.md"
+EXAMPLE = CONTRIBUTING.parent / "docs" / "example_plugin"
 
 GOOD = """
 from collections.abc import Iterator
@@ -253,3 +256,47 @@ def test_a_plugin_sees_the_facade_without_warnings(target: Path, plugins: Path):
     install(plugins, "zebra", GOOD)
     program = [sys.executable, "-c", "import doctor.api as api; assert all(hasattr(api, name) for name in api.__all__)"]
     subprocess.run(program, env=environment(plugins), check=True, cwd=target)
+
+
+# A plugin that is one file, named in doctor.toml.
+
+
+def test_a_file_that_the_configuration_names_is_a_plugin(target: Path):
+    (target / "ops").mkdir()
+    (target / "ops" / "house_rules.py").write_text(PAGE + GOOD)
+    (target / "doctor.toml").write_text('plugins = ["ops/house_rules.py"]\n')
+    done = forked_doctor.run("check", "--select", "ZZZ001", "--format", "json", cwd=target)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert [one["code"] for one in json.loads(done.stdout)["findings"]] == ["ZZZ001"]
+
+
+@pytest.mark.parametrize(
+    "source, said",
+    [
+        ("raise SystemExit(0)\n", "SystemExit"),
+        ("import nowhere_to_be_found\n", "ModuleNotFoundError"),
+        (None, "No such file"),
+    ],
+)
+def test_a_file_that_is_no_plugin_is_one_result_and_no_crash(target: Path, source: str | None, said: str):
+    if source is not None:
+        (target / "rules.py").write_text(source)
+    (target / "doctor.toml").write_text('plugins = ["rules.py"]\n')
+    done = forked_doctor.run("check", "--select", "DOC010", "--format", "json", cwd=target)
+    document = json.loads(done.stdout)
+    assert (done.returncode, done.stderr) == (3, "")
+    assert said in document["checks"]["DOC001"]["reason"]
+    assert document["checks"]["DOC010"]["status"] == "pass"
+
+
+def test_the_example_in_the_documents_works_when_it_is_installed(target: Path, plugins: Path):
+    copy = shutil.copytree(EXAMPLE, target.parent / "example", ignore=shutil.ignore_patterns("build", "*.egg-info"))
+    words = ("--no-deps", "--no-index", "--no-build-isolation", "--disable-pip-version-check", "--quiet")
+    subprocess.run([sys.executable, "-m", "pip", "install", *words, "--target", plugins, copy], check=True)
+    (target / "jobs.py").write_text(
+        "from taskiq import InMemoryBroker\n\nbroker = InMemoryBroker()\n\n\n@broker.task\ndef remind() -> None: ...\n"
+    )
+    found = run("check", "--select", "EXA001", "--format", "count", cwd=target, plugins=plugins)
+    assert (found.returncode, found.stdout, found.stderr) == (0, "1\n", "")
+    (target / "worker.log").write_text("WARNING worker: thread pool is exhausted\n")
+    assert "EXA001" in run("triage", "worker.log", cwd=target, plugins=plugins).stdout

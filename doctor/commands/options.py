@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from doctor.commands.output import Output
+from doctor.commands.output import Output, add_plugin
 from doctor.configuration import ConfigurationError
 from doctor.target import Target
 
@@ -142,6 +142,8 @@ def open_target(
         target.chain_or_none()
     except ConfigurationError as error:
         raise ConfigurationProblem(str(error)) from error
+    for plugin in target.configuration.plugins:
+        add_plugin(target.root / plugin)
     if token_env is not None and target.environment.get(token_env) is None:
         # The name is not repeated: it may be the token itself.
         raise click.BadParameter(

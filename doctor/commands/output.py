@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from doctor.plugins import Registry, load_registry
+from doctor.plugins import Registry, load_registry, with_file
 from doctor.record import redacted
 from doctor.redaction import printable, redact
 from doctor.report import Appendix, Presentation
@@ -77,6 +77,11 @@ def registry() -> Registry:
     if not _registry:
         _registry.append(load_registry())
     return _registry[0]
+
+
+def add_plugin(path: Path) -> None:
+    """Add what a file of Python brings, for the rest of this process."""
+    _registry[:] = [with_file(registry(), path)]
 
 
 def _one_on_stdout(
