@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import click
@@ -13,27 +14,42 @@ from doctor.verdict import ExitCode
 
 @click.command("list")
 @click.argument("kind", type=click.Choice(["checks", "fixes", "formats", "plugins"]), default="checks")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @presentation_options
-def list_command(kind: str, output: Output) -> int:
+def list_command(kind: str, form: str, output: Output) -> int:
     """List checks (default), fixes, formats or plugins, one a line."""
     plugins = registry()
-    rows: dict[str, list[Sequence[str]]] = {
+    rows: dict[str, list[dict[str, str]]] = {
         "checks": [
-            (check.code, check.name, str(check.severity), ",".join(sorted(check.tags)), check.summary)
+            {
+                "code": check.code,
+                "name": check.name,
+                "severity": str(check.severity),
+                "tags": ",".join(sorted(check.tags)),
+                "summary": check.summary,
+            }
             for check in sorted(plugins.checks.values(), key=lambda check: check.code)
         ],
         "fixes": [
-            (fix.name, fix.phase.name.lower(), "undo" if fix.reverts else "no undo", fix.title)
+            {
+                "name": fix.name,
+                "phase": fix.phase.name.lower(),
+                "undo": "undo" if fix.reverts else "no undo",
+                "title": fix.title,
+            }
             for fix in plugins.fixes.values()
         ],
         "formats": [
-            (report.name, "machine" if report.machine else "people", report.title)
+            {"name": report.name, "for": "machine" if report.machine else "people", "title": report.title}
             for report in plugins.reports.values()
         ],
-        "plugins": [(name,) for name in sorted(set(plugins.origins.values()))]
-        + [("problem", problem) for problem in plugins.problems],
+        "plugins": [{"name": name} for name in sorted(set(plugins.origins.values()))]
+        + [{"name": "problem", "problem": problem} for problem in plugins.problems],
     }
-    output.write(table(rows[kind]))
+    if form == "json":
+        output.write(json.dumps(rows[kind], indent=1, ensure_ascii=False) + "\n")
+    else:
+        output.write(table([list(row.values()) for row in rows[kind]]))
     return int(ExitCode.OK)
 
 
