@@ -98,6 +98,7 @@ class _Screen:
         if self.run.after is not None:
             self._still_there()
         self._left_out()
+        self._times()
         self._next()
 
     @property
@@ -281,6 +282,13 @@ class _Screen:
             said = f"{each.finding.code}  {each.finding.symptom} ({each.origin}: {each.reason}{until})"
             self._heading("" if new == label else new, said)
             label = new
+
+    def _times(self) -> None:
+        """Show how long each check took, the slowest first, where somebody asks for it."""
+        asked = [result for result in self.run.current if result.status is not Status.SKIP]
+        if self.presentation.verbose and asked:
+            slowest = sorted(asked, key=lambda result: -result.duration)
+            self._heading("TIMES", " · ".join(f"{result.code} {result.duration:.3f} s" for result in slowest))
 
     def _unknown(self) -> None:
         reasons: dict[str, list[CheckResult]] = {}

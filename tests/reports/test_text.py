@@ -381,3 +381,9 @@ def test_of_very_many_findings_a_person_sees_some_and_how_many_more_there_are():
     assert "and 280 more; -v shows all" in shown(run)
     assert "and 251 more; -v shows all" in shown(run)
     assert "more; -v shows all" not in shown(run, verbose=True)
+
+
+def test_how_long_each_check_took_is_shown_when_asked_the_slowest_first():
+    run = run_of((result("PGS001", duration=0.25), result("NAT001", duration=1.5), SKIPPED))
+    assert "TIMES         NAT001 1.500 s · PGS001 0.250 s" in shown(run, verbose=True)
+    assert "TIMES" not in shown(run)
