@@ -38,6 +38,18 @@ class Registry:
     log_reports: dict[str, LogReport] = field(default_factory=dict)
     files: frozenset[Path] = frozenset()
 
+    def copied(self) -> Registry:
+        """Return one to which can be added without changing this one."""
+        return replace(
+            self,
+            checks=dict(self.checks),
+            fixes=dict(self.fixes),
+            reports=dict(self.reports),
+            origins=dict(self.origins),
+            signatures=dict(self.signatures),
+            log_reports=dict(self.log_reports),
+        )
+
 
 def load_registry(built_in: tuple[str, ...] = BUILT_IN, *, entry_points: bool = True) -> Registry:
     """Load the built-ins and every installed plugin.
@@ -63,7 +75,8 @@ def load_registry(built_in: tuple[str, ...] = BUILT_IN, *, entry_points: bool = 
 
 
 def with_file(registry: Registry, path: Path) -> Registry:
-    """Return the registry with what a file of Python brings, such as one that ``plugins`` in the configuration names.
+    """Return a registry that has also what a file of Python brings, such as one that ``plugins`` in the configuration
+    names.
 
     A file that cannot be imported, or whose hook raises, becomes a problem. A file that was read before is not read
     again.
@@ -74,14 +87,15 @@ def with_file(registry: Registry, path: Path) -> Registry:
     manager = pluggy.PluginManager("doctor")
     manager.add_hookspecs(DoctorHooks)
     problems: list[str] = []
+    more = registry.copied()
     try:
         module = _imported(name, path)
         manager.register(module, name=name)
-        _call(manager, module, registry, problems)
+        _call(manager, module, more, problems)
         manager.check_pending()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a foreign file may raise anything
         problems.append(f"plugin {path.name}: {type(error).__name__}: {error}")
-    return replace(registry, problems=(*registry.problems, *map(redact, problems)), files=registry.files | {path})
+    return replace(more, problems=(*registry.problems, *map(redact, problems)), files=registry.files | {path})
 
 
 def _imported(name: str, path: Path) -> Any:

@@ -149,7 +149,7 @@ def test_every_format_has_a_reader():
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_a_check_says_the_same_in_every_format(call: Call, form: str, outcome: str):
     code, out, err = call("check", "--select", "ZZZ001", "--format", form, outcome=outcome)
-    assert (code, err) == ((NAGIOS if form == "nagios" else OUTCOMES)[outcome], "")
+    assert (code, err) == ((NAGIOS if form == "nagios" else OUTCOMES)[outcome], ""), out
     assert out or (form, outcome) == ("github", "clean")
     assert "\x1b" not in out
     READERS[form](out)
