@@ -5,18 +5,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from pathlib import Path
 
 import pytest
 
-from doctor.commands.examination import Selection, choose, examine_open
-from doctor.commands.output import registry
-from doctor.model import Run, Status
+from doctor.model import Status
 from doctor.source.index import Source
-from doctor.target import Target
 from doctor.task_graph import task_graph
+from tests.strangers.examining import check_source, codes
 from tests.strangers.renaming import renamed
 
 HELPDESK = Path(__file__).with_name("helpdesk")
@@ -104,28 +101,12 @@ def helpdesk(tmp_path: Path) -> Path:
     return root
 
 
-def check_source(root: Path) -> Run:
-    """Run every check of the source, as ``doctor check --offline`` does."""
-    selection = Selection(offline=True)
-
-    async def work() -> Run:
-        async with Target.at(root, keeps_facts=False) as target:
-            return await examine_open(target, choose(list(registry().checks.values()), selection, target))
-
-    return asyncio.run(work())
-
-
 def change(root: Path, file: str, old: str, new: str) -> None:
     """Replace a text that is there once."""
     path = root / "src" / "helpdesk" / file
     text = path.read_text()
     assert text.count(old) == 1
     path.write_text(text.replace(old, new))
-
-
-def codes(run: Run) -> set[str]:
-    """Return the codes of all that is found."""
-    return {one.code for one in run.findings}
 
 
 def test_a_healthy_stranger_is_found_healthy(helpdesk: Path) -> None:
