@@ -50,7 +50,12 @@ def same_table(one: str | None, other: str | None) -> bool:
         return False
     if ("." in one) == ("." in other):
         return one == other
-    return one.partition(".")[2] == other or other.partition(".")[2] == one
+    return _without_schema(one) == other or _without_schema(other) == one
+
+
+def _without_schema(name: str) -> str:
+    """Return the table of ``schema.table``; a schema with a dot in its name stands in quotes."""
+    return name.rpartition('".')[2] if name.startswith('"') else name.partition(".")[2]
 
 
 @dataclass(frozen=True, slots=True)

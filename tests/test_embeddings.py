@@ -82,6 +82,8 @@ async def test_a_table_of_the_chain_is_found_by_any_of_its_names(database: Datab
         ("notes", "public.notes", True),
         ("public.notes", "notes", True),
         ("app.notes", "public.notes", False),
+        ("notes", '"a.b".notes', True),
+        ("b.notes", '"a.b".notes', False),
         ("Notes", "notes", False),
         (None, "notes", False),
     ],
