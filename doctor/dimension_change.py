@@ -13,7 +13,11 @@ from doctor.resources.catalog import VectorColumn
 COSINE = "<=>"
 """The distance for which the new column is indexed where the old one has no index that tells."""
 
-_ADD = "SET lock_timeout = '5s';\nALTER TABLE {table} ADD COLUMN {new} {type}({wanted});"
+_ADD = """\
+BEGIN;
+SET LOCAL lock_timeout = '5s';
+ALTER TABLE {table} ADD COLUMN {new} {type}({wanted});
+COMMIT;"""
 _ALL_THERE = """\
 DO $doctor$ BEGIN
     IF EXISTS (SELECT FROM {table} WHERE {column} IS NOT NULL AND {new} IS NULL) THEN
@@ -25,9 +29,14 @@ BEGIN;
 SET LOCAL lock_timeout = '5s';
 ALTER TABLE {table} RENAME COLUMN {column} TO {old};
 ALTER TABLE {table} RENAME COLUMN {new} TO {column};"""
+_PROMISE = """\
+ALTER TABLE {table} ADD CONSTRAINT {promise} CHECK ({new} IS NOT NULL) NOT VALID;
+ALTER TABLE {table} VALIDATE CONSTRAINT {promise};"""
+"""With it the server need not read the table to set NOT NULL, while everybody waits (PostgreSQL 12)."""
 _NOT_NULL = """\
 ALTER TABLE {table} ALTER COLUMN {old} DROP NOT NULL;
-ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL;"""
+ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL;
+ALTER TABLE {table} DROP CONSTRAINT {promise};"""
 _DROP = "-- ALTER TABLE {table} DROP COLUMN {old};"
 
 
@@ -36,17 +45,19 @@ def second_column(column: VectorColumn, wanted: int) -> str:
 
     No row is written anew, and no lock is held for longer than a moment. The index is built once the column is full.
     """
-    new = replace(column, column=_beside(column.column, wanted), dimensions=wanted, indexes=())
+    new = replace(column, column=_beside(column.column, str(wanted)), dimensions=wanted, indexes=())
     names = {
         "table": column.quoted_table,
         "column": sql.Identifier(column.column),
         "new": sql.Identifier(new.column),
-        "old": sql.Identifier(_beside(column.column, column.dimensions or 0)),
+        "old": sql.Identifier(_beside(column.column, str(column.dimensions))),
+        "promise": sql.Identifier(_beside(new.column, "is_there")),
         "type": sql.SQL(column.type),
         "wanted": sql.Literal(wanted),
     }
-    add, all_there, switch, not_null, drop = (
-        sql.SQL(part).format(**names).as_string(None) for part in (_ADD, _ALL_THERE, _SWITCH, _NOT_NULL, _DROP)
+    add, all_there, promise, switch, not_null, drop = (
+        sql.SQL(part).format(**names).as_string(None)
+        for part in (_ADD, _ALL_THERE, _PROMISE, _SWITCH, _NOT_NULL, _DROP)
     )
     lines = (
         "-- 1. A second column; from here on the application writes both.",
@@ -56,6 +67,7 @@ def second_column(column: VectorColumn, wanted: int) -> str:
         _index(column, new),
         "-- 4. The switch: the old name means the new vectors. Start the application again with the new model.",
         all_there,
+        *([promise] if column.not_null else []),
         switch,
         *([not_null] if column.not_null else []),
         "COMMIT;",
@@ -76,7 +88,6 @@ def _index(column: VectorColumn, new: VectorColumn) -> str:
     return f"{new_statement(new, operator, IndexParameters().of(column.estimated_rows))};"
 
 
-def _beside(name: str, number: int) -> str:
-    """Return the name of a column for vectors of so many dimensions."""
-    end = f"_{number}"
-    return name.encode()[: MAX_NAME - len(end)].decode("utf-8", "ignore") + end
+def _beside(name: str, what: str) -> str:
+    """Return a name with what is told of it, within the bytes of an identifier."""
+    return f"{name.encode()[: MAX_NAME - 1 - len(what)].decode('utf-8', 'ignore')}_{what}"
