@@ -115,7 +115,7 @@ def _finding(column: VectorColumn, index: VectorIndex) -> Finding:
             FixOption.by_hand(
                 f"build {name} anew with lists = {right}, or use hnsw",
                 "the build takes a while",
-                f"SET lock_timeout = '5s';\nALTER INDEX {name} SET (lists = {right});\n"
+                f"BEGIN;\nSET LOCAL lock_timeout = '5s';\nALTER INDEX {name} SET (lists = {right});\nCOMMIT;\n"
                 f"REINDEX INDEX CONCURRENTLY {name};\n",
             ),
             *_by_hnsw(column, index),
