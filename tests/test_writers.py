@@ -93,7 +93,7 @@ async def test_no_writer_leaves_a_setting_behind_for_whom_a_pooler_gives_the_ses
     await writer.insert_row("public.notes", {"id": 1, "content": "[c-00] one"}, ["id"])
     await writer.update_row("public.notes", {"id": 1}, {"content": "[c-00] one"}, {"content": "[c-00] two"})
     await writer.retype_vectors("public.wide", "embedding", 3, 2)
-    row = (1, hashlib.md5(b"[c-00] two").hexdigest(), packed([1.0, 2.0]))
+    row = (1, hashlib.sha256(b"[c-00] two").digest(), packed([1.0, 2.0]))
     assert await writer.fill_vectors("public.notes", "id", "embedding", "content", [row]) == 1
     undo = Undo(tmp_path, journal, opened)
     assert [await undo.revert(entry) for entry in in_reverse(journal.entries())] == [
