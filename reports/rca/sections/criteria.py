@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from doctor.api import ExitCode, exit_code, status_sentence
 from doctor.reports.rca.document import Mark, Section, Table, Tone
 from doctor.reports.rca.incident import HELD, Incident
+from doctor.reports.rca.sections.status import sentence_facts
 
 
 def section(incident: Incident) -> Section | None:
@@ -14,7 +15,7 @@ def section(incident: Incident) -> Section | None:
     if not incident.is_repaired:
         return None
     rows = tuple((text, _mark(met, subject)) for text, met, subject in _criteria(incident))
-    return Section("Success criteria", (Table(("criterion", "met"), rows),))
+    return Section("Success criteria", (Table(("criterion", "met"), rows),), tuple(sentence_facts(incident.run)))
 
 
 def _mark(met: bool, subject: str) -> Mark:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from doctor.api import ExitCode, RepairStatus, counted, exit_code, status_sentence, status_word
+from doctor.api import ExitCode, RepairStatus, Run, Status, counted, exit_code, status_sentence, status_word
 from doctor.reports.rca.document import Cell, Fact, Mark, Section, Table, Tone
 from doctor.reports.rca.incident import Incident
 
@@ -73,5 +73,13 @@ def _facts(incident: Incident) -> Iterator[Fact]:
     undone = sum(repair.status is RepairStatus.UNDONE for repair in repairs)
     yield Fact("repairs taken back", undone, "the repairs of the run")
     yield Fact("findings open", len(incident.still_open), "the last check")
-    felt = sum(finding.severity.rank > 0 for result in incident.run.current for finding in result.findings)
+    yield from sentence_facts(incident.run)
+
+
+def sentence_facts(run: Run) -> Iterator[Fact]:
+    """Yield the numbers that the sentence on the last check may hold."""
+    skipped = sum(result.status is Status.SKIP for result in run.current)
+    felt = sum(finding.severity.rank > 0 for result in run.current for finding in result.findings)
+    yield Fact("checks", len(run.current), "the last examination")
+    yield Fact("checks skip", skipped, "the last examination")
     yield Fact("findings at or above warning", felt, "the last check")

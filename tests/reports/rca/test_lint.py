@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from doctor.model import Evidence, EvidenceKind, Provenance, RepairStatus, Run
+from doctor.model import CheckResult, Evidence, EvidenceKind, Provenance, RepairStatus, Run, Status
 from doctor.record import loads
 from doctor.reports.rca.document import Document, Fact, Items, Mark, Paragraph, Section, Table, Tone
 from doctor.reports.rca.incident import Incident
@@ -181,6 +181,7 @@ def test_the_report_of_a_real_run_passes(record):
     assert objections(report_of(run), run) == ()
 
 
+FAIL_ON = ("critical", "error", "warning", "info", "never")
 AFTER = {"healthy": healthy(), "unchanged": three_in_series(), "never looked": None}
 
 
@@ -204,6 +205,22 @@ def test_whatever_was_found_the_report_passes(codes: set[str], offline: bool):
         tuple(each for each in three_in_series() if each.code in codes), **({"chain": None} if offline else {})
     )
     assert objections(report_of(run), run) == ()
+
+
+MANY = tuple(result(f"XYZ{number:03}") for number in range(140))
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.sampled_from(Status), min_size=9, max_size=9), st.integers(0, len(MANY)), st.sampled_from(FAIL_ON))
+def test_whatever_could_not_be_asked_or_told_the_report_passes(statuses: list[Status], many: int, fail_on: str):
+    def answered(one: CheckResult, status: Status) -> CheckResult:
+        return replace(one, status=status, findings=one.findings if status is Status.FAIL else (), reason="because")
+
+    told = tuple(answered(one, status) for one, status in zip(three_in_series(), statuses, strict=False))
+    skipped = tuple(replace(one, status=statuses[0]) for one in MANY[:many])
+    for after in (None, (*told[1:], *skipped)):
+        run = replace(run_of((*told, *skipped), fail_on=fail_on), after=after)
+        assert objections(report_of(run), run) == ()
 
 
 def test_a_run_with_every_part_passes():
