@@ -99,14 +99,27 @@ class Incident:
             root=root,
             name=self.name(root.code),
             findings=self.found(root.findings),
-            effects=tuple(Effect(self.run.finding(item.fingerprint), item.how) for item in root.effects),
-            contributing=tuple(Effect(self.run.finding(item.fingerprint), item.how) for item in root.contributing),
+            effects=tuple(Effect(self.finding(item.fingerprint), item.how) for item in root.effects),
+            contributing=tuple(Effect(self.finding(item.fingerprint), item.how) for item in root.contributing),
             witnesses=tuple(witnesses),
         )
 
     def found(self, fingerprints: Iterable[str]) -> tuple[Finding, ...]:
         """Return the findings with these fingerprints."""
-        return tuple(map(self.run.finding, fingerprints))
+        return tuple(map(self.finding, fingerprints))
+
+    def finding(self, fingerprint: str) -> Finding:
+        """Return the finding with this fingerprint, the state before repairs first.
+
+        Raises:
+            KeyError: when no check of this run made such a finding.
+        """
+        return self._findings[fingerprint]
+
+    @cached_property
+    def _findings(self) -> dict[str, Finding]:
+        results = (*(self.run.after or ()), *self.run.before)
+        return {finding.fingerprint: finding for result in results for finding in result.findings}
 
     def name(self, code: str) -> str:
         """Return the name of a check of this run."""
@@ -151,12 +164,13 @@ class Incident:
 
     def is_gone(self, finding: Finding) -> bool:
         """Tell whether the last check looked for a finding, did not find it, and still holds."""
-        settled = not any(
-            repair.fingerprint == finding.fingerprint and repair.status in UNSETTLED for repair in self.run.repairs
-        )
-        return (
-            self.is_repaired and settled and finding.fingerprint not in self.present and finding.code in self.answered
-        )
+        fingerprint = finding.fingerprint
+        is_settled = self.is_repaired and fingerprint not in self._unsettled
+        return is_settled and fingerprint not in self.present and finding.code in self.answered
+
+    @cached_property
+    def _unsettled(self) -> frozenset[str]:
+        return frozenset(repair.fingerprint for repair in self.run.repairs if repair.status in UNSETTLED)
 
     @cached_property
     def are_removed(self) -> bool:

@@ -49,12 +49,13 @@ class Objection:
 
 def objections(document: Document, run: Run) -> tuple[Objection, ...]:
     """Return what must not be said like this, in the order of the report."""
+    borne_out = _borne_out(run)
     known = numbers_of(run)
     above = Section("", (Paragraph(document.verdict),), tuple(fact for one in document.sections for fact in one.facts))
     found = [*_numbers(above, known, run), *_verdict(document, run)]
     for section in document.sections:
         found += _numbers(section, known, run)
-        found += _done(section, run)
+        found += _done(section, borne_out, run)
     found += _facts(document, run)
     found += _verdicts(document)
     return tuple(dict.fromkeys(found))
@@ -130,23 +131,27 @@ def _numbers(section: Section, known: Mapping[str, Provenance], run: Run) -> Ite
                 yield Objection("mark", section.title, f"{number} is {provenance}, which is not said: {text}")
 
 
-def _done(section: Section, run: Run) -> Iterator[Objection]:
+def _done(section: Section, borne_out: frozenset[str], run: Run) -> Iterator[Objection]:
     """Object to a good mark on what no check and no proof bears out."""
     for mark in (one for block in section.blocks for one in marks(block)):
-        if mark.tone is Tone.GOOD and mark.subject and not _is_borne_out(mark.subject, run):
+        if mark.tone is Tone.GOOD and mark.subject and mark.subject not in borne_out:
             yield Objection("unverified", section.title, f"{mark.text!r} is said of {_called(mark.subject, run)}")
 
 
-def _is_borne_out(subject: str, run: Run) -> bool:
-    """Tell whether the last check, or where there was none the repair, or the proof of a stage, says so."""
+def _borne_out(run: Run) -> frozenset[str]:
+    """Return what may be called good: stages that passed, and what the last check does not find any more.
+
+    Where there was no check after the repairs, their own word is all there is.
+    """
     stages = run.verification.stages if run.verification is not None else ()
-    if any(stage.name == subject for stage in stages):
-        return all(stage.passed for stage in stages if stage.name == subject)
-    own = [repair for repair in run.repairs if repair.fingerprint == subject]
-    found = {finding.fingerprint for result in run.current for finding in result.findings}
-    if run.after is not None:
-        return subject not in found and not any(repair.status in UNSETTLED for repair in own)
-    return bool(own) and all(repair.status in HELD for repair in own)
+    passed = {stage.name for stage in stages if stage.passed} - {stage.name for stage in stages if not stage.passed}
+    if run.after is None:
+        held = {repair.fingerprint for repair in run.repairs if repair.status in HELD}
+        return frozenset(passed | (held - {one.fingerprint for one in run.repairs if one.status not in HELD}))
+    found = {finding.fingerprint for result in run.after for finding in result.findings}
+    unsettled = {repair.fingerprint for repair in run.repairs if repair.status in UNSETTLED}
+    known = {finding.fingerprint for finding in run.findings} | {repair.fingerprint for repair in run.repairs}
+    return frozenset(passed | (known - found - unsettled))
 
 
 def _called(subject: str, run: Run) -> str:

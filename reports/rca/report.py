@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from doctor.api import ExitCode, Run, counted, exit_code, status_sentence, status_word, taken_back
-from doctor.reports.rca.document import Document, Items, Paragraph, Section, Tone
+from doctor.reports.rca.document import Document, Items, Paragraph, Section, Tone, joined, shortened
 from doctor.reports.rca.incident import Incident, moment
 from doctor.reports.rca.lint import Objection, objections
 from doctor.reports.rca.sections import SECTIONS
@@ -26,7 +26,7 @@ LINTED = (
 def report_of(run: Run) -> Document:
     """Return the whole report of a run."""
     incident = Incident(run)
-    sections = [section for make in SECTIONS if (section := make(incident)) is not None]
+    sections = [shortened(section) for make in SECTIONS if (section := make(incident)) is not None]
     notes = [PROVENANCE]
     if incident.taken_back:
         notes.append(
@@ -62,7 +62,7 @@ def verdict(incident: Incident) -> str:
     if not causes:
         lone = ", ".join(dict.fromkeys(finding.code for finding in incident.contributing))
         return f"{word}: no root cause found" + (f"; {lone} would worsen one" if lone else "")
-    names = ", ".join(cause.name for cause in causes)
+    names = joined((cause.name for cause in causes), ", ")
     many = counted(len(causes), "root cause")
     if incident.taken_back:
         return f"{many} ({names}); repaired, and {incident.taken_back}"

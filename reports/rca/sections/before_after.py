@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from doctor.api import CheckResult, Status
-from doctor.reports.rca.document import Mark, Section, Table, Tone
+from doctor.reports.rca.document import Mark, Section, Table, Tone, joined
 from doctor.reports.rca.incident import Incident
 
 
@@ -23,7 +23,7 @@ def section(incident: Incident) -> Section | None:
 def state(result: CheckResult) -> str:
     """Return what a check says: what it found, else its status with what it saw."""
     if result.findings:
-        return "; ".join(finding.symptom for finding in result.findings)
+        return joined(finding.symptom for finding in result.findings)
     words = " · ".join(observation.text for observation in result.observations) or result.reason
     return f"{result.status}: {words}" if words else str(result.status)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 
 from doctor.api import CheckResult, EvidenceKind, Signal, Status, Witness
-from doctor.reports.rca.document import Block, Cell, Mark, Paragraph, Section, Table, Tone
+from doctor.reports.rca.document import Block, Cell, Mark, Paragraph, Section, Table, Tone, joined
 from doctor.reports.rca.incident import Incident, moment, time_of
 
 OF_DATA = frozenset({"database", "agents", "embeddings", "chain"})
@@ -33,11 +33,11 @@ def _database(incident: Incident) -> Iterator[Block]:
         yield Table(("question", "before", "after") if incident.is_repaired else ("question", "answer"), tuple(rows))
     else:
         yield Paragraph("No check asked a database in this run.")
-    asked = dict.fromkeys(
+    asked = joined(
         one.source for finding in incident.run.findings for one in finding.evidence if one.kind is EvidenceKind.SQL
     )
     if asked:
-        yield Paragraph(f"Asked of it, in transactions that may only read: {'; '.join(asked)}.")
+        yield Paragraph(f"Asked of it, in transactions that may only read: {asked}.")
 
 
 def _told(result: CheckResult) -> str:
@@ -46,7 +46,7 @@ def _told(result: CheckResult) -> str:
 
 def _mark(result: CheckResult) -> Mark:
     if result.findings:
-        return Mark("; ".join(finding.symptom for finding in result.findings), Tone.OPEN)
+        return Mark(joined(finding.symptom for finding in result.findings), Tone.OPEN)
     tone = Tone.GOOD if result.status is Status.PASS else Tone.NEUTRAL
     return Mark(_told(result) or result.reason or str(result.status), tone)
 
@@ -79,7 +79,7 @@ def _when(one: Witness | Signal) -> tuple[str, str]:
 
 
 def _witness(incident: Incident, one: Witness) -> tuple[Cell, ...]:
-    codes = dict.fromkeys(incident.run.finding(fingerprint).code for fingerprint in one.explained_by)
+    codes = dict.fromkeys(incident.finding(fingerprint).code for fingerprint in one.explained_by)
     belongs = ", ".join(codes) if codes else "nothing that was found"
     return (_named(one), f"{one.count:,}", *_when(one), belongs, one.place)
 

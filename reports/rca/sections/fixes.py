@@ -42,7 +42,7 @@ def mark(repair: Repair, incident: Incident) -> Mark:
 
 
 def _details(repair: Repair, incident: Incident) -> Iterator[Block]:
-    finding = incident.run.finding(repair.fingerprint)
+    finding = incident.finding(repair.fingerprint)
     option = next((one for one in finding.fixes if one.title == repair.title), None)
     rows: list[tuple[Cell, ...]] = [("applied", mark(repair, incident)), ("risk", RISKS[repair.applicability])]
     if option is not None:

@@ -18,7 +18,7 @@ def section(incident: Incident) -> Section | None:
 def _items(incident: Incident) -> Iterator[Item]:
     run = incident.run
     for one in run.diagnosis.unexplained:
-        finding = run.finding(one.fingerprint)
+        finding = incident.finding(one.fingerprint)
         yield Item(f"unexplained: {finding.code} {finding.symptom}", _questions(one.questions))
     for result in incident.unknown:
         yield Item(f"{result.code} {result.name}: {result.reason}")

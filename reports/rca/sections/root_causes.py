@@ -16,6 +16,7 @@ from doctor.reports.rca.document import (
     Section,
     Subsection,
     Table,
+    joined,
 )
 from doctor.reports.rca.incident import Cause, Incident, place
 
@@ -59,13 +60,13 @@ def _properties(cause: Cause) -> Iterator[tuple[str, str]]:
         yield "blocks", ", ".join(cause.root.stages)
     if cause.root.latent_behind:
         yield "latent behind", f"root cause {cause.root.latent_behind}"
-    affected = dict.fromkeys(f"{one.kind} `{one.id}`" for finding in cause.findings for one in finding.related)
+    affected = joined((f"{one.kind} `{one.id}`" for finding in cause.findings for one in finding.related), ", ")
     if affected:
-        yield "affected", ", ".join(affected)
+        yield "affected", affected
 
 
 def _mechanism(cause: Cause) -> Iterator[str]:
-    yield "; ".join(dict.fromkeys(finding.cause for finding in cause.findings))
+    yield joined(finding.cause for finding in cause.findings)
     for rule in dict.fromkeys(finding.rule for finding in cause.findings if finding.rule):
         yield f"the rule behind it: {rule}"
     for effect in cause.effects:
@@ -95,9 +96,11 @@ def _evidence(cause: Cause) -> Iterator[Block]:
 
 def _snippets(facts: list[Evidence]) -> Iterator[Item]:
     """Put lines of one file together, in the order of their numbers; the file that was named first stands first."""
-    files = dict.fromkeys(_position(fact)[0] for fact in facts)
-    for path in files:
-        lines = sorted((fact for fact in facts if _position(fact)[0] == path), key=_position)
+    files: dict[str, list[Evidence]] = {}
+    for fact in facts:
+        files.setdefault(_position(fact)[0], []).append(fact)
+    for found in files.values():
+        lines = sorted(found, key=_position)
         width = max(len(str(_position(one)[1])) for one in lines)
         text = "\n".join(f"{_position(one)[1] or '':>{width}}  {one.text}" for one in lines)
         provenance = ", ".join(dict.fromkeys(str(one.provenance) for one in lines))

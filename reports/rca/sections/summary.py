@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from doctor.api import Applicability, counted
-from doctor.reports.rca.document import Fact, Item, Items, Paragraph, Section
+from doctor.reports.rca.document import Fact, Item, Items, Paragraph, Section, joined
 from doctor.reports.rca.incident import Cause, Incident
 
 
@@ -34,8 +34,8 @@ def _chain(incident: Incident) -> tuple[Paragraph, ...]:
 
 def _seen(incident: Incident) -> tuple[Paragraph, ...]:
     seen = [finding.symptom for finding in incident.effects]
-    seen += [incident.run.finding(one.fingerprint).symptom for one in incident.run.diagnosis.unexplained]
-    return (Paragraph(f"What was seen: {'; '.join(seen)}."),) if seen else ()
+    seen += [incident.finding(one.fingerprint).symptom for one in incident.run.diagnosis.unexplained]
+    return (Paragraph(f"What was seen: {joined(seen)}."),) if seen else ()
 
 
 def _how_many(incident: Incident) -> str:
