@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from doctor.api import CheckResult, Finding, Run, counted, status_sentence
-from doctor.reports.rca.document import Block, Cell, Document, Items, Mark, Paragraph, Section, Table, Tone
+from doctor.reports.rca.document import Block, Cell, Document, Items, Mark, Paragraph, Section, Table, Tone, shortened
 from doctor.reports.rca.incident import Cause, Incident, moment, place
 
-EXPLAINED = (
-    "Root causes are compared as each run diagnosed them; findings and checks as each run left them, after its own "
-    "repairs."
-)
+EXPLAINED = "Everything is compared as each run left it, after its own repairs."
 
 
 def difference_of(before: Run, after: Run) -> Document:
@@ -37,7 +34,7 @@ def difference_of(before: Run, after: Run) -> Document:
         tone=Tone.BAD if come else Tone.GOOD if gone or not stayed else Tone.NEUTRAL,
         properties={"from": f"`{before.id}`", "to": f"`{after.id}`"},
         notes=tuple(notes),
-        sections=sections,
+        sections=tuple(map(shortened, sections)),
     )
 
 
@@ -81,20 +78,32 @@ def _causes(old: Incident, new: Incident) -> Iterator[Block]:
     rows: list[tuple[Cell, ...]] = []
     for key in (*now, *(one for one in then if one not in now)):
         cause = now.get(key) or then[key]
-        rows.append(
-            (f"{cause.root.code} {cause.name}", cause.first.symptom, _cause_change(then.get(key), now.get(key)))
-        )
+        change = _without(then[key], old) if key not in now else _with(now[key], new, then.get(key), old)
+        rows.append((f"{cause.root.code} {cause.name}", cause.first.symptom, change))
     yield Table(("cause", "what is seen", "change"), tuple(rows))
 
 
-def _cause_change(then: Cause | None, now: Cause | None) -> Mark:
-    if now is None:
-        return Mark("gone", Tone.GOOD)
+def _without(then: Cause, old: Incident) -> Mark:
+    """Say what became of a cause that the second run does not find."""
+    return Mark("gone, as the first run left it" if _is_over(then, old) else "gone", Tone.GOOD)
+
+
+def _with(now: Cause, new: Incident, then: Cause | None, old: Incident) -> Mark:
+    """Say what became of a cause that the second run finds."""
+    if _is_over(now, new):
+        return Mark("repaired in the second run", Tone.GOOD)
     if then is None:
         return Mark("new", Tone.BAD)
+    if _is_over(then, old):
+        return Mark("came back after its repair", Tone.BAD)
     if then.confidence is not now.confidence:
         return Mark(f"still there; confidence {then.confidence}, then {now.confidence}", Tone.OPEN)
     return Mark("still there", Tone.OPEN)
+
+
+def _is_over(cause: Cause, incident: Incident) -> bool:
+    """Whether a run left nothing of a cause."""
+    return all(map(incident.is_gone, cause.findings))
 
 
 def _changes(then: Mapping[str, Finding], now: Mapping[str, Finding]) -> Iterator[Block]:

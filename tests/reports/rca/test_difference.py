@@ -54,6 +54,19 @@ def test_a_cause_that_went_and_one_that_came_are_told_apart():
     }
 
 
+def test_a_cause_that_was_repaired_in_a_run_is_told_from_one_that_is_still_there_or_came_back():
+    sick, repaired, well = run_of(three_in_series()), repaired_run(), run_of(healthy())
+    expected = {
+        "repaired in the second run": (sick, repaired),
+        "**came back after its repair**": (repaired, sick),
+        "gone": (sick, well),
+        "gone, as the first run left it": (repaired, well),
+        "still there": (sick, sick),
+    }
+    for change, (before, after) in expected.items():
+        assert {row[2] for row in rows(told(before, after), "Root causes")} == {change}
+
+
 def test_a_cause_of_which_the_diagnosis_is_surer_now_says_so():
     before = run_of((result("AGT001", agent_inactive()),))
     (root,) = before.diagnosis.roots
