@@ -101,6 +101,9 @@ def test_it_tells_the_whole_story_and_leaves_nothing_running(told: Told) -> None
         "125 of 125 rows",
         "| before | after |",
         "## Success criteria",
+        "`task-has-no-kiq`",
+        "it is not silence alone",
+        "This report was read against the run record",
     ):
         assert wanted in report
     record = json.loads((told.folder / "RCA.json").read_text())
@@ -117,6 +120,7 @@ def test_the_act_of_the_models_tells_where_one_looks_from_and_which_404_it_is(to
     report = (told.folder / "RCA.md").read_text()
     assert re.findall(r"^### \d+\. (\w+ [\w-]+)$", report, re.MULTILINE)[:1] == ["MOD005 model-base-url-wrong"]
     assert "UPDATE public.llm_providers SET base_url = " in report
+    assert "This report was read against the run record" in report
     assert list(told.temporary.iterdir()) == []
 
 
