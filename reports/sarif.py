@@ -135,7 +135,8 @@ def _physical(place: Location) -> dict[str, Any]:
 
 
 def _artifact(path: str) -> dict[str, Any]:
-    return {"uri": quote(path.lstrip("/")), "uriBaseId": "%SRCROOT%"}
+    """Return a place below the root; the root itself is ``.``, for a URI may not be empty."""
+    return {"uri": quote(path.lstrip("/")) or ".", "uriBaseId": "%SRCROOT%"}
 
 
 def _suppression(suppression: Suppression) -> dict[str, Any]:

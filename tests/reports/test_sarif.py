@@ -56,6 +56,12 @@ def test_a_path_with_spaces_and_letters_is_a_uri():
     assert results(run)[0].locations[0].physicalLocation.artifactLocation.uri == "app/%C3%A9t%C3%A9%20und%20mehr.py"
 
 
+@pytest.mark.parametrize("path", ["", "/"])
+def test_a_finding_of_the_root_itself_has_a_uri(path: str):
+    run = run_of((replace(three_in_series()[6], findings=(task_hidden(SCORE, path),)),))
+    assert results(run)[0].locations[0].physicalLocation.artifactLocation.uri == "."
+
+
 def test_what_was_left_out_is_a_suppressed_result():
     hidden = task_hidden(SCORE, "app/a.py")
     run = run_of((), suppressions=(Suppression(hidden, "baseline", "known", kind=SuppressionKind.BASELINE),))
