@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from doctor.api import CheckResult, Finding, Run, counted, status_sentence
-from doctor.reports.rca.document import Block, Cell, Document, Items, Mark, Paragraph, Section, Table, Tone, shortened
+from doctor.reports.rca.document import Block, Cell, Document, Items, Mark, Paragraph, Section, Table, Tone
 from doctor.reports.rca.incident import Cause, Incident, moment, place
+from doctor.reports.rca.shortening import shortened
 
 EXPLAINED = "Everything is compared as each run left it, after its own repairs."
 

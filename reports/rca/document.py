@@ -8,20 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar, TypeAlias
 
 _CODE = re.compile(r"(?<!`)`([^`|]+)`(?!`)")
 
-
-SHOWN = 200
-"""Lines, rows, parts or boxes of one kind that a report shows at most."""
-
 NAMED = 10
 """Texts that one line names at most."""
-
-MORE = "There are more of these: `doctor report --format json` has them all."
 
 
 class Tone(StrEnum):
@@ -236,32 +230,6 @@ def joined(parts: Iterable[str], between: str = "; ") -> str:
     """Return the first of these texts in one line, each once; that there are more is said."""
     unique = list(dict.fromkeys(parts))
     return between.join([*unique[:NAMED], *(("…",) if len(unique) > NAMED else ())])
-
-
-def shortened(section: Section) -> Section:
-    """Return a section of which nothing is so long that nobody reads it; where something is left out it says so."""
-    return replace(section, blocks=_few(section.blocks, Paragraph(MORE)))
-
-
-def _few(blocks: tuple[Block, ...], rest: Block) -> tuple[Block, ...]:
-    short = tuple(map(_short, blocks[:SHOWN]))
-    return (*short, rest) if len(blocks) > SHOWN else short
-
-
-def _short(block: Block) -> Block:
-    match block:
-        case Items(items=items):
-            few = tuple(replace(item, blocks=tuple(map(_short, item.blocks))) for item in items[:SHOWN])
-            return replace(block, items=(*few, Item(MORE)) if len(items) > SHOWN else few)
-        case Table(head=head, rows=rows) if len(rows) > SHOWN:
-            return replace(block, rows=(*rows[:SHOWN], (MORE, *[""] * (len(head) - 1))))
-        case Fold(blocks=blocks) | Subsection(blocks=blocks):
-            return replace(block, blocks=_few(blocks, Paragraph(MORE)))
-        case Graph(nodes=nodes, edges=edges) if len(nodes) > SHOWN:
-            kept = {node.id for node in nodes[:SHOWN]}
-            drawn = tuple(edge for edge in edges if edge.source in kept and edge.target in kept)
-            return Graph(nodes[:SHOWN], drawn)
-    return block
 
 
 def texts(block: Block) -> Iterator[str]:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from doctor.api import ExitCode, Run, counted, exit_code, status_sentence, status_word, taken_back
-from doctor.reports.rca.document import Document, Items, Paragraph, Section, Tone, joined, shortened
+from doctor.reports.rca.document import Document, Items, Paragraph, Section, Tone, joined
 from doctor.reports.rca.incident import Incident, moment
 from doctor.reports.rca.lint import Objection, objections
 from doctor.reports.rca.sections import SECTIONS
+from doctor.reports.rca.shortening import shortened
 
 PROVENANCE = (
     "Every number below was measured in this run, or counted from what was, unless it is marked as estimated or "

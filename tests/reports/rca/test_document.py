@@ -6,9 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doctor.reports.rca.document import (
-    MORE,
     NAMED,
-    SHOWN,
     Edge,
     Fold,
     Graph,
@@ -25,10 +23,10 @@ from doctor.reports.rca.document import (
     joined,
     marks,
     prose,
-    shortened,
     spans,
     texts,
 )
+from doctor.reports.rca.shortening import MORE, SHOWN, shortened
 
 MANY = SHOWN + 7
 
