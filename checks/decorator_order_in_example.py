@@ -91,7 +91,8 @@ def _finding(example: DecoratedFunction) -> Finding:
     above = next(use for use in example.above_registrar if use.wrapping is Wrapping.OPAQUE)
     return Finding(
         code="TSK009",
-        resource=Resource("line", f"{example.path}:{above.line}", example.path, above.line),
+        resource=Resource("code", f"{example.path}:{example.name}", example.path, above.line),
+        subject=above.name,
         symptom=f"an example shows `@{above.name}` above `@{registrar.name}`",
         cause=f"the task of whoever copies `{example.name}` is hidden by the wrapper of `@{above.name}`",
         severity=Severity.INFO,

@@ -24,6 +24,7 @@ is that of the arguments; widths, names and `%%` are left to you.
 A sink or a patched logger that applies the `%` operator itself.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 
 from doctor.api import (
@@ -104,14 +105,19 @@ def load(model_name: str) -> None:
 )
 def printf_arguments_to_loguru(source: Source) -> Iterator[Finding]:
     """Take over what the collector found, one finding a call."""
+    seen: Counter[tuple[str, str, str]] = Counter()
     for lost in source.collected(COLLECTOR):
-        yield _finding(lost)
+        same = (lost.path, lost.function, lost.text)
+        seen[same] += 1
+        yield _finding(lost, seen[same])
 
 
-def _finding(lost: LostArguments) -> Finding:
+def _finding(lost: LostArguments, number: int) -> Finding:
+    """``number`` tells lines of one function that read the same from one another."""
     return Finding(
         code="LOG001",
-        resource=Resource("line", f"{lost.path}:{lost.line}", lost.path, lost.line),
+        resource=Resource("code", f"{lost.path}:{lost.function}", lost.path, lost.line),
+        subject=f"{lost.text} #{number}",
         symptom=f"{lost.arguments} argument{'s' if lost.arguments > 1 else ''} of a log line in `{lost.function}` "
         f"never appear{'' if lost.arguments > 1 else 's'} in the log",
         cause="loguru formats with `{}` and leaves `%s` as it is",
@@ -135,6 +141,6 @@ def _option(lost: LostArguments) -> FixOption:
         title=f"write {{}} in place of % in {lost.path}:{lost.line}",
         applicability=Applicability.SAFE,
         reason="the message keeps its words, and gains its values",
-        arguments={"path": lost.path, "line": lost.line},
+        arguments={"path": lost.path, "line": lost.line, "text": lost.text},
         recommended=True,
     )

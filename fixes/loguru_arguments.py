@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from doctor.api import (
+    LINE,
     PLAIN,
     Fix,
     FixContext,
@@ -33,6 +34,7 @@ async def plan(context: FixContext) -> Plan:
     path, line = str(context.arguments["path"]), int(str(context.arguments["line"]))
     file = source.locate(path)
     before = read_source(file, path)
+    line = nearest(before, line, str(context.arguments.get("text", "")))
     after = rewritten(before, line)
     return Plan(
         summary=f"write {{}} in place of % in {path}:{line}",
@@ -46,6 +48,16 @@ async def apply(context: FixContext, plan: Plan, writers: Writers) -> str:
     """Write the file."""
     writers.source.replace(*plan.payload)
     return plan.summary
+
+
+def nearest(content: bytes, line: int, text: str) -> int:
+    """Return the line nearest to ``line`` that reads like ``text``, or ``line`` where none does.
+
+    Another repair of the same file may have moved it.
+    """
+    lines = (one.decode("utf-8", "replace").strip() for one in LINE.findall(content))
+    same = [number for number, one in enumerate(lines, 1) if one == text]
+    return min(same, key=lambda number: abs(number - line), default=line)
 
 
 def rewritten(content: bytes, line: int) -> bytes:

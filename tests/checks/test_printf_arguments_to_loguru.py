@@ -51,3 +51,15 @@ def test_an_import_inside_the_function_around_counts(tmp_path: Path) -> None:
 def test_another_logger_of_the_same_name_is_silent(tmp_path: Path, code: str) -> None:
     (tmp_path / "app.py").write_text(code)
     assert list(printf_arguments_to_loguru.detect(Source.read(tmp_path))) == []
+
+
+def test_a_line_is_known_again_when_it_has_moved_and_told_from_one_that_reads_the_same(tmp_path: Path) -> None:
+    text = "from loguru import logger\n\n\ndef load(x):\n    logger.info('%s', x)\n    logger.info('%s', x)\n"
+    before = fingerprints(tmp_path, text)
+    assert len(set(before)) == 2
+    assert fingerprints(tmp_path, f'"""A docstring above."""\n\n{text}') == before
+
+
+def fingerprints(root: Path, text: str) -> list[str]:
+    (root / "app.py").write_text(text)
+    return [one.fingerprint for one in printf_arguments_to_loguru.detect(Source.read(root)) if isinstance(one, Finding)]

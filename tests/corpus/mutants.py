@@ -87,7 +87,8 @@ def outcomes(drawn: Iterable[tuple[Package, Mutation]]) -> Iterator[Outcome]:
             shutil.copytree(package.folder, copy, ignore=shutil.ignore_patterns(".doctor"))
             _break(copy, package, mutations)
             findings = check(copy, "--select", CODES[kind])["findings"]
-        places = [(one["resource"]["path"], one["resource"]["id"]) for one in findings]
+        resources = [one["resource"] for one in findings]
+        places = [(one["path"], one["id"], one["line"]) for one in resources]
         for mutation in mutations:
             yield Outcome(package, mutation, any(_is_here(mutation, *place) for place in places))
 
@@ -101,10 +102,10 @@ def _break(copy: Path, package: Package, mutations: Iterable[Mutation]) -> None:
         (copy / path).write_text(changed, encoding="utf-8", errors="surrogateescape")
 
 
-def _is_here(mutation: Mutation, path: str, identity: str) -> bool:
+def _is_here(mutation: Mutation, path: str, identity: str, line: int) -> bool:
     """Whether a finding is about a mutation: by its function, or for a log line by its place."""
     if mutation.kind is Kind.PRINTF:
-        return identity == f"{mutation.path}:{mutation.edits[0].first}"
+        return (path, line) == (mutation.path, mutation.edits[0].first)
     last = identity.rpartition(":")[2].rpartition(".")[2]
     # An enqueue of what is no task is found where it stands, and named after the function that was meant.
     return last == mutation.function and (path == mutation.path or CODES[mutation.kind] == "TSK003")

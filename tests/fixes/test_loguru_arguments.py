@@ -1,13 +1,16 @@
 """The placeholders of a message change and nothing else."""
 
 import ast
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doctor.fix import NothingToDoError, RefusedError
-from doctor.fixes.loguru_arguments import rewritten
+from doctor.api import Finding, Source
+from doctor.checks.printf_arguments_to_loguru import printf_arguments_to_loguru
+from doctor.fix import FixContext, Limits, NothingToDoError, RefusedError
+from doctor.fixes.loguru_arguments import LOGURU_ARGUMENTS, nearest, rewritten
 
 BEFORE = b'\xef\xbb\xbffrom loguru import logger\r\n\r\nlogger.info( "no %s after %d" , x, 3)  # y\r\n\tx = "%s"\r\n'
 
@@ -68,3 +71,21 @@ def test_a_second_time_changes_nothing(parts: list[str]) -> None:
     assert after.count(b"{}") == count
     with pytest.raises(NothingToDoError):
         rewritten(after, 2)
+
+
+def test_a_line_that_another_repair_has_moved_is_found_by_its_text() -> None:
+    content = IMPORT + b'# new\n    logger.info("%s", x)\nx = 1\nlogger.info("%s", x)\n'
+    assert nearest(content, 2, 'logger.info("%s", x)') == 3
+    assert nearest(content, 5, 'logger.info("%s", x)') == 5
+    assert nearest(content, 4, "logger.info(<redacted>)") == 4
+
+
+async def test_a_plan_follows_its_line(tmp_path: Path) -> None:
+    text = 'from loguru import logger\n\nlogger.info("%s", 1)\n'
+    (tmp_path / "app.py").write_text(text)
+    source = Source.read(tmp_path)
+    (finding,) = (one for one in printf_arguments_to_loguru.detect(source) if isinstance(one, Finding))
+    (tmp_path / "app.py").write_text(f"import os\nimport re\n{text}")  # what another repair brought along
+    made = await LOGURU_ARGUMENTS.plan(FixContext(finding, finding.fixes[0].arguments, Limits(), {"source": source}))
+    assert made.summary == "write {} in place of % in app.py:5"
+    assert '+logger.info("{}", 1)' in made.preview
