@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.corpus.mutations import (
     CODES,
+    PLACED,
     WRAPPERS,
     Kind,
     Mutation,
@@ -103,9 +104,9 @@ def _break(copy: Path, package: Package, mutations: Iterable[Mutation]) -> None:
 
 
 def _is_here(mutation: Mutation, path: str, identity: str, line: int) -> bool:
-    """Whether a finding is about a mutation: by its function, or for a log line by its place."""
-    if mutation.kind is Kind.PRINTF:
-        return (path, line) == (mutation.path, mutation.edits[0].first)
+    """Whether a finding is about a mutation: by its function, or for a log line and a query by its place."""
+    if mutation.kind in PLACED:
+        return f"{path}:{line}" == mutation.function
     last = identity.rpartition(":")[2].rpartition(".")[2]
     # An enqueue of what is no task is found where it stands, and named after the function that was meant.
     return last == mutation.function and (path == mutation.path or CODES[mutation.kind] == "TSK003")

@@ -24,6 +24,8 @@ class Kind(StrEnum):
     UNAWAITED = "await stripped from .kiq"
     SWALLOWED = "enqueue in a broad except that logs"
     UNVERIFIED = "signature of a token no longer checked"
+    MIXED = "a shared secret's algorithm put beside those of public keys"
+    TURNED = "the nearest ordered the wrong way round"
     PRINTF = "loguru given %s and arguments"
 
 
@@ -37,9 +39,14 @@ CODES = {
     Kind.UNAWAITED: "TSK008",
     Kind.SWALLOWED: "TSK002",
     Kind.UNVERIFIED: "AUT001",
+    Kind.MIXED: "AUT013",
+    Kind.TURNED: "VEC007",
     Kind.PRINTF: "LOG001",
 }
 """The check that must find it."""
+
+PLACED = frozenset({Kind.PRINTF, Kind.TURNED})
+"""Breaks that are found by file and line, not by a function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """One break of one file. ``function`` is where it must be found, by its own name."""
+    """One break of one file. ``function`` is where it must be found: its own name, or a place for :data:`PLACED`."""
 
     kind: Kind
     path: str

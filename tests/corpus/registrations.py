@@ -20,7 +20,7 @@ VERBS = frozenset({"delay", "apply_async", "delay_on_commit", "kiq", "send", "se
 
 _WORDS = (
     *(b".task", b".periodic_task", b"shared_task", b"dramatiq", b"from celery", b"import celery"),
-    *(b".delay", b".apply_async", b".kiq(", b"jwt.decode(", b"from loguru import"),
+    *(b".delay", b".apply_async", b".kiq(", b"jwt.decode(", b"from loguru import", b"<=>"),
 )
 """A file without any of these has nothing that is read here or broken."""
 

@@ -1,13 +1,15 @@
-"""Breaks single statements: an ``await`` that is gone, an error that is swallowed, a signature nobody checks."""
+"""Breaks single statements: an ``await`` is gone, an error is swallowed, a signature unchecked, an order turned."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator
 
 from tests.corpus.mutations import Edit, Kind, Mutation, after_imports
 from tests.corpus.registrations import VERBS, Reading, dotted
 
+_SIMPLE = (ast.Assign, ast.AnnAssign, ast.Expr, ast.Return)
 _LOGGER = ("import logging as _logging", "_log = _logging.getLogger(__name__)")
 
 
@@ -28,9 +30,9 @@ def statements(reading: Reading, text_of: Callable[[str], str]) -> Iterator[Muta
                 if mutation is not None:
                     yield mutation
             for node in _own(body, in_try=True):
-                unverified = _unverified(node, path, function, lines, body, tree)
-                if unverified is not None:
-                    yield unverified
+                in_tokens = _unverified(node, path, function, lines, body, tree), _mixed(node, path, function, lines)
+                yield from (mutation for mutation in in_tokens if mutation is not None)
+        yield from _turned(tree, path, lines)
 
 
 def _unawaited(node: ast.AST, path: str, function: str, lines: list[str]) -> Mutation | None:
@@ -84,7 +86,7 @@ def _printf(node: ast.AST, path: str, function: str, lines: list[str], tree: ast
     indent = lines[first - 1][: call.col_offset]
     padding = ("",) * (end - first - 1)
     edit = Edit(first, end, (f"{indent}logger.{level}({text!r}, {arguments})", *padding))
-    return Mutation(Kind.PRINTF, path, function, (edit,))
+    return Mutation(Kind.PRINTF, path, f"{path}:{first}", (edit,))
 
 
 _IDENTITY = frozenset({"sub", "email", "user_id", "username", "preferred_username", "roles", "groups"})
@@ -122,6 +124,43 @@ def _returns_identity(function: ast.AST) -> bool:
 
 def _has_identity(value: ast.expr) -> bool:
     return any(isinstance(node, ast.Constant) and node.value in _IDENTITY for node in ast.walk(value))
+
+
+_PUBLIC = re.compile(r"algorithms=\[[\"'](?:RS|ES|PS)\d{3}[\"'](?=,? ?\])")
+
+
+def _mixed(node: ast.AST, path: str, function: str, lines: list[str]) -> Mutation | None:
+    """Let a ``decode`` take the algorithm of a shared secret beside the one of a public key."""
+    calls = [one for one in ast.walk(node) if isinstance(one, ast.Call)] if isinstance(node, _SIMPLE) else []
+    for call in calls:
+        if dotted(call).rpartition(".")[2] != "decode":
+            continue
+        for number in range(call.lineno, (call.end_lineno or call.lineno) + 1):
+            if found := _PUBLIC.search(lines[number - 1]):
+                line = lines[number - 1].replace(found.group(), f'{found.group()}, "HS256"')
+                return Mutation(Kind.MIXED, path, function, (Edit(number, number + 1, (line,)),))
+    return None
+
+
+_NEAREST = re.compile(r"\bORDER BY [^\"';]*<=>[^\"';]*$", re.IGNORECASE)
+
+
+def _turned(tree: ast.Module, path: str, lines: list[str]) -> Iterator[Mutation]:
+    """Put DESC behind the order of a query for the nearest, where the text of the query goes on in the next line."""
+    texts = (node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) or _is_text(node))
+    places = {(node.lineno, node.end_lineno or node.lineno) for node in texts if isinstance(node, ast.expr)}
+    for first, last in sorted(places):
+        numbers = range(first, last)
+        ordered = [number for number in numbers if _NEAREST.search(lines[number - 1])]
+        limits = any("LIMIT" in lines[number - 1].upper() for number in numbers)
+        if len(ordered) == 1 and limits:
+            line = lines[ordered[0] - 1].rstrip()
+            edit = Edit(ordered[0], ordered[0] + 1, (f"{line} DESC",))
+            yield Mutation(Kind.TURNED, path, f"{path}:{first}", (edit,))
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def _is_fstring(node: ast.expr) -> bool:
