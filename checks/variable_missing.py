@@ -3,8 +3,8 @@
 ## What it finds
 A variable of the environment that is read without a default (`os.environ["X"]`, a field of pydantic settings, `config`
 of decouple), and that neither `.env`, nor a compose file, nor the process environment sets. Where something of nearly
-the same name is set and read by nobody, that is named. An error where it is read at the start or misspelt; in a
-function, which may belong to a feature that nobody uses, a warning.
+the same name is set and read by nobody, that is named. An error where it is read at the start or misspelt; where only a
+function reads it or makes the settings, which may belong to a feature that nobody uses, a warning.
 
 ## Why it hurts
 The program ends when it gets there: at its start, or with the first request that needs it.

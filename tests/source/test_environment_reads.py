@@ -75,6 +75,11 @@ def test_fields_of_settings_are_read_under_prefix_and_alias(tmp_path: Path):
     assert all(read.ignores_empty for read in found)
 
 
+def test_settings_that_nobody_makes_at_the_start_are_read_later(tmp_path: Path):
+    assert not any(read.at_start for read in reads(tmp_path, SETTINGS + "\n\ndef settings():\n    return Settings()\n"))
+    assert all(read.at_start for read in reads(tmp_path, SETTINGS + "\n\nsettings = Settings()\n"))
+
+
 def test_what_tests_read_is_apart(tmp_path: Path):
     assert all(read.apart for read in reads(tmp_path, PLAIN, "tests/test_app.py"))
 

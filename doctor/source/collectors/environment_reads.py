@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from doctor.redaction import redact_value
 from doctor.source.collector import Collector, Module
@@ -36,10 +36,10 @@ _TRUE = re.compile(r"env_ignore_empty\s*=\s*True")
 class EnvironmentRead:
     """One place. ``required``: without the variable the program fails there, under no condition that is to be seen.
 
-    ``at_start``: it is read when the module is imported, or as a program. ``sets``: the code sets it there. ``default``
-    is the literal that is taken instead, a secret by its placeholder; None when there is none or it is computed.
-    ``ignores_empty``: an empty value counts as none. ``apart``: in a test, a script or another program beside the
-    target.
+    ``at_start``: it is read when the module is imported, or as a program; a field, when its class is called there.
+    ``sets``: the code sets it there. ``default`` is the literal that is taken instead, a secret by its placeholder;
+    None when there is none or it is computed. ``ignores_empty``: an empty value counts as none. ``apart``: in a test, a
+    script or another program beside the target.
     """
 
     path: str
@@ -125,12 +125,20 @@ def _of_settings(module: Module, node: ast.ClassDef) -> Iterator[EnvironmentRead
     configuration = "\n".join(ast.unparse(one) for one in node.body if _is_configuration(one))
     prefix = re.search(r"env_prefix\s*=\s*'([^']*)'", configuration)
     ignores_empty = _TRUE.search(configuration) is not None
+    at_start = _is_made_at_start(module, node.name)
     for one in node.body:
         if not isinstance(one, ast.AnnAssign) or not isinstance(one.target, ast.Name) or _is_configuration(one):
             continue
         names, default, required = _field(one, f"{prefix[1] if prefix else ''}{one.target.id}".upper())
         for name in names:
-            yield _made(module, one.lineno, name, default, required=required, ignores_empty=ignores_empty)
+            made = _made(module, one.lineno, name, default, required=required, ignores_empty=ignores_empty)
+            yield replace(made, at_start=at_start)
+
+
+def _is_made_at_start(module: Module, name: str) -> bool:
+    """Whether a class is called at the level of its module, and so reads its fields when that is imported."""
+    calls = (node for node in module.nodes if isinstance(node, ast.Call) and dotted(node.func) == name)
+    return any(module.enclosing(call.lineno) == MODULE_LEVEL for call in calls)
 
 
 def _is_configuration(node: ast.stmt) -> bool:
@@ -186,12 +194,14 @@ def _may_read(content: bytes) -> bool:
 
 
 def _places(content: bytes) -> list[int] | None:
-    return None if _RENAMED.search(content) else [one.start() for one in _mentions(content)]
+    if b"BaseSettings" in content or _RENAMED.search(content):
+        return None  # whether an object of the settings is made at the start may stand anywhere
+    return [one.start() for one in _mentions(content)]
 
 
 COLLECTOR = Collector(
     "environment-reads",
-    3,
+    4,
     (b"environ", b"getenv", b"decouple", b"BaseSettings"),
     _collect,
     looks=_may_read,
