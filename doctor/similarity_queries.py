@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,9 @@ from doctor.source.collectors.vector_models import COLLECTOR as MODELS
 from doctor.source.index import Source
 from doctor.source.orm_models import Models
 from doctor.source.similarity_sql import SimilarityQuery, plain, similarity_query
+
+DIGITS = 8
+"""Of the hash that tells the queries of one file from one another; a line would not be the same after the next edit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +82,11 @@ def _of_given(query: GivenQuery) -> SimilarityQuery:
 
 
 def resource_of(query: SimilarityQuery) -> Resource:
-    """Return what a finding about a query is about: its line of the source, or the name that it is given by."""
+    """Return what a finding about a query is about: its text in a file, wherever it stands there, or its given name."""
     if query.name:
         return Resource("query", query.name)
-    return Resource("line", query.place, query.path, query.line)
+    digest = hashlib.sha256(query.text.encode("utf-8", "surrogatepass")).hexdigest()[:DIGITS]
+    return Resource("query", f"{query.path}:{digest}", query.path, query.line)
 
 
 def evidence_of(query: SimilarityQuery) -> Evidence:

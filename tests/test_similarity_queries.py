@@ -38,6 +38,18 @@ def test_a_given_query_is_read_like_any_other() -> None:
     assert evidence_of(query).kind is EvidenceKind.CONFIG
 
 
+def test_a_query_is_known_again_when_it_has_moved_and_told_from_its_neighbour(tmp_path: Path) -> None:
+    text = "".join(f'{name} = "SELECT {name} FROM docs ORDER BY embedding <=> %s LIMIT 5"\n' for name in "ab")
+
+    def resources(written: str) -> list[str]:
+        (tmp_path / "a.py").write_text(written)
+        return [resource_of(query).key for query in SimilarityQueries.of(Source.read(tmp_path)).queries]
+
+    before = resources(text)
+    assert len(set(before)) == 2
+    assert resources(f"import os\n\n{text}") == before
+
+
 def test_a_secret_in_a_given_query_is_not_shown() -> None:
     secret = GivenQuery("a", "SELECT 'postgresql://u:hunter2pw@h/db', e <=> :v FROM t LIMIT 5", "doctor.toml", 3)
     (query,) = SimilarityQueries.of(None, [secret]).queries

@@ -66,7 +66,7 @@ def ask(documents: None, examined: Sandbox, tmp_path: Path, monkeypatch: pytest.
 
 def found(result: CheckResult) -> Finding:
     (finding,) = result.findings
-    assert finding.resource.id == "search.py:1"
+    assert (finding.resource.path, finding.resource.line) == ("search.py", 1)
     return finding
 
 
