@@ -46,6 +46,7 @@ LOOK_AGAIN = 0.05
 """Seconds after which a worker without a range looks whether one has become free."""
 
 _OUTCOMES = ("written", "skipped", "failed")
+"""What becomes of rows; a lease has a column for the number of each."""
 
 _ALONE = "SELECT pg_try_advisory_lock(hashtextextended(%(lock)s, 0))"
 _TOGETHER = "SELECT pg_try_advisory_lock_shared(hashtextextended(%(lock)s, 0))"
@@ -143,6 +144,7 @@ class Leases:
         return rows[0][0] if rows else None
 
     def _told(self) -> dict[str, list[int]]:
+        """Return the values of the statement that tells what is finished, a list a column."""
         done = self._finished
         return {"done": [*done], **{what: [rows[what] for rows in done.values()] for what in _OUTCOMES}}
 

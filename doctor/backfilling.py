@@ -23,10 +23,10 @@ from doctor.text_embedding import Embedder, Refused, Server
 from doctor.wording import span_of_time
 
 RANGES = 100
-"""So many ranges a job has, or more: enough that many workers have something to do and end at about the same time."""
+"""Into so many a job is divided: enough that many workers have something to do and end at about the same time."""
 
 RANGE_ROWS = (500, 5_000)
-"""Rows of a range, at least and at most: what a worker claims at once."""
+"""Rows of a range, which a worker claims at once: at least, as a claim takes time, and at most, as a model does."""
 
 HOPELESS = 1_000
 """Failed rows without a single success after which there is no use in going on."""
