@@ -61,14 +61,14 @@ class Repair:
 
     async def make(self, progress: Callable[[str], None] = lambda _line: None, **limits: Any) -> str:
         context, plan = await self.plan(**limits)
-        return await BACKFILL_EMBEDDINGS.apply(context, plan, self._writers(progress))
+        return await BACKFILL_EMBEDDINGS.apply(context, plan, self.writers(progress))
 
     async def undo(self) -> list[str]:
         """Take back what the journal holds; return what was done."""
         undo = Undo(Path.cwd(), self.journal, self._open)
         return [done for entry in in_reverse(self.journal.entries()) if (done := await undo.revert(entry))]
 
-    def _writers(self, progress: Callable[[str], None]) -> Writers:
+    def writers(self, progress: Callable[[str], None] = lambda _line: None) -> Writers:
         writer = (SharingWriter if self.shared else DatabaseWriter)(self._open, self.journal)
         nothing: Any = None
         return Writers(nothing, writer, nothing, nothing, progress)

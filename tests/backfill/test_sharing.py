@@ -142,6 +142,17 @@ async def test_a_claim_whose_answer_is_lost_ends_by_itself(
     assert notes.missing() == model.twice() == notes.own_tables() == []
 
 
+async def test_what_is_finished_last_is_told_on_leaving(notes: Notes, repair: Open) -> None:
+    notes.make(ROWS)
+    one = await repair()
+    context, plan = await one.plan()
+    async with one.writers().database.leases(plan.payload.divided(context.limits)) as leases:
+        leases.finish(await leases.claim(), written=3, skipped=2, failed=15)
+    (table,) = notes.own_tables()
+    done = notes.execute(f"SELECT written, skipped, failed FROM {table} WHERE done_at IS NOT NULL")
+    assert done == [(3, 2, 15)]
+
+
 async def test_the_table_goes_although_leases_are_renewed_all_the_time(
     notes: Notes, model: StandIn, repair: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
