@@ -22,33 +22,23 @@ more.
 A prompt in a language with many characters to a token.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 
 from doctor.api import (
     NO_MODELS,
-    Chain,
-    Database,
-    Environment,
     Evidence,
     EvidenceKind,
     Finding,
     FixOption,
     Mechanism,
-    ModelError,
     ModelExamination,
-    Models,
-    ModelServer,
     ModelUse,
     NotApplicableError,
     Observation,
-    OllamaServer,
     Provenance,
     Severity,
     Source,
     check,
-    examine_models,
-    model_uses,
     same_model,
 )
 from doctor.source.collectors.context_sizes import COLLECTOR
@@ -66,16 +56,9 @@ CHARACTERS_PER_TOKEN = 4
     mechanisms=[Mechanism("MOD013", "CHN002", "the answer is cut and is no JSON any more", ("agent",))],
 )
 async def model_context_too_short(
-    models: Models,
-    environment: Environment,
-    database: Database | None = None,
-    chain: Chain | None = None,
-    source: Source | None = None,
+    examination: ModelExamination, source: Source | None = None
 ) -> AsyncIterator[Finding | Observation]:
     """Compare what each agent needs with what its model has."""
-    examination, lengths = await asyncio.gather(
-        examine_models(models, environment, database, chain), _stated_lengths(models, environment, database, chain)
-    )
     if not examination.verdicts:
         raise NotApplicableError(NO_MODELS)
     sets_itself = source is not None and bool(source.collected(COLLECTOR))
@@ -84,7 +67,7 @@ async def model_context_too_short(
         if not _needed(use):
             continue
         listed = None if verdict.found is None else verdict.found.context_length
-        limit = lengths.get((use.server, use.model)) or listed
+        limit = examination.lengths.get((use.server, use.model)) or listed
         needed, loaded = _needed(use), _loaded_length(use, examination)
         if limit is not None and needed > limit:
             yield _finding(use, needed, f"the model has {limit:,} tokens", Severity.ERROR)
@@ -104,24 +87,6 @@ def _needed(use: ModelUse) -> int:
     if use.row is None or not use.row.max_tokens:
         return 0
     return use.row.max_tokens + use.row.prompt_characters // CHARACTERS_PER_TOKEN
-
-
-async def _stated_lengths(
-    models: Models, environment: Environment, database: Database | None, chain: Chain | None
-) -> dict[tuple[ModelServer, str], int | None]:
-    """Return the context of each model that an agent names, as Ollama states it; of others the list may say it."""
-    uses = (await model_uses(models, environment, database, chain)).uses
-    asked = {(use.server, use.model): use.server for use in uses if _needed(use)}
-    ollamas = {key: server for key, server in asked.items() if isinstance(server, OllamaServer)}
-    lengths = await asyncio.gather(*(_stated_length(server, model) for (_, model), server in ollamas.items()))
-    return dict(zip(ollamas, lengths, strict=True))
-
-
-async def _stated_length(server: OllamaServer, model: str) -> int | None:
-    try:
-        return (await server.describe(model)).context_length
-    except ModelError:  # MOD001 and MOD002 say so
-        return None
 
 
 def _loaded_length(use: ModelUse, examination: ModelExamination) -> int | None:

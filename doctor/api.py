@@ -103,7 +103,7 @@ from doctor.model import (
     Witness,
 )
 from doctor.model_calls import Place, client_servers, default_uses, model_calls
-from doctor.model_examination import NO_MODELS, ModelExamination, examine, examine_models
+from doctor.model_examination import NO_MODELS, ModelExamination, examine
 from doctor.model_trial import PROBE, ClientTimeout, Trial, TrialState, client_timeout, try_model
 from doctor.model_uses import COMPLETION, EMBEDDING, ModelUse, ServerFinder, is_local, model_uses
 from doctor.model_verdict import ModelState, ModelVerdict, no_key_known
@@ -453,7 +453,6 @@ __all__ = [
     "endpoint_problem",
     "evidence_of",
     "examine",
-    "examine_models",
     "excluded_standstills",
     "exit_code",
     "failed_for",

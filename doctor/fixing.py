@@ -209,7 +209,7 @@ class Repairer:
 
     async def check_again(self, code: str) -> CheckResult:
         """Run one check afresh, with the source read again."""
-        self._target.forget("source")
+        self._target.forget("source", "examination")
         (result,) = await run_checks([self._checks[code]], self._target)
         return result
 

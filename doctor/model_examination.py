@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from doctor.agents import ProviderRow
@@ -14,8 +14,9 @@ from doctor.model_uses import MODEL_VARIABLES, ModelUse, model_uses
 from doctor.model_verdict import ModelState, ModelVerdict, judge
 from doctor.resources.database import Database
 from doctor.resources.environment import Environment
-from doctor.resources.model_server import ModelServer, ModelServerUnreachable
+from doctor.resources.model_server import ModelError, ModelServer, ModelServerUnreachable
 from doctor.resources.models import Models
+from doctor.resources.ollama import OllamaServer
 
 Report: TypeAlias = asyncio.Future[EndpointReport]
 """A look at a server that is under way."""
@@ -32,6 +33,9 @@ class ModelExamination:
     verdicts: tuple[ModelVerdict, ...]
     unasked: tuple[str, ...] = ()
     """What was not looked at, and why."""
+
+    lengths: Mapping[tuple[ModelServer, str], int] = field(default_factory=dict)
+    """The context in tokens that a server states of a model of which an agent wants a number of tokens."""
 
     def of(self, *states: ModelState) -> tuple[ModelVerdict, ...]:
         """Return the verdicts with one of these states."""
@@ -75,20 +79,34 @@ class ModelExamination:
 async def examine_models(
     models: Models, environment: Environment, database: Database | None, chain: Chain | None
 ) -> ModelExamination:
-    """Look at everything that rows and variables name; checks that ask at the same time share one look.
+    """Look at everything that rows and variables name.
 
     Raises:
         DatabaseError: the rows cannot be read.
     """
+    # The default server is known before the rows are read: neither waits for the other, whichever is slow.
+    known = _default_report(models, environment)
+    found = await model_uses(models, environment, database, chain)
+    seen, lengths = await asyncio.gather(examine(models, found.uses, found.servers, known), _stated_lengths(found.uses))
+    return replace(seen, unasked=tuple(map(_unasked, found.unasked)), lengths=lengths)
 
-    async def look() -> ModelExamination:
-        # The default server is known before the rows are read: neither waits for the other, whichever is slow.
-        known = _default_report(models, environment)
-        found = await model_uses(models, environment, database, chain)
-        seen = await examine(models, found.uses, found.servers, known)
-        return replace(seen, unasked=tuple(map(_unasked, found.unasked)))
 
-    return await models.once(("examination", database is None, chain is None), look)
+async def _stated_lengths(uses: Iterable[ModelUse]) -> dict[tuple[ModelServer, str], int]:
+    """Ask Ollama for the context of each model that an agent names; of other servers the list may say it."""
+    asked = {
+        (use.server, use.model): use.server
+        for use in uses
+        if use.row is not None and use.row.max_tokens and isinstance(use.server, OllamaServer)
+    }
+    lengths = await asyncio.gather(*(_stated_length(server, model) for (_, model), server in asked.items()))
+    return {use: length for use, length in zip(asked, lengths, strict=True) if length is not None}
+
+
+async def _stated_length(server: OllamaServer, model: str) -> int | None:
+    try:
+        return (await server.describe(model)).context_length
+    except ModelError:  # MOD001 and MOD002 say so
+        return None
 
 
 def _unasked(row: ProviderRow) -> str:

@@ -155,7 +155,7 @@ class Target:
         if name == "queries":
             return await self._once("queries", self._queries)
         if name == "examination":
-            return await self._examination()
+            return await self._once("examination", self._examination)
         if name == "source":
             return await self._once("source", self._open_source)
         instance = self._instance(name)
@@ -173,9 +173,10 @@ class Target:
                 if self._instance(name).endpoint is not None:
                     late.load([name])
 
-    def forget(self, name: str) -> None:
-        """Open this resource afresh the next time it is asked for."""
-        self._opened.pop(name, None)
+    def forget(self, *names: str) -> None:
+        """Open these resources afresh, and look at them anew, the next time that they are asked for."""
+        for name in names:
+            self._opened.pop(name, None)
 
     def _instance(self, name: str) -> Any:
         if name not in self._instances:

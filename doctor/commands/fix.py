@@ -203,7 +203,7 @@ async def repair_target(
         store.save_if_possible(run)
         if policy.stopped():
             return run
-        target.forget("source")
+        target.forget("source", "examination")
         policy.progress("checking again")
         again = await examine_open(target, chosen, timeout=timeout, total_timeout=total_timeout)
     return replace(with_after(run, again), suppressions=again.suppressions)
