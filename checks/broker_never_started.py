@@ -88,14 +88,14 @@ def _files(api: str) -> dict[str, str]:
 )
 def broker_never_started(source: Source) -> Iterator[Finding | Observation]:
     """Look for routes that send, and for a start."""
-    if starts := source.collected(COLLECTOR):
+    made = brokers(source)
+    if made and (starts := source.collected(COLLECTOR)):
         yield Observation(f"started in {starts[0].path}:{starts[0].line}", rules_out="broker never started")
         return
     routes = {route.function for route in source.routes()}
     sites = [site for site in source.enqueues() if site.reached_from & routes or site.function_id in routes]
-    for broker in brokers(source)[:1]:
-        if sites:
-            yield _finding(broker, sites)
+    if made and sites:
+        yield _finding(made[0], sites)
 
 
 def _finding(broker: BrokerCall, sites: list[Enqueue]) -> Finding:

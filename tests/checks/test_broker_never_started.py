@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from taskiq import SendTaskError, TaskiqResultTimeoutError
 from taskiq_nats import NatsBroker, NATSObjectStoreResultBackend, PullBasedJetStreamBroker
 
 from doctor.checks.broker_never_started import broker_never_started
+from doctor.source.index import Source
 
 TASKS = broker_never_started.bad[0].files
 STARTED = broker_never_started.good[0].files
@@ -77,3 +80,8 @@ async def test_with_a_backend_a_task_that_never_ran_has_no_result(queue_server, 
     await broker.shutdown()
     kept = WAITS["app/tasks.py"].replace(", pull_consume_timeout=1)", ").with_result_backend(BACKEND)")
     told(await ask_all({**WAITS, "app/tasks.py": kept}, LOOKS))
+
+
+def test_where_no_broker_is_made_a_start_rules_nothing_out(tmp_path: Path):
+    (tmp_path / "main.py").write_text("async def main(app):\n    await app.startup()\n")
+    assert list(broker_never_started.detect(Source.read(tmp_path))) == []
