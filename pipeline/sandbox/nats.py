@@ -20,6 +20,9 @@ from doctor.pipeline.sandbox.binaries import nats_server
 #: The stream of the application; the sandbox removes it from a server that is not its own.
 STREAM = "taskiq_jetstream"
 
+#: The subject of its tasks.
+SUBJECT = "taskiq_tasks"
+
 PROBE_SECONDS = 2.0
 
 
@@ -155,7 +158,8 @@ async def queue_settings(url: str) -> dict[str, object]:
     async with _connected(url) as client:
         config = (await client.jetstream().stream_info(STREAM)).config
         paused = {one.name: bool(one.paused) for one in await client.jetstream().consumers_info(STREAM)}
-    return {"discard": str(config.discard), "max_bytes": config.max_bytes, "paused": paused}
+    discard, subjects = str(config.discard), config.subjects
+    return {"subjects": subjects, "discard": discard, "max_bytes": config.max_bytes, "paused": paused}
 
 
 async def change_stream(url: str, **settings: Any) -> None:

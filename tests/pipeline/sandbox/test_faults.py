@@ -54,6 +54,7 @@ NAMES = (
     "printf-log-arguments",
     "double-initialisation",
     "consumer-paused",
+    "stream-missing",
     "stream-settings-drift",
     "unknown-task-dropped",
 )
