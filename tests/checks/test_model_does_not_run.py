@@ -143,6 +143,8 @@ def test_vectors_of_another_length_than_the_column_takes_are_found_where_only_a_
 
 def test_a_target_that_waits_less_than_a_cold_start_is_told_so(pipeline, examine):
     url = pipeline.environment()["OLLAMA_HOST"]
+    out = {"model": "deepseek-r1:7b", "messages": [{"role": "user", "content": "x"}], "keep_alive": 0}
+    httpx.post(f"{url}/api/chat", json=out, trust_env=False).raise_for_status()
     httpx.put(f"{url}/_stand_in/behaviour", json={"load_seconds": 0.4}, trust_env=False).raise_for_status()
     try:
         (finding,) = examine("MOD011", OLLAMA_MODEL="deepseek-r1:7b", MODEL_TIMEOUT_SECONDS="0.2").findings

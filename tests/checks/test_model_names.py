@@ -69,8 +69,15 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("doctor.model_trial.EMBEDDING_SECONDS", 0.3)
 
 
+def chat(models_url: str, model: str, **more: object) -> None:
+    """Have a model answer, so that it is in memory for as long as ``keep_alive`` says."""
+    asked = {"model": model, "messages": [{"role": "user", "content": "x"}], "stream": False, **more}
+    httpx.post(f"{models_url}/api/chat", json=asked, trust_env=False).raise_for_status()
+
+
 @pytest.mark.symptom("7")
-def test_a_model_that_loads_longer_than_is_waited_for_is_cold(look: Look, behave, impatient, told):
+def test_a_model_that_loads_longer_than_is_waited_for_is_cold(look: Look, behave, impatient, models_url: str, told):
+    chat(models_url, "deepseek-r1:7b", keep_alive=0)  # whatever was in memory before
     behave(load_seconds=30)
     told(look(probing=True, OLLAMA_MODEL="deepseek-r1:7b").results.values())
 
@@ -78,8 +85,7 @@ def test_a_model_that_loads_longer_than_is_waited_for_is_cold(look: Look, behave
 @pytest.mark.variation("7", "MOD011")
 def test_a_model_in_memory_that_does_not_answer_is_not_cold(look: Look, behave, impatient, models_url: str, told):
     for model in ("deepseek-r1:7b", "qwen2:7b-instruct-q4_K_M"):
-        chat = {"model": model, "messages": [{"role": "user", "content": "x"}], "stream": False}
-        httpx.post(f"{models_url}/api/chat", json=chat, trust_env=False).raise_for_status()
+        chat(models_url, model)
     behave(rules=[{"paths": ["/api/chat"], "delay_seconds": 5}])
     seen = look(probing=True, OLLAMA_MODEL="deepseek-r1:7b")
     told(seen.results.values())
@@ -89,8 +95,7 @@ def test_a_model_in_memory_that_does_not_answer_is_not_cold(look: Look, behave, 
 @pytest.mark.symptom("8")
 def test_a_context_that_is_loaded_too_short_is_not_the_models_fault(look, execute, models_url: str, monkeypatch, told):
     """Ollama loads 4,096 tokens unless it is told; the sandbox's own code tells it."""
-    chat = {"model": "qwen3:8b", "messages": [{"role": "user", "content": "x"}], "stream": False}
-    httpx.post(f"{models_url}/api/chat", json=chat, trust_env=False).raise_for_status()
+    chat(models_url, "qwen3:8b")
     execute("UPDATE agent_configs SET model_name = 'qwen3:8b', max_tokens = 30000")
     assert look().codes == set()
     monkeypatch.setattr("doctor.checks.model_context_too_short.COLLECTOR", Collector("none", 1, (), lambda _: ()))
