@@ -65,7 +65,7 @@ from doctor.index_parameters import IndexParameters
 from doctor.index_planning import PlannedBuild, as_it_was, find_column, not_indexable, plan_again, plan_new
 from doctor.index_recall import Recall, recall_of
 from doctor.known_signature import Hypothesis, KnownSignature, SignatureKind
-from doctor.late import sql
+from doctor.late import rich_console, rich_text, sql
 from doctor.location import Location, location_of, location_of_area
 from doctor.log_summary import LogGroup, LogIssue, LogRate, LogSample, LogSignal, LogSummary, Occurrences
 from doctor.model import (
@@ -505,6 +505,8 @@ __all__ = [
     "recall_of",
     "recent_rows",
     "resource_of",
+    "rich_console",
+    "rich_text",
     "same_model",
     "same_table",
     "search_settings",

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import psycopg
     from nats.aio import client as nats_client
     from psycopg import conninfo, pq, rows, sql
+    from rich import console as rich_console
+    from rich import text as rich_text
 else:
 
     class _Late:
@@ -44,6 +46,8 @@ else:
     psycopg = _Late("psycopg")
     conninfo = _Late("psycopg.conninfo")
     pq = _Late("psycopg.pq")
+    rich_console = _Late("rich.console")
+    rich_text = _Late("rich.text")
     rows = _Late("psycopg.rows")
     sql = _Late("psycopg.sql")
 
@@ -57,6 +61,8 @@ __all__ = [
     "pq",
     "psutil",
     "psycopg",
+    "rich_console",
+    "rich_text",
     "rows",
     "sql",
     "without_extras",

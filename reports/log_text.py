@@ -6,9 +6,6 @@ import io
 import textwrap
 from collections.abc import Iterable
 
-from rich.console import Console
-from rich.text import Text
-
 from doctor.api import (
     LogGroup,
     LogIssue,
@@ -22,6 +19,8 @@ from doctor.api import (
     Severity,
     counted,
     printable,
+    rich_console,
+    rich_text,
 )
 
 _COLORS = {
@@ -40,7 +39,7 @@ _LABEL = 15
 def render(summary: LogSummary, presentation: Presentation) -> str:
     """Return the whole screen."""
     buffer = io.StringIO()
-    console = Console(
+    console = rich_console.Console(
         file=buffer,
         width=presentation.width,
         force_terminal=presentation.color,
@@ -54,7 +53,7 @@ def render(summary: LogSummary, presentation: Presentation) -> str:
 
 
 class _Screen:
-    def __init__(self, console: Console, summary: LogSummary, presentation: Presentation) -> None:
+    def __init__(self, console: rich_console.Console, summary: LogSummary, presentation: Presentation) -> None:
         self.console = console
         self.summary = summary
         self.presentation = presentation
@@ -86,7 +85,7 @@ class _Screen:
             break_on_hyphens=False,
         )
         for line in lines or [""]:
-            self.console.print(Text(line, style=style), soft_wrap=True)
+            self.console.print(rich_text.Text(line, style=style), soft_wrap=True)
 
     def _labelled(self, label: str, text: str, hang: int = 0) -> None:
         self._line(f"{label:<{_LABEL}}{text}", indent=7, hang=_LABEL + hang)

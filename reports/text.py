@@ -9,9 +9,6 @@ import io
 from collections.abc import Sequence
 from typing import TypeVar
 
-from rich.console import Console
-from rich.text import Text
-
 from doctor.api import (
     Applicability,
     AreaState,
@@ -33,6 +30,8 @@ from doctor.api import (
     exit_code,
     fails_gate,
     printable,
+    rich_console,
+    rich_text,
     state_of,
     status_sentence,
     status_word,
@@ -66,7 +65,7 @@ _FINDINGS_SHOWN = 20
 def render(run: Run, presentation: Presentation) -> str:
     """Return the whole screen for one run."""
     buffer = io.StringIO()
-    console = Console(
+    console = rich_console.Console(
         file=buffer,
         width=presentation.width,
         force_terminal=presentation.color,
@@ -81,7 +80,7 @@ def render(run: Run, presentation: Presentation) -> str:
 
 
 class _Screen:
-    def __init__(self, console: Console, run: Run, presentation: Presentation) -> None:
+    def __init__(self, console: rich_console.Console, run: Run, presentation: Presentation) -> None:
         self.console = console
         self.run = run
         self.presentation = presentation
@@ -105,21 +104,21 @@ class _Screen:
     def _nothing_asked(self) -> bool:
         return all(result.status is Status.SKIP for result in self.run.current)
 
-    def _line(self, text: Text | str = "", *, indent: int = 0, hang: int = 0) -> None:
+    def _line(self, text: rich_text.Text | str = "", *, indent: int = 0, hang: int = 0) -> None:
         """Print one paragraph; what does not fit goes on below, ``hang`` columns further right."""
-        text = Text(text) if isinstance(text, str) else text
+        text = rich_text.Text(text) if isinstance(text, str) else text
         first, rest = self._split(text, self.presentation.width - indent)
         lines = [first, *(rest.wrap(self.console, self.presentation.width - indent - hang) if rest else ())]
         for number, line in enumerate(lines):
             line.rstrip()
             line.plain = printable(line.plain)
-            self.console.print(Text(" " * (indent + (hang if number else 0))) + line, soft_wrap=True)
+            self.console.print(rich_text.Text(" " * (indent + (hang if number else 0))) + line, soft_wrap=True)
 
-    def _split(self, text: Text, width: int) -> tuple[Text, Text]:
+    def _split(self, text: rich_text.Text, width: int) -> tuple[rich_text.Text, rich_text.Text]:
         """Return what fits on a first line, and the rest."""
         lines = text.wrap(self.console, width)
         if len(lines) < 2:
-            return text, Text()
+            return text, rich_text.Text()
         taken = len(lines[0].plain)
         while text.plain[taken : taken + 1] == " ":
             taken += 1
@@ -131,12 +130,12 @@ class _Screen:
         styles = {"healthy": "bold green", "unhealthy": "bold red"}
         style = "bold yellow" if taken_back(run) else styles.get(status_word(run), "bold yellow")
         checks = f"   {run.target.name}   {asked} check{'s' * (asked != 1)} in {run.duration:.1f} s   "
-        self._line(Text.assemble((f"doctor {run.version}", "bold"), checks, (status_sentence(run), style)))
+        self._line(rich_text.Text.assemble((f"doctor {run.version}", "bold"), checks, (status_sentence(run), style)))
         endpoints = () if self.presentation.quiet else run.target.endpoints
         if endpoints:
             self._line()
         for endpoint in endpoints:
-            self._line(Text(f"{endpoint.kind:<11} {endpoint.address}   from {endpoint.origin}", "dim"), indent=4)
+            self._line(_dim(f"{endpoint.kind:<11} {endpoint.address}   from {endpoint.origin}"), indent=4)
 
     def _areas(self) -> None:
         areas = by_area(self.run.current)
@@ -145,7 +144,7 @@ class _Screen:
         for area, results in areas.items():
             state = state_of(results, self._place, shown=None if self.presentation.verbose else _OBSERVATIONS_SHOWN)
             mark, color = _area_mark(state)
-            self._line(Text.assemble(f"{area:<11} ", (f"{mark}  ", color), state.words), indent=4, hang=15)
+            self._line(rich_text.Text.assemble(f"{area:<11} ", (f"{mark}  ", color), state.words), indent=4, hang=15)
 
     def _place(self, finding: Finding) -> int:
         """Where the diagnosis names a finding: the first root first."""
@@ -158,7 +157,7 @@ class _Screen:
     def _more(self, items: Sequence[object], most: int, indent: int) -> None:
         """Say how many of them are not shown."""
         if len(items) > most and not self.presentation.verbose:
-            self._line(Text(f"and {len(items) - most:,} more; -v shows all", "dim"), indent=indent)
+            self._line(_dim(f"and {len(items) - most:,} more; -v shows all"), indent=indent)
 
     def _diagnosis(self) -> None:
         roots = self.run.diagnosis.roots
@@ -181,11 +180,11 @@ class _Screen:
             certainty += f" · latent behind {root.latent_behind}"
         self._line()
         title = (f"{first.code} {self._name(first.code)}", _COLORS[first.severity])
-        self._line(Text.assemble((f"{number}  ", "bold"), title, (f"   {certainty}", "dim")), indent=4)
+        self._line(rich_text.Text.assemble((f"{number}  ", "bold"), title, (f"   {certainty}", "dim")), indent=4)
         for finding in findings:
             self._line(finding.symptom, indent=7)
             for evidence in finding.evidence[:_EVIDENCE_SHOWN]:
-                self._line(Text(f"{evidence.source}  {evidence.text}", "dim"), indent=9, hang=4)
+                self._line(_dim(f"{evidence.source}  {evidence.text}"), indent=9, hang=4)
         self._more(root.findings, _FINDINGS_SHOWN, 7)
         if root.stages:
             self._labelled("blocks", ", ".join(root.stages))
@@ -219,9 +218,9 @@ class _Screen:
                 continue
             line = f"{witness.severity}  {witness.title} ×{witness.count:,}  {witness.place}"
             self._line()
-            self._line(Text.assemble((f"{label:<14}", "bold"), line), indent=2, hang=14)
+            self._line(rich_text.Text.assemble((f"{label:<14}", "bold"), line), indent=2, hang=14)
             for question in witness.questions:
-                self._line(Text(question, "dim"), indent=16, hang=2)
+                self._line(_dim(question), indent=16, hang=2)
             label = ""
 
     def _repair_options(self, findings: Sequence[Finding]) -> None:
@@ -233,14 +232,14 @@ class _Screen:
                 self._labelled(label, words)
                 for line in code.splitlines():
                     # never broken: it is there to be copied
-                    self.console.print(Text(f"{' ' * 9}{printable(line)}".rstrip(), "dim"), soft_wrap=True)
+                    self.console.print(_dim(f"{' ' * 9}{printable(line)}".rstrip()), soft_wrap=True)
 
     def _rest(self) -> None:
         diagnosis = self.run.diagnosis
         for item in self._shown(diagnosis.unexplained, _FINDINGS_SHOWN):
             self._also("UNEXPLAINED", self.run.finding(item.fingerprint))
             for question in item.questions:
-                self._line(Text(question, "dim"), indent=16, hang=2)
+                self._line(_dim(question), indent=16, hang=2)
         self._more(diagnosis.unexplained, _FINDINGS_SHOWN, 16)
         shown = {contribution.fingerprint for root in diagnosis.roots for contribution in root.contributing}
         for label, fingerprints in (
@@ -253,7 +252,7 @@ class _Screen:
                 finding = self.run.finding(fingerprint)
                 self._also(label, finding)
                 if with_repair and (option := finding.recommended_fix):
-                    self._line(Text(f"repair  {option.title} ({option.applicability})", "dim"), indent=16, hang=2)
+                    self._line(_dim(f"repair  {option.title} ({option.applicability})"), indent=16, hang=2)
                 label = ""
             self._more(fingerprints, _FINDINGS_SHOWN, 16)
         self._logs()
@@ -305,17 +304,19 @@ class _Screen:
             self._heading("REPAIRS", f"{len(self.run.repairs)}, in the order in which they are made")
         for repair in self.run.repairs:
             mark, color = _REPAIR_MARKS.get(repair.status, ("✗", "bold red"))
-            line = Text.assemble((f"{mark}  ", color), (repair.code, "bold"), f"  {repair.title}{_caution(repair)}")
+            line = rich_text.Text.assemble(
+                (f"{mark}  ", color), (repair.code, "bold"), f"  {repair.title}{_caution(repair)}"
+            )
             self._line()
             self._line(line, indent=4, hang=3)
-            self._line(Text(f"{repair.status}: {repair.outcome}", "dim"), indent=7, hang=2)
+            self._line(_dim(f"{repair.status}: {repair.outcome}"), indent=7, hang=2)
             if repair.status is RepairStatus.PLANNED:
                 self._preview(repair.preview)
 
     def _preview(self, preview: str) -> None:
         for line in preview.splitlines():
             style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
-            self.console.print(Text(" " * 9) + Text(printable(line), style), soft_wrap=True)
+            self.console.print(rich_text.Text(" " * 9) + rich_text.Text(printable(line), style), soft_wrap=True)
 
     def _still_there(self) -> None:
         label = "STILL THERE"
@@ -340,7 +341,7 @@ class _Screen:
         if label:
             self._line()
         code = (finding.code, _COLORS[finding.severity])
-        line = Text.assemble((f"{label:<14}", "bold"), code, f"  {finding.severity}  {_placed(finding)}")
+        line = rich_text.Text.assemble((f"{label:<14}", "bold"), code, f"  {finding.severity}  {_placed(finding)}")
         self._line(line, indent=2, hang=14)
 
     def _next(self) -> None:
@@ -380,13 +381,17 @@ class _Screen:
 
     def _heading(self, title: str, text: str) -> None:
         self._line()
-        self._line(Text.assemble((f"{title:<12}", "bold"), f"  {text}"), indent=2, hang=14)
+        self._line(rich_text.Text.assemble((f"{title:<12}", "bold"), f"  {text}"), indent=2, hang=14)
 
     def _labelled(self, label: str, text: str) -> None:
-        self._line(Text.assemble((f"{label:<15} ", "bold"), text), indent=7, hang=16)
+        self._line(rich_text.Text.assemble((f"{label:<15} ", "bold"), text), indent=7, hang=16)
 
     def _name(self, code: str) -> str:
         return next((result.name for result in self.run.before if result.code == code), "")
+
+
+def _dim(text: str) -> rich_text.Text:
+    return rich_text.Text(text, "dim")
 
 
 def _placed(finding: Finding) -> str:
