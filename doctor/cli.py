@@ -52,6 +52,8 @@ class DoctorGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put ``check`` in front when nothing, an option of it, or an existing path comes first."""
+        if ctx.resilient_parsing:  # a shell asks how a word could go on
+            return super().parse_args(ctx, args)
         first = args[0] if args else ""
         is_option = first.startswith("-") and first not in ("--help", "-h", "--version", "-V")
         is_path = first not in COMMANDS and _exists(first)

@@ -31,6 +31,7 @@ class Appendix:
 class Report:
     """One output format. ``machine`` formats are parsed by programs: nothing else may appear beside them.
 
+    ``shows_changes``: it is given what `doctor fix` would change in the source, as planned repairs of the run.
     ``exit_code`` is for a protocol that has its own: it is the command's when the format goes to stdout.
     ``render_difference``, where a format has it, tells what changed from one run to another.
     """
@@ -40,6 +41,7 @@ class Report:
     machine: bool
     render: Callable[[Run, Presentation], str]
     appendix: Appendix | None = None
+    shows_changes: bool = False
     exit_code: Callable[[Run], int] | None = None
     render_difference: Callable[[Run, Run, Presentation], str] | None = None
 

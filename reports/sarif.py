@@ -1,8 +1,8 @@
 """SARIF 2.1.0, for GitHub's code scanning and every viewer of static analysis.
 
 Each result has a physical location, because GitHub refuses the whole file where one has none. What could not be told is
-a result too, so that a gate which could not look does not look green. The changes that `doctor fix --diff` plans are
-the fixes of their results.
+a result too, so that a gate which could not look does not look green. What `doctor fix` would change in
+the source are the fixes of their results.
 
 https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 """
@@ -155,7 +155,7 @@ def _fixes(repair: Repair | None, run: Run) -> dict[str, Any]:
 
 def _changes(diff: Iterable[str], run: Run) -> Iterator[dict[str, Any]]:
     """Yield the changed files of a unified diff."""
-    folders = [*filter(None, (run.target.repository_path,))]
+    folders = [*filter(None, (run.target.repository_path, run.target.source_path))]
     change: dict[str, Any] | None = None
     line = 0
     for text in diff:
@@ -186,4 +186,4 @@ def _replace(replacements: list[dict[str, Any]], text: str, line: int) -> int:
     return line + 1
 
 
-REPORT = Report(name="sarif", title="SARIF 2.1.0, for code scanning", machine=True, render=render)
+REPORT = Report(name="sarif", title="SARIF 2.1.0, for code scanning", machine=True, render=render, shows_changes=True)

@@ -80,7 +80,9 @@ def test_the_action_annotates_sums_up_writes_sarif_and_ends_as_doctor_does(proje
     assert checked.stdout.startswith("::error file=jobs.py,line=4,")
     assert "### doctor: unhealthy" in runner.files["GITHUB_STEP_SUMMARY"].read_text()
     log = Log.model_validate_json((project / "doctor.sarif").read_text())
-    assert [one.ruleId for one in log.runs[0].results] == ["TSK001"]
+    (result,) = log.runs[0].results
+    assert result.ruleId == "TSK001"
+    assert [fix.artifactChanges[0].artifactLocation.uri for fix in result.fixes or ()] == ["jobs.py"]
     assert runner.step("Verdict").returncode == 1
 
 

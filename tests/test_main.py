@@ -644,3 +644,17 @@ def test_a_quiet_run_shows_only_what_is_wrong(capsys, sick: Path):
     _, normal, _ = call(capsys, "check")
     assert "DOC010" in quiet
     assert len(quiet.splitlines()) < len(normal.splitlines())
+
+
+# Completion.
+
+
+@pytest.mark.parametrize(
+    "line, offered",
+    [("doctor ba", ["plain,baseline"]), ("doctor check --fail-on cr", ["plain,critical"])],
+)
+def test_a_shell_is_told_how_a_word_goes_on(target: Path, line: str, offered: list[str]):
+    words = line.split()
+    asked = {"_DOCTOR_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
+    done = forked_doctor.run(cwd=target, extra=asked)
+    assert (done.returncode, done.stdout.split(), done.stderr) == (0, offered, "")

@@ -17,10 +17,12 @@ from doctor.commands.options import (
     timeout_options,
 )
 from doctor.commands.output import FormatChoice, Output, format_option
+from doctor.commands.planning import plan_source_changes
 from doctor.commands.silencers import News, clear_mutes, gone_since, last_run, news_options, silencers_of
-from doctor.model import Severity, Status
+from doctor.model import Repair, Run, Severity, Status
 from doctor.record import RunStore
 from doctor.root import NoCommonRootError, root_of
+from doctor.target import Target
 
 PYTHON_SUFFIXES = (".py", ".pyi", ".pyw")
 """A commit hook for Python names all of these, though only the first is read."""
@@ -106,6 +108,11 @@ def check_command(
     narrow = paths if len(paths) > 1 or any(path.is_file() for path in paths) else ()
     now = datetime.now(UTC)
     before = last_run(target) if since_last else None
+    changes: list[Repair] = []
+
+    async def plan(opened: Target, examined: Run) -> None:
+        changes.extend(await plan_source_changes(opened, examined))
+
     run = examine(
         target,
         selection,
@@ -117,6 +124,7 @@ def check_command(
         paths=narrow,
         logs=logs,
         silencers=silencers_of(target, News(only_new, baseline, before), now),
+        afterwards=plan if output.shows_changes(formats) else None,
     )
     if not narrow:
         clear_mutes(target, run, now)
@@ -126,7 +134,7 @@ def check_command(
     if asked and RunStore(target.root).save_if_possible(run) is None:
         folder = target.root / ".doctor"
         output.tell(f"the run could not be recorded in {folder}; `doctor report` will not know it", formats)
-    output.emit(run, formats)
+    output.emit(run, formats, tuple(changes))
     return output.exit_code(run, formats)
 
 

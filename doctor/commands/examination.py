@@ -6,7 +6,7 @@ import asyncio
 import platform
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -102,8 +102,11 @@ def examine(
     paths: tuple[Path, ...] = (),
     logs: tuple[str, ...] = (),
     silencers: Sequence[Silencer] = (),
+    afterwards: Callable[[Target, Run], Awaitable[None]] | None = None,
 ) -> Run:
     """Run the selected checks on ``target`` and return the diagnosed run; the target is closed afterwards.
+
+    ``afterwards`` is called before it is closed.
 
     ``silencers`` leave out findings beside what the configuration ignores. ``paths`` limit the run to what is found in
     these files and folders, and to what is found in no file. ``logs`` are read when the checks are done.
@@ -113,7 +116,7 @@ def examine(
     async def work() -> Run:
         async with target:
             with output.progress(len(chosen), formats) as progress:
-                return await examine_open(
+                run = await examine_open(
                     target,
                     chosen,
                     fail_on=fail_on,
@@ -123,6 +126,9 @@ def examine(
                     paths=paths,
                     silencers=silencers,
                 )
+            if afterwards is not None:
+                await afterwards(target, run)
+            return run
 
     run = asyncio.run(work())
     return joined_with_logs(run, logs, target.source_folder, lambda problem: output.tell(problem, formats))

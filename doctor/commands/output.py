@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,7 +21,7 @@ from doctor.verdict import exit_code
 
 if TYPE_CHECKING:
     from doctor.log_summary import LogSummary
-    from doctor.model import CheckResult, Run
+    from doctor.model import CheckResult, Repair, Run
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -135,17 +135,26 @@ class Output:
         width = min(shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns, 120) if terminal else PLAIN_WIDTH
         return Presentation(color=color, width=width, verbose=self.verbose, quiet=self.quiet)
 
-    def emit(self, run: Run, formats: tuple[FormatChoice, ...]) -> None:
-        """Write the run in every format asked for.
+    def emit(self, run: Run, formats: tuple[FormatChoice, ...], changes: tuple[Repair, ...] = ()) -> None:
+        """Write the run in every format asked for; ``changes`` are for those that show what could be changed.
 
         Raises:
             click.ClickException: when a file cannot be written.
         """
         run = redacted(run)
+        with_changes = replace(run, repairs=(*run.repairs, *redacted(changes)))
         reports = registry().reports
-        self._emit(formats, lambda name, presentation: reports[name].render(run, presentation))
+
+        def render(name: str, presentation: Presentation) -> str:
+            return reports[name].render(with_changes if reports[name].shows_changes else run, presentation)
+
+        self._emit(formats, render)
         for choice in formats:
             append(reports[choice.name].appendix, run)
+
+    def shows_changes(self, formats: tuple[FormatChoice, ...]) -> bool:
+        """Tell whether one of the formats shows what could be changed in the source."""
+        return any(registry().reports[choice.name].shows_changes for choice in formats)
 
     def exit_code(self, run: Run, formats: tuple[FormatChoice, ...]) -> int:
         """Return the exit code of a run: the verdict's, or that of the protocol which has stdout."""

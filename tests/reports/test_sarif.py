@@ -100,9 +100,10 @@ def test_a_planned_change_is_a_fix_that_makes_the_new_file_of_the_old(tmp_path: 
         "2 lines",
     )
     run = run_of((replace(three_in_series()[6], findings=(hidden,)),), repairs=(planned,))
+    run = replace(run, target=replace(run.target, repository_path="services", source_path="back end"))
     (fix,) = results(run)[0].fixes or []
     (change,) = fix.artifactChanges
-    assert change.artifactLocation.uri == "app/tasks/scoring.py"
+    assert change.artifactLocation.uri == "services/back%20end/app/tasks/scoring.py"
     lines = [f"{line}\n" for line in BEFORE]
     for one in reversed(change.replacements):
         inserted = one.insertedContent["text"] if isinstance(one.insertedContent, dict) else one.insertedContent.text
