@@ -46,7 +46,7 @@ class Location:
 def location_of(finding: Finding, run: Run) -> Location:
     """Return the place of a finding."""
     resource = finding.resource
-    if resource.path is not None:
+    if resource.path is not None and resource.path.strip("./"):
         of_source = resource.path.endswith((".py", ".pyi", ".pyw"))
         return _below(run, resource.path, resource.line or 1, resource.column, of_source=of_source)
     return _at(run, next(_configured(finding, run), NO_CONFIGURATION))
@@ -91,4 +91,4 @@ def _at(run: Run, place: str) -> Location:
 
 def _below(run: Run, path: str, line: int, column: int | None, *, of_source: bool) -> Location:
     folders = (run.target.repository_path, run.target.source_path if of_source else "")
-    return Location("/".join((*filter(None, folders), path.removeprefix("./"))), line, column)
+    return Location("/".join((*filter(None, folders), path.removeprefix("./").lstrip("/"))), line, column)

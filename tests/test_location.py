@@ -58,6 +58,12 @@ def test_paths_lead_from_the_root_of_the_repository():
     assert location_of(stalled("scored"), run) == Location("services/api/doctor.toml", 31)
 
 
+@pytest.mark.parametrize("path", ["", ".", "/"])
+def test_a_path_that_names_no_file_is_no_place(path: str):
+    given = replace(enqueue_swallowed(), resource=Resource("code", "x", path, 3))
+    assert location_of(given, run_with({})) == Location("doctor.toml", 1)
+
+
 def test_an_area_that_could_not_be_told_stands_at_its_address():
     run = run_with(PLACES, Endpoint("nats", "127.0.0.1:4222", ".env:2"))
     assert location_of_area("worker", run) == Location(".env", 2)
