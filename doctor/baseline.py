@@ -150,7 +150,7 @@ class Known:
             named = ", ".join(f"{entry.code} {entry.resource}" for entry in gone[:NAMED])
             more = f" and {len(gone) - NAMED} more" if len(gone) > NAMED else ""
             said = f"{len(gone)} of {len(self._entries)} entries of the baseline are gone: {named}{more}"
-            yield out_of_date(self._place, said, "doctor baseline prune", Severity.INFO)
+            yield out_of_date(self._place, self._place, 1, said, "doctor baseline prune", Severity.INFO)
 
 
 class LastRun:

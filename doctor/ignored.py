@@ -15,31 +15,34 @@ class Ignored:
     """A silencer: the entries of the configuration on a given day."""
 
     def __init__(self, loaded: LoadedConfiguration, today: date) -> None:
-        name = "" if loaded.path is None else loaded.path.name
+        self._path = "" if loaded.path is None else loaded.path.name
         self._today = today
         self._entries = [
-            (each, f"{name}:{line_of(loaded.text, ['ignored', number, 'code']) or 1}")
+            (each, line_of(loaded.text, ["ignored", number, "code"]) or 1)
             for number, each in enumerate(loaded.configuration.ignored)
         ]
 
     def covers(self, finding: Finding) -> Suppression | None:
         """Return the first entry that is still valid and means the finding."""
-        for entry, place in self._entries:
+        for entry, line in self._entries:
             if self._is_valid(entry) and _means(entry, finding):
                 owner = f" ({entry.owner})" if entry.owner else ""
+                place = f"{self._path}:{line}"
                 return Suppression(finding, place, entry.reason + owner, entry.until, SuppressionKind.CONFIGURATION)
         return None
 
     def out_of_date(self, results: Sequence[CheckResult]) -> Iterator[Finding]:
         """Report entries whose day is over, and those that mean nothing of what their checks found."""
         found = [finding for result in results for finding in result.findings]
-        for entry, place in self._entries:
-            what = f"the entry for {entry.code} {entry.resource}".removesuffix(" *")
+        for entry, line in self._entries:
+            what = f"{entry.code} {entry.resource}".removesuffix(" *")
             if not self._is_valid(entry):
-                said = f"{what} ended on {entry.until}; what it ignored counts again"
-                yield out_of_date(place, said, "set a new day after looking again, or delete the entry")
+                said = f"the entry for {what} ended on {entry.until}; what it ignored counts again"
+                remedy = "set a new day after looking again, or delete the entry"
+                yield out_of_date(what, self._path, line, said, remedy)
             elif was_asked(entry.code, results) and not any(_means(entry, finding) for finding in found):
-                yield out_of_date(place, f"{what} ignores nothing that is found", "delete the entry")
+                said = f"the entry for {what} ignores nothing that is found"
+                yield out_of_date(what, self._path, line, said, "delete the entry")
 
     def _is_valid(self, entry: IgnoredConfiguration) -> bool:
         return entry.until is None or entry.until >= self._today

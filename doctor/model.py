@@ -505,6 +505,8 @@ class Run:
     schema_version: str = "1"
     suppressions: tuple[Suppression, ...] = ()
     """What was left out of the latest results, and why."""
+    narrowed: bool = False
+    """Whether only what stands in some of the files is told, as to a commit hook."""
     checked_again_at: datetime | None = None
     """When the check after the repairs began; None without one, and in records from before this was kept."""
 

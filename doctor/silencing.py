@@ -71,17 +71,18 @@ def was_asked(code: str, results: Iterable[CheckResult]) -> bool:
     return any(result.code.startswith(code) and result.status in (Status.PASS, Status.FAIL) for result in results)
 
 
-def out_of_date(place: str, symptom: str, remedy: str, severity: Severity = Severity.WARNING) -> Finding:
-    """Return the finding about a decision; ``place`` is ``path:line`` or a path."""
-    path, _, line = place.rpartition(":") if place.rpartition(":")[2].isdigit() else (place, "", "1")
+def out_of_date(
+    what: str, path: str, line: int, symptom: str, remedy: str, severity: Severity = Severity.WARNING
+) -> Finding:
+    """Return the finding about a decision: ``what`` was decided, and where that stands."""
     return Finding(
         code=OUT_OF_DATE,
-        resource=Resource("suppression", place, path, int(line)),
+        resource=Resource("suppression", what, path, line),
         symptom=symptom,
         cause=symptom,
         severity=severity,
         role=Role.ADVICE,
-        evidence=(Evidence(EvidenceKind.CONFIG, place, symptom),),
+        evidence=(Evidence(EvidenceKind.CONFIG, f"{path}:{line}", symptom),),
         fixes=(FixOption.by_hand(remedy, "only you know whether it is still meant"),),
         validation="doctor check",
     )

@@ -5,6 +5,7 @@ https://docs.github.com/actions/reference/workflows-and-actions/workflow-command
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from doctor.api import (
@@ -31,6 +32,8 @@ _COMMANDS = {
 
 SHOWN = 100
 """Rows of the summary; GitHub refuses one of more than 1 MiB."""
+
+_MARKUP = re.compile(r"[\\|`*_\[\]!~]")
 
 _TEXT = 300
 """Characters of one cell."""
@@ -101,10 +104,7 @@ def _cell(text: str) -> str:
     """Return text that ends no cell and is no markup: what the target calls a table must not become a link here."""
     one_line = " ".join(text.split())
     bounded = one_line if len(one_line) <= _TEXT else f"{one_line[:_TEXT]}…"
-    escaped = bounded.replace("&", "&amp;").replace("<", "&lt;").replace("\\", "\\\\")
-    for character in "|`*_[]!#~@":
-        escaped = escaped.replace(character, f"\\{character}" if character != "@" else "&#64;")
-    return escaped
+    return _MARKUP.sub(r"\\\g<0>", bounded.replace("&", "&amp;").replace("<", "&lt;")).replace("@", "&#64;")
 
 
 REPORT = Report(

@@ -64,7 +64,8 @@ def _cases(result: CheckResult, run: Run) -> Iterator[Element]:
 
 def _finding(finding: Finding, result: CheckResult, run: Run) -> Element:
     place = location_of(finding, run)
-    case = _case(f"{finding.code} {finding.resource.key} {finding.subject}".rstrip(), result.area, result.duration)
+    name = f"{finding.code} {finding.resource.key} {finding.subject}".rstrip()
+    case = _case(name, result.area, result.duration / len(result.findings))
     case.set("file", _clean(place.path))
     case.set("line", str(place.line))
     told = [f"{place.path}:{place.line}", finding.symptom, f"cause: {finding.cause}"]

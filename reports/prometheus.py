@@ -6,7 +6,7 @@ What was found is counted, never listed: a series a finding would cost more than
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -61,10 +61,10 @@ def _statuses(run: Run) -> _Samples:
 
 
 def _measured(run: Run) -> Iterator[Family]:
-    """Yield what the checks measured of the target, each number once."""
-    metrics = dict[str, dict[str, float]]()
+    """Yield what the checks measured of the target."""
+    metrics = defaultdict[str, defaultdict[str, float]](lambda: defaultdict(float))
     for metric in _metrics(run):
-        metrics.setdefault(metric.name, {})[metric.of] = metric.value
+        metrics[metric.name][metric.of] += metric.value  # two findings may count rows of one column
     for name, values in sorted(metrics.items()):
         samples = [({"resource": of}, value) for of, value in values.items()]
         yield Family(f"doctor_{name}", "Measured by a check.", samples)

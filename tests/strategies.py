@@ -186,5 +186,6 @@ runs = st.builds(
     configuration_fingerprint=texts,
     fail_on=st.sampled_from([*Severity, "never"]).map(str),
     suppressions=several(st.builds(Suppression, finding=findings, origin=texts, reason=texts, until=maybe(st.dates()))),
+    narrowed=st.booleans(),
 )
 """Runs of any content; their fingerprints need not belong to findings."""

@@ -129,6 +129,7 @@ def test_the_configuration_ignores_resources_of_a_pattern_until_a_day(configured
     (over,) = tomorrow.out_of_date(())
     assert over.symptom == "the entry for EMB001 column:public.tmp_* ended on 2026-11-25; what it ignored counts again"
     assert over.resource.location == "doctor.toml:2"
+    assert over.resource.key == "suppression:EMB001 column:public.tmp_*", "whatever line it stands on"
 
 
 def test_an_entry_that_ignores_nothing_is_told(configured: Ignored):

@@ -17,6 +17,7 @@ from doctor.commands.options import configuration_option, open_target, path_argu
 from doctor.commands.output import Output, write_file
 from doctor.commands.silencers import baseline_path, last_run
 from doctor.model import Finding, Run, SuppressionKind
+from doctor.silencing import OUT_OF_DATE
 from doctor.verdict import ExitCode
 from doctor.wording import counted
 
@@ -58,9 +59,9 @@ class Situation:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What the last run found, without what others have decided about."""
+        """What the last run found, without what others have decided about, and the decisions themselves."""
         decided = {one.finding.fingerprint for one in self.run.suppressions if one.kind in _NOT_ACCEPTED}
-        return tuple(finding for finding in self.run.found if finding.fingerprint not in decided)
+        return tuple(one for one in self.run.found if one.fingerprint not in decided and one.code != OUT_OF_DATE)
 
     def write(self, baseline: Baseline) -> None:
         """Write the file in one step."""

@@ -95,6 +95,12 @@ def check_command(
     to check. What the source says is kept beside it, so that the next run reads only the files that have changed.
 
     \b
+    doctor check --offline                                    the source alone
+    doctor check --select TSK,EMB001 -v                       some checks, with all that was seen
+    doctor check --format text --format sarif:doctor.sarif    several formats at once
+    doctor check --only-new                                   the gate: what the baseline does not know
+
+    \b
     Exit codes: 0 nothing at or above --fail-on   1 findings   2 usage or configuration
                 3 incomplete: something could not be checked   4 a bug of doctor
     """
@@ -105,7 +111,6 @@ def check_command(
         raise click.UsageError(str(error)) from error
     target = open_target(folder, configuration, profile=profile, keeps_facts=not no_cache, token_env=token_env)
     selection = Selection(select, ignore, tag, offline, probe)
-    narrow = paths if len(paths) > 1 or any(path.is_file() for path in paths) else ()
     now = datetime.now(UTC)
     before = last_run(target) if since_last else None
     changes: list[Repair] = []
@@ -121,21 +126,26 @@ def check_command(
         timeout=timeout,
         total_timeout=total_timeout,
         formats=formats,
-        paths=narrow,
+        paths=paths if len(paths) > 1 or any(path.is_file() for path in paths) else (),
         logs=logs,
         silencers=silencers_of(target, News(only_new, baseline, before), now),
         afterwards=plan if output.shows_changes(formats) else None,
     )
-    if not narrow:
+    if not run.narrowed:
         clear_mutes(target, run, now)
     if before is not None and (gone := gone_since(before, run)):
         output.tell(f"gone since run {before.id}: {', '.join(gone)}", formats)
+    _record(target, run, output, formats)
+    output.emit(run, formats, tuple(changes))
+    return output.exit_code(run, formats)
+
+
+def _record(target: Target, run: Run, output: Output, formats: tuple[FormatChoice, ...]) -> None:
+    """Keep a run in which anything was asked."""
     asked = any(result.status is not Status.SKIP for result in run.current)
     if asked and RunStore(target.root).save_if_possible(run) is None:
         folder = target.root / ".doctor"
         output.tell(f"the run could not be recorded in {folder}; `doctor report` will not know it", formats)
-    output.emit(run, formats, tuple(changes))
-    return output.exit_code(run, formats)
 
 
 def _require_python(paths: tuple[Path, ...]) -> None:

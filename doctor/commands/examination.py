@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 
 import click
@@ -60,7 +61,9 @@ def choose(checks: Sequence[Check], selection: Selection, target: Target) -> lis
     offline = selection.offline or configuration.offline
     for prefix in (*select, *ignore):
         if prefix != "ALL" and not any(check.code.startswith(prefix) for check in checks):
-            raise click.UsageError(f"no check has a code that starts with {prefix!r}; `doctor list` shows them all")
+            near = get_close_matches(prefix, [check.code for check in checks], n=1)
+            hint = f"did you mean {near[0]!r}?" if near else "`doctor list` shows them all"
+            raise click.UsageError(f"no check has a code that starts with {prefix!r}; {hint}")
     tags = frozenset(selection.tags or configuration.tags)
     if unknown := tags - frozenset[str]().union(*(check.tags for check in checks)):
         raise click.UsageError(f"no check has the tag {min(unknown)!r}")
@@ -206,6 +209,7 @@ async def examine_open(
         configuration_fingerprint=target.loaded.fingerprint,
         fail_on=fail_on or configuration.fail_on,
         suppressions=(*by_comments, *others),
+        narrowed=bool(paths),
     )
 
 

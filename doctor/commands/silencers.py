@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -60,7 +61,7 @@ def silencers_of(target: Target, news: News, now: datetime) -> tuple[Silencer, .
         silencers: list[Silencer] = [Muted(MuteStore(target.root).load(), now)]
         if news.only_new or news.baseline is not None or target.configuration.only_new:
             path = baseline_path(target, news.baseline)
-            silencers.append(Known(load(path), path.name))
+            silencers.append(Known(load(path), os.path.relpath(path, target.root)))
     except (BaselineError, MuteError) as error:
         raise click.UsageError(str(error)) from error
     if news.before is not None:
@@ -69,16 +70,16 @@ def silencers_of(target: Target, news: News, now: datetime) -> tuple[Silencer, .
 
 
 def last_run(target: Target) -> Run:
-    """Return the last recorded run of a target.
+    """Return the last recorded run of a target that was about all of it.
 
     Raises:
         click.UsageError: there is none, or it cannot be read.
     """
     try:
-        run = RunStore(target.root).latest()
+        run = RunStore(target.root).latest(lambda run: not run.narrowed)
     except RecordError as error:
         raise click.UsageError(str(error)) from error
-    if run is None:
+    if run is None or run.narrowed:
         raise click.UsageError(f"no run is recorded in {target.root}; run `doctor check` first")
     return run
 

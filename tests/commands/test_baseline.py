@@ -86,6 +86,14 @@ def test_what_cannot_be_done_is_said_with_what_to_do(project: Path, words: tuple
     assert said in done.stderr
 
 
+def test_what_a_commit_hook_was_told_is_no_measure_of_the_whole(project: Path):
+    add(project, "other")
+    gate(project)
+    run("baseline", "create", cwd=project)
+    gate(project, "job.py")
+    assert run("baseline", "update", cwd=project).stdout.endswith("0 added, 0 changed, 0 gone, 2 in all\n")
+
+
 def test_a_spoilt_baseline_is_a_usage_error_and_is_left_alone(project: Path):
     gate(project)
     (project / ".doctor-baseline.json").write_text("<<<<<<< HEAD\n")
