@@ -33,7 +33,7 @@ LINES = Draft202012Validator(LINE, registry=Registry().with_resource(SCHEMA["$id
 
 every_run = pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
 any_run = given(runs)
-few = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+few = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 HOSTILE = finding(
     "EMB001",

@@ -33,7 +33,7 @@ def test_the_log_keeps_to_the_standard(run: Run):
     assert [log.tool.driver.rules[one.ruleIndex].id for one in log.results] == [one.ruleId for one in log.results]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(runs)
 def test_the_log_of_any_run_has_a_place_for_every_result(run: Run):
     found = [finding for result in run.current for finding in result.findings]
