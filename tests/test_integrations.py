@@ -17,6 +17,7 @@ import yaml
 from doctor.cli import doctor
 from doctor.report import Presentation
 from doctor.reports import prometheus
+from tests import forked_doctor
 from tests.command_line import environment
 from tests.example_runs import BUILT_INS, run_of, three_in_series
 from tests.reports.sarif_shape import Log
@@ -163,6 +164,15 @@ def test_the_dockerfile_copies_a_doctor_that_is_built_and_runs_a_command_that_th
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     assert {".git", ".venv", ".doctor"} <= set(ignored)
     assert not {"doctor", "checks", "fixes", "reports", "pipeline"} & set(ignored)
+
+
+def test_the_health_check_of_a_container_is_a_probe_that_answers(tmp_path: Path):
+    text = (ROOT / "docs/monitoring.md").read_text(encoding="utf-8")
+    (words,) = re.findall(r"^HEALTHCHECK .*CMD (\[.*\])$", text, re.MULTILINE)
+    program, *arguments = json.loads(words)
+    done = forked_doctor.run(*arguments, cwd=tmp_path)
+    assert (program, done.returncode, done.stderr) == ("doctor", 3, "")
+    assert done.stdout.startswith("not configured worker:")
 
 
 def exported() -> set[str]:

@@ -59,9 +59,27 @@ class Situation:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What the last run found, without what others have decided about, and the decisions themselves."""
+        """What can be accepted of what the last run found.
+
+        Not what others have decided about, nor the decisions themselves; and not what kept other checks from looking,
+        or the gate would be green without having looked.
+        """
         decided = {one.finding.fingerprint for one in self.run.suppressions if one.kind in _NOT_ACCEPTED}
-        return tuple(one for one in self.run.found if one.fingerprint not in decided and one.code != OUT_OF_DATE)
+        never = {OUT_OF_DATE, *self.blocking}
+        return tuple(one for one in self.run.found if one.fingerprint not in decided and one.code not in never)
+
+    @property
+    def blocking(self) -> tuple[str, ...]:
+        """The codes of what the last run found that kept other checks from looking."""
+        blockers = {result.blocked_by for result in self.run.current}
+        return tuple(sorted({finding.code for finding in self.run.found if finding.code in blockers}))
+
+    @property
+    def not_accepted(self) -> str:
+        """Say what is never accepted, if the last run found any of it."""
+        if not self.blocking:
+            return ""
+        return f"; not accepted: {', '.join(self.blocking)}, which kept other checks from looking"
 
     def write(self, baseline: Baseline) -> None:
         """Write the file in one step."""
@@ -93,7 +111,8 @@ def create(path: Path, baseline: Path | None, configuration: Path | None, output
         raise click.UsageError(f"{situation.path} is there already; `doctor baseline update` brings it up to date")
     new = Baseline().updated(situation.findings, situation.run.current, _today())
     situation.write(new)
-    output.say(f"{situation.path}: {counted(len(new.entries), 'finding')} of run {situation.run.id} accepted")
+    accepted = f"{counted(len(new.entries), 'finding')} of run {situation.run.id} accepted"
+    output.say(f"{situation.path}: {accepted}{situation.not_accepted}")
     return int(ExitCode.OK)
 
 
@@ -111,7 +130,8 @@ def update(path: Path, baseline: Path | None, configuration: Path | None, output
     before, after = ({one.fingerprint: one for one in each.entries} for each in (old, new))
     added, gone = len(after.keys() - before.keys()), len(before.keys() - after.keys())
     changed = sum(before[one].level != after[one].level for one in after.keys() & before.keys())
-    output.say(f"{situation.path}: {added} added, {changed} changed, {gone} gone, {len(new.entries)} in all")
+    counts = f"{added} added, {changed} changed, {gone} gone, {len(new.entries)} in all"
+    output.say(f"{situation.path}: {counts}{situation.not_accepted}")
     return int(ExitCode.OK)
 
 

@@ -23,6 +23,11 @@ import json
 from doctor.api import Evidence, EvidenceKind, Finding, Metric, Resource, Severity, check, hookimpl
 
 
+@check("ZZZ002", "asks-what-can-be-asked", severity=Severity.ERROR, tags=["static"], after=["ZZZ001"])
+def asks_what_can_be_asked(environment):
+    yield from ()
+
+
 @check("ZZZ001", "told-what-is-wrong", severity=Severity.ERROR, tags=["static"])
 def told_what_is_wrong(environment):
     for name, value in json.loads((environment.root / "wrong.json").read_text()).items():
@@ -39,7 +44,7 @@ def told_what_is_wrong(environment):
 
 @hookimpl
 def doctor_checks():
-    return [told_what_is_wrong]
+    return [told_what_is_wrong, asks_what_can_be_asked]
 """
 
 Call = Callable[..., tuple[int, str, str]]
@@ -108,6 +113,14 @@ def test_what_is_known_passes_and_what_is_new_or_worse_fails(project: Path, call
     code, document = gate("--only-new")
     assert (code, names(document)) == (1, ["public_topics"])
     assert call("baseline", "update")[1].endswith("1 added, 1 changed, 0 gone, 2 in all\n")
+
+
+def test_what_keeps_others_from_looking_is_never_accepted(call: Call):
+    call("check", "--select", "ZZZ")
+    code, out, _ = call("baseline", "create")
+    assert (code, "0 findings" in out) == (0, True)
+    assert out.endswith("; not accepted: ZZZ001, which kept other checks from looking\n")
+    assert call("check", "--select", "ZZZ", "--only-new")[0] == 1
 
 
 def test_what_is_gone_is_told_and_pruned(project: Path, call: Call, gate: Gate):
