@@ -33,6 +33,7 @@ from .routes import (
     knowledge,
     me,
     messages,
+    metrics,
     providers,
     semantic_index,
     semantic_search,
@@ -156,6 +157,7 @@ def create_app() -> FastAPI:
     application.add_exception_handler(UnknownRowError, _not_found)
     application.include_router(webhook.router)
     application.include_router(health.router)
+    application.include_router(metrics.router)
     protected = APIRouter(dependencies=[Depends(token_holders_only)], responses=problems(400, 401, 422, 503))
     for module in (
         me,
