@@ -93,16 +93,15 @@ def _project(files: list[Path], root: Path, lookup: Lookup) -> ComposeProject | 
 def _service(name: str, nodes: list[Any], lookup: Lookup) -> ComposeService:
     """Put a service together from the files that speak of it."""
     parts = [part for node in nodes if isinstance(part := plain(node), dict)]
-    names = {name, *(str(part["container_name"]) for part in parts if "container_name" in part)}
-    names |= {str(part["hostname"]) for part in parts if "hostname" in part}
+    names = {name, *(_text(part[key]) for part in parts for key in ("container_name", "hostname") if key in part)}
     names |= {alias for part in parts for alias in _aliases(part.get("networks"))}
     given = [(variable, value) for node in nodes for variable, value, _ in environment(mapping(node))]
     return ComposeService(
         name,
-        frozenset(each.lower() for each in names),
+        frozenset(each.lower() for each in names if each),
         ports=tuple(pair for part in parts for entry in _list(part.get("ports")) for pair in _ports(entry, lookup)),
         environment=tuple((variable, _interpolated(value, lookup)) for variable, value in given if value is not None),
-        depends_on=frozenset(str(each) for part in parts for each in part.get("depends_on") or ()),
+        depends_on=frozenset(_text(each) for part in parts for each in part.get("depends_on") or ()),
         is_built=any("build" in part for part in parts),
         shares_host=any(part.get("network_mode") == "host" for part in parts),
     )
@@ -111,19 +110,24 @@ def _service(name: str, nodes: list[Any], lookup: Lookup) -> ComposeService:
 def _aliases(networks: Any) -> Iterator[str]:
     for network in networks.values() if isinstance(networks, dict) else ():
         if isinstance(network, dict):
-            yield from map(str, _list(network.get("aliases")))
+            yield from map(_text, _list(network.get("aliases")))
 
 
 def _ports(entry: Any, lookup: Lookup) -> Iterator[tuple[int, int]]:
     """Yield (theirs, ours) of one entry, in the short form or the long one; ranges and UDP lead nowhere here."""
     if isinstance(entry, dict):
-        theirs, ours = (_interpolated(str(entry.get(key, "")), lookup) for key in ("target", "published"))
+        theirs, ours = (_interpolated(_text(entry.get(key, "")), lookup) for key in ("target", "published"))
         if theirs.isdecimal() and ours.isdecimal():
             yield int(theirs), int(ours)
         return
-    match = _PORT.fullmatch(_interpolated(str(entry), lookup))
+    match = _PORT.fullmatch(_interpolated(_text(entry), lookup))
     if match is not None and match["published"] and match["protocol"] in (None, "tcp"):
         yield int(match["target"]), int(match["published"])
+
+
+def _text(value: Any) -> str:
+    """Return a scalar as text, and anything else as none: lists of lists of one list would never end."""
+    return str(value) if isinstance(value, (str, int, float)) else ""
 
 
 def _list(value: Any) -> list[Any]:

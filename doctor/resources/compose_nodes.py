@@ -67,8 +67,9 @@ def environment(service: dict[str, Any]) -> Iterator[tuple[str, str | None, int]
     node: Any = service.get("environment")
     if getattr(node, "id", "") == "sequence":
         for entry in node.value:
-            name, equals, value = str(entry.value).partition("=")
-            yield name, value if equals else None, entry.start_mark.line + 1
+            if entry.id == "scalar":
+                name, equals, value = str(entry.value).partition("=")
+                yield name, value if equals else None, entry.start_mark.line + 1
         return
     for name, value in mapping(node).items():
         is_null = value.tag.endswith(":null")

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doctor.resources.compose import ComposeProject, find_compose
+from doctor.resources.compose_variables import read_compose
 
 WHOLE = """\
 services:
@@ -34,6 +35,31 @@ services:
 def project(folder: Path, text: str, **variables: str) -> ComposeProject | None:
     (folder / "docker-compose.yml").write_text(text)
     return find_compose(folder, variables.get)
+
+
+BOMB = "x-0: &x0 [boom]\n" + "".join(f"x-{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 9)}]\n" for n in range(1, 30))
+"""Lists of lists of one list: 9 to the power of 29 words, if somebody wrote them out."""
+
+
+@pytest.mark.parametrize(
+    "service",
+    [
+        "ports: *x29",
+        "ports: [{target: *x29, published: 1}]",
+        "environment: *x29",
+        "environment: {OLLAMA_HOST: *x29}",
+        "container_name: *x29",
+        "depends_on: *x29",
+        "networks: {all: {aliases: *x29}}",
+        "env_file: *x29",
+    ],
+)
+def test_what_would_never_end_if_it_were_written_out_is_not(tmp_path: Path, service: str):
+    found = project(tmp_path, f"{BOMB}services:\n  api: {{{service}}}\n")
+    assert found is not None
+    assert found.service("api") == found.services[0]
+    assert (found.services[0].ports, found.services[0].environment) == ((), ())
+    assert read_compose(tmp_path).variables == ()
 
 
 def test_ports_names_and_variables_are_read(tmp_path: Path):
