@@ -22,7 +22,11 @@ def any_in_code(content: bytes, matches: Iterable[re.Match[bytes]]) -> bool:
     for match in matches:
         quotes += content.count(_QUOTES, counted, match.start())
         counted = match.start()
-        line = content[content.rfind(b"\n", 0, counted) + 1 : counted]
-        if quotes % 2 == 0 and not line.lstrip().startswith(b"#"):
+        if quotes % 2 == 0 and not _beginning(content, counted).lstrip().startswith(b"#"):
             return True
     return False
+
+
+def _beginning(content: bytes, place: int) -> bytes:
+    """Return what stands before a place on its line; ``\\r`` alone ends one, too."""
+    return content[max(content.rfind(b"\n", 0, place), content.rfind(b"\r", 0, place)) + 1 : place]

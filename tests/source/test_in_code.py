@@ -39,3 +39,9 @@ def test_what_stands_in_code_is_seen(text: str) -> None:
 )
 def test_what_stands_in_docstrings_and_comments_is_not(text: str) -> None:
     assert not any_in_code(text.encode(), NAME.finditer(text.encode()))
+
+
+def test_a_comment_ends_with_its_line_whatever_ends_that() -> None:
+    for end in (b"\n", b"\r\n", b"\r"):
+        content = b"# not here" + end + b"here = 1" + end
+        assert any_in_code(content, re.finditer(b"here = ", content))
