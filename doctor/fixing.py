@@ -135,6 +135,8 @@ class Repairer:
         self._policy = policy
         self._running: frozenset[str] = frozenset()
         """The kinds of the target's processes that ran before its source was repaired."""
+        self._answered = False
+        """Whether the application answered before its source was repaired."""
 
     async def repair(self, chosen: Sequence[Candidate], blocking: Sequence[str]) -> list[Repair]:
         """Make these repairs, one after the other, and return what became of each.
@@ -153,6 +155,7 @@ class Repairer:
                 continue
             if phase is Phase.SOURCE and group:
                 self._running = await asyncio.to_thread(self._kinds)
+                self._answered = await self._application_answers()
             made = [await self._one(candidate) for candidate in group if not self._policy.stopped()]
             if phase is Phase.SOURCE and any(repair.status is RepairStatus.VERIFIED for repair in made):
                 made = await self._after_restart(made)
@@ -238,7 +241,7 @@ class Repairer:
     async def await_restart(self) -> Sequence[Process]:
         """Return who still runs code older than the journalled changes, after giving them time to restart.
 
-        Whoever has ended for it is waited for until it runs again.
+        Whoever has ended for it is waited for until it runs again, and the application until it answers again.
         """
         files = [Path(entry["path"]) for entry in self._journal.entries() if entry["kind"] == "file"]
 
@@ -250,10 +253,22 @@ class Repairer:
 
         deadline = time.monotonic() + (0 if self._policy.stopped() else RESTART_PATIENCE)
         stale = await asyncio.to_thread(stale_processes)
-        while (stale or self._running - await asyncio.to_thread(self._kinds)) and time.monotonic() < deadline:
+        while (stale or await self._is_away()) and time.monotonic() < deadline:
             await asyncio.sleep(RESTART_POLL)
             stale = await asyncio.to_thread(stale_processes)
         return stale
+
+    async def _is_away(self) -> bool:
+        """Whether something that ran before the repair does not run yet, or does not answer yet."""
+        gone = self._running - await asyncio.to_thread(self._kinds)
+        return bool(gone) or (self._answered and not await self._application_answers())
+
+    async def _application_answers(self) -> bool:
+        try:
+            await (await self._target.provide("application")).answer()
+        except (NotConfiguredError, ResourceUnreachable):
+            return False
+        return True
 
     def _kinds(self) -> frozenset[str]:
         kinds = {process.kind for process in self._target.environment.processes()}
