@@ -36,14 +36,13 @@ def settings(loaded: LoadedConfiguration, profile: str | None, environment: Mapp
     effective = loaded if profile is None else loaded.with_profile(profile)
     replaced = None if profile is None else (BUILT_IN_PROFILES | loaded.configuration.profile)[profile]
     for path, value in _leaves(effective.configuration, ()):
-        key = path[0]
-        if (variable := VARIABLES.get(str(key))) and variable in environment:
-            yield Setting(str(key), environment[variable], f"environment {variable}")
-            continue
-        if getattr(replaced, str(key), None) is not None and len(path) == 1:
-            yield Setting(str(key), value, _of_profile(loaded, str(profile), str(key)))
-            continue
-        yield Setting(".".join(map(str, path)), value, _of_file(loaded, path))
+        key = ".".join(map(str, path))
+        if (variable := VARIABLES.get(key)) and variable in environment:
+            yield Setting(key, environment[variable], f"environment {variable}")
+        elif profile is not None and getattr(replaced, key, None) is not None:
+            yield Setting(key, value, _of_profile(loaded, profile, key))
+        else:
+            yield Setting(key, value, _of_file(loaded, path))
 
 
 def _of_profile(loaded: LoadedConfiguration, profile: str, key: str) -> str:

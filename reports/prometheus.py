@@ -71,10 +71,11 @@ def _measured(run: Run) -> Iterator[Family]:
 
 
 def _metrics(run: Run) -> Iterator[Metric]:
+    """Yield every number, those of findings that were left out too: a mute changes no measurement."""
     for result in run.current:
         for observation in result.observations:
             yield from observation.metrics
-        yield from (finding.metric for finding in result.findings if finding.metric is not None)
+    yield from (finding.metric for finding in run.found if finding.metric is not None)
 
 
 def _lines(family: Family) -> Iterator[str]:

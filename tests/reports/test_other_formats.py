@@ -18,7 +18,7 @@ from referencing import Registry, Resource
 
 import doctor.reports
 from doctor.diagnosis import diagnose
-from doctor.model import Metric, Observation, Run, Severity, Status
+from doctor.model import Metric, Observation, Run, Severity, Status, Suppression
 from doctor.model import Resource as Thing
 from doctor.report import Presentation
 from doctor.reports import concise, github, gitlab, json_lines, junit, nagios, prometheus
@@ -219,9 +219,10 @@ def test_prometheus_reads_any_run(run: Run):
 
 def test_what_was_measured_is_a_metric_whether_or_not_something_is_wrong():
     coverage = Observation("200 of 200", metrics=(Metric("embedding_coverage_ratio", 1.0, "column:a.b"),))
-    run = run_of((result("EMB001", HOSTILE, observations=(coverage,)),), chain=None)
+    left_out = Suppression(replace(HOSTILE, subject="recent"), "muted", "known")
+    run = run_of((result("EMB001", HOSTILE, observations=(coverage,)),), chain=None, suppressions=(left_out,))
     assert samples(run)["doctor_embedding_coverage_ratio"] == [({"resource": "column:a.b"}, 1.0)]
-    assert samples(run)["doctor_rows_without_vector"] == [({"resource": 'column:a"b\\c\nd'}, 7.0)]
+    assert samples(run)["doctor_rows_without_vector"] == [({"resource": 'column:a"b\\c\nd'}, 14.0)]
 
 
 # nagios
