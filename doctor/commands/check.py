@@ -17,7 +17,6 @@ from doctor.commands.options import (
     timeout_options,
 )
 from doctor.commands.output import FormatChoice, Output, format_option
-from doctor.commands.planning import plan_source_changes
 from doctor.commands.silencers import News, clear_mutes, gone_since, last_run, news_options, silencers_of
 from doctor.model import Repair, Run, Severity, Status
 from doctor.record import RunStore
@@ -116,6 +115,8 @@ def check_command(
     changes: list[Repair] = []
 
     async def plan(opened: Target, examined: Run) -> None:
+        from doctor.commands.planning import plan_source_changes  # brings psycopg, 60 ms that no other format pays
+
         changes.extend(await plan_source_changes(opened, examined))
 
     run = examine(
