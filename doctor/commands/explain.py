@@ -10,6 +10,7 @@ import click
 from doctor.check import Check
 from doctor.commands.options import presentation_options
 from doctor.commands.output import Output, registry
+from doctor.own_results import PAGES
 from doctor.verdict import ExitCode
 
 
@@ -38,7 +39,10 @@ def explain_command(code: str, style: str, output: Output) -> int:
     if code in plugins.fixes:
         output.write(f"# {code}\n\n{plugins.fixes[code].page.strip()}\n")
         return int(ExitCode.OK)
-    names = [*plugins.checks, *(check.name for check in plugins.checks.values()), *plugins.fixes]
+    if (page := PAGES.get(code.upper())) is not None:
+        output.write(json.dumps({"code": code.upper(), "page": page}, indent=2) + "\n" if style == "json" else page)
+        return int(ExitCode.OK)
+    names = [*plugins.checks, *PAGES, *(check.name for check in plugins.checks.values()), *plugins.fixes]
     near = get_close_matches(code, names, n=1) or get_close_matches(code.upper(), names, n=1)
     hint = f"did you mean {near[0]!r}?" if near else "`doctor list` shows them all."
     raise click.UsageError(f"no check and no fix {code!r}; {hint}")

@@ -64,3 +64,11 @@ def test_a_misspelled_name_is_told_with_the_one_that_was_meant(capsys, word: str
 def test_a_name_that_resembles_nothing_leads_to_the_list(capsys):
     assert main(["explain", "zzzzzzzz"]) == 2
     assert "`doctor list` shows them all" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("code", ["DOC001", "DOC002", "DOC012"])
+def test_what_doctor_says_about_itself_has_a_page_too(capsys: pytest.CaptureFixture[str], code: str):
+    page = shown(capsys, code.lower())
+    assert page.startswith(f"# {code} ")
+    assert "## How to fix" in page
+    assert json.loads(shown(capsys, code, "--format", "json")) == {"code": code, "page": page}
