@@ -75,7 +75,7 @@ def transformed(content: bytes, transformer: Callable[[], CSTTransformer]) -> by
 
 def _with_changes(content: bytes, before: bytes, after: bytes) -> bytes:
     """Return a file with what differs between two texts of its tree: a line that is equal in both stays as it is, and
-    a changed one keeps its line end."""
+    a changed one keeps its line end. A last line without one may become several."""
     lines = LINE.findall(content)
     old, new = (text.removesuffix(b"\n").split(b"\n") for text in (before, after))
     result: list[bytes] = []
@@ -85,7 +85,8 @@ def _with_changes(content: bytes, before: bytes, after: bytes) -> bytes:
             continue
         ends = [_end(line) for line in lines[first:last]] or [_end(lines[max(0, first - 1)])]
         result += [text + ends[min(place, len(ends) - 1)] for place, text in enumerate(new[start:stop])]
-    return b"".join(result)
+    end = _end(next(iter(lines), b"")) or b"\n"
+    return b"".join([*(line if _end(line) else line + end for line in result[:-1]), *result[-1:]])
 
 
 def _end(line: bytes) -> bytes:

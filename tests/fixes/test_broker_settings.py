@@ -139,3 +139,15 @@ def formatted(content: bytes) -> bytes:
         done = subprocess.run([RUFF, *command, "--isolated", "-"], input=content, capture_output=True, check=True)
         content = done.stdout
     return content
+
+
+def test_a_last_line_without_an_end_may_become_several() -> None:
+    content = (
+        b"from taskiq_nats import PullBasedJetStreamBroker as Pull\nbroker = Pull('nats://x', stream_config=f(), a=1)"
+    )
+    changed = with_setting(content, 2, "ack_wait", "300", "broker")
+    assert changed.endswith(
+        b'\n    a=1,\n    consumer_config=ConsumerConfig(durable_name="taskiq_durable", ack_wait=300),\n)'
+    )
+    with pytest.raises(NothingToDoError):
+        with_setting(changed, 2, "ack_wait", "300", "broker")
