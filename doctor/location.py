@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from doctor.check import AREAS
 from doctor.model import EvidenceKind, Finding, Run
 
-_PLACE = re.compile(r"(?P<path>[^\s:][^:\n]*):(?P<line>[1-9]\d{0,8})")
+_PLACE = re.compile(r"(?P<path>(?=[./]*[^\s:./])[^\s:][^:\n]*):(?P<line>[1-9]\d{0,8})")
 
 _ENDPOINT_OF_AREA = {
     "database": "postgresql",
@@ -91,4 +91,5 @@ def _at(run: Run, place: str) -> Location:
 
 def _below(run: Run, path: str, line: int, column: int | None, *, of_source: bool) -> Location:
     folders = (run.target.repository_path, run.target.source_path if of_source else "")
-    return Location("/".join((*filter(None, folders), path.removeprefix("./").lstrip("/"))), line, column)
+    parts = (*folders, path.removeprefix("./"))
+    return Location("/".join(part for one in parts if (part := one.strip("/"))), line, column)

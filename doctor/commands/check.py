@@ -97,7 +97,7 @@ def check_command(
     doctor check --offline                                    the source alone
     doctor check --select TSK,EMB001 -v                       some checks, with all that was seen
     doctor check --format text --format sarif:doctor.sarif    several formats at once
-    doctor check --only-new                                   the gate: what the baseline does not know
+    doctor check --only-new                                   the gate: what is new since the baseline
 
     \b
     Exit codes: 0 nothing at or above --fail-on   1 findings   2 usage or configuration

@@ -32,7 +32,7 @@ def config_command() -> None:
     \b
     doctor config show                       this folder: values, and the line of each
     doctor config show --profile ci          the same with a profile
-    doctor config schema > doctor.schema.json   for editors: `#:schema doctor.schema.json` in doctor.toml
+    doctor config schema > doctor.schema.json   for editors: `#:schema doctor.schema.json`
     """
 
 

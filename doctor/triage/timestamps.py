@@ -108,8 +108,12 @@ class Clock:
 
 
 def shown(time: float | None) -> str:
-    """Return a time as ISO 8601 to the second, or an empty text for none."""
-    return "" if time is None else datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Return a time as ISO 8601, to the millisecond where it is that exact, or an empty text for none."""
+    if time is None:
+        return ""
+    moment = datetime.fromtimestamp(time, UTC)
+    precision = "milliseconds" if moment.microsecond else "seconds"
+    return moment.isoformat(timespec=precision).replace("+00:00", "Z")
 
 
 def _is_date(year: int, month: int, day: int) -> bool:

@@ -35,7 +35,13 @@ async def send(queue_server):
     """Send one task by the broker of the library."""
     broker = NatsBroker(queue_server.url)
     await broker.startup()
-    yield broker.register_task(_task, task_name="app.jobs:job").kiq
+    task = broker.register_task(_task, task_name="app.jobs:job")
+
+    async def sent() -> None:
+        await task.kiq()
+        await broker.client.flush()  # the server has it; who listens is another connection
+
+    yield sent
     await broker.shutdown()
 
 

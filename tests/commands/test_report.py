@@ -65,7 +65,7 @@ def test_a_log_is_read_as_it_is_when_the_report_is_written(target: Path):
     assert "No known line" in plain
     for part in ("`task-has-no-kiq`", "| TSK001, TSK002 | logs/worker.log:1 |", "`threshold-reached`"):
         assert part in with_log
-    assert "time to detect: 302" in with_log
+    assert "time to detect: 301" in with_log
 
 
 def test_two_runs_are_compared_by_id_or_by_file(target: Path):

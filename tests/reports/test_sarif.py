@@ -57,9 +57,9 @@ def test_a_path_with_spaces_and_letters_is_a_uri():
 
 
 @pytest.mark.parametrize("path", ["", "/"])
-def test_a_finding_of_the_root_itself_has_a_uri(path: str):
+def test_a_finding_of_no_file_is_shown_where_the_configuration_would_stand(path: str):
     run = run_of((replace(three_in_series()[6], findings=(task_hidden(SCORE, path),)),))
-    assert results(run)[0].locations[0].physicalLocation.artifactLocation.uri == "."
+    assert results(run)[0].locations[0].physicalLocation.artifactLocation.uri == "doctor.toml"
 
 
 def test_what_was_left_out_is_a_suppressed_result():

@@ -11,7 +11,7 @@ READER = FormatReader(frozenset({"logging", "level"}))
 EXPECTED = [
     (
         "2026-11-20 19:45:15.717 | ERROR    | __main__:<module>:15 - msg",
-        ("error", "__main__", "msg", "2026-11-20T19:45:15Z"),
+        ("error", "__main__", "msg", "2026-11-20T19:45:15.717Z"),
     ),
     ("2026-11-20 19:45:16 | WARNING  | msg", ("warning", "", "msg", "2026-11-20T19:45:16Z")),
     (
@@ -19,10 +19,10 @@ EXPECTED = [
         ("error", "app.tasks", "a | b", "2026-11-20T19:45:16Z"),
     ),
     ("ERROR:app.tasks.scoring:msg: with: colons", ("error", "app.tasks.scoring", "msg: with: colons", "")),
-    ("2026-11-20 19:45:17,085 - app.tasks - ERROR - msg", ("error", "app.tasks", "msg", "2026-11-20T19:45:17Z")),
-    ("2026-11-20 19:45:17,085 - ERROR - app.tasks - msg", ("error", "app.tasks", "msg", "2026-11-20T19:45:17Z")),
-    ("2026-11-20 19:45:17,085 ERROR app.tasks: msg", ("error", "app.tasks", "msg", "2026-11-20T19:45:17Z")),
-    ("2026-11-20 19:45:17,085 ERROR msg", ("error", "", "msg", "2026-11-20T19:45:17Z")),
+    ("2026-11-20 19:45:17,085 - app.tasks - ERROR - msg", ("error", "app.tasks", "msg", "2026-11-20T19:45:17.085Z")),
+    ("2026-11-20 19:45:17,085 - ERROR - app.tasks - msg", ("error", "app.tasks", "msg", "2026-11-20T19:45:17.085Z")),
+    ("2026-11-20 19:45:17,085 ERROR app.tasks: msg", ("error", "app.tasks", "msg", "2026-11-20T19:45:17.085Z")),
+    ("2026-11-20 19:45:17,085 ERROR msg", ("error", "", "msg", "2026-11-20T19:45:17.085Z")),
     (
         "2026-11-20 19:45:17 [warning  ] task.queue_failed              error='x' task=score",
         ("warning", "", "task.queue_failed", "2026-11-20T19:45:17Z"),
@@ -39,20 +39,20 @@ EXPECTED = [
     ),
     (
         "[2026-11-20 19:45:17,085][taskiq.receiver.receiver][INFO   ][worker-0] Executing task app:score with ID: 1",
-        ("info", "taskiq.receiver.receiver", "Executing task app:score with ID: 1", "2026-11-20T19:45:17Z"),
+        ("info", "taskiq.receiver.receiver", "Executing task app:score with ID: 1", "2026-11-20T19:45:17.085Z"),
     ),
     (
         '2026-11-20 19:45:17.085 UTC [123] ERROR:  relation "x" does not exist',
-        ("error", "", 'relation "x" does not exist', "2026-11-20T19:45:17Z"),
+        ("error", "", 'relation "x" does not exist', "2026-11-20T19:45:17.085Z"),
     ),
-    ("[1] 2026/11/20 19:45:17.085123 [ERR] no disk", ("error", "", "no disk", "2026-11-20T19:45:17Z")),
+    ("[1] 2026/11/20 19:45:17.085123 [ERR] no disk", ("error", "", "no disk", "2026-11-20T19:45:17.085Z")),
     (
         '[GIN] 2026/11/20 - 19:45:17 | 404 |     1.2ms |       127.0.0.1 | POST     "/api/chat"',
         ("warning", "", '"POST /api/chat" 404', "2026-11-20T19:45:17Z"),
     ),
     (
         'time=2026-11-20T19:45:17.085Z level=WARN source=routes.go:12 msg="no \\"x\\"" y=1',
-        ("warning", "routes.go", 'no \\"x\\', "2026-11-20T19:45:17Z"),
+        ("warning", "routes.go", 'no \\"x\\', "2026-11-20T19:45:17.085Z"),
     ),
     ("Nov 20 19:45:17 host sshd[123]: Failed", ("", "sshd", "Failed", "1970-11-20T19:45:17Z")),
     ("2026-11-20T19:45:17+01:00 anything", ("", "", "anything", "2026-11-20T18:45:17Z")),

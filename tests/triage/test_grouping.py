@@ -195,7 +195,7 @@ def test_what_a_container_puts_around_lines_is_taken_off(tmp_path: Path, form: s
     raised = ["ERROR:    Exception in ASGI application", "Traceback (most recent call last):", "KeyError: 1"]
     (group,) = summary(written(tmp_path, "\n".join(form.format(line) for line in raised))).groups
     assert group.exceptions == ("KeyError: 1",)
-    assert (group.occurrences.count, group.occurrences.first) == (1, "2026-11-20T19:45:15Z")
+    assert (group.occurrences.count, group.occurrences.first) == (1, "2026-11-20T19:45:15.717Z")
 
 
 def test_hostile_lines_cost_time_in_proportion_to_their_length(tmp_path: Path) -> None:
