@@ -127,7 +127,7 @@ def _treated(sandbox: Sandbox, run: Run) -> Treatment:
         return Treatment(left_alone=_source(sandbox) == before and Shown.by(after).roots == Shown.by(run).roots)
     if not wrong <= safe:
         return Treatment()
-    repaired = exit_code(after) is ExitCode.OK
+    repaired = wrong.isdisjoint(one.fingerprint for result in after.current for one in result.findings)
     return Treatment(repaired, repaired and asyncio.run(_is_proved(sandbox)))
 
 
