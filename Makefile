@@ -37,8 +37,8 @@ typecheck: $(STAMP)
 bench: $(STAMP)  ## Measurements, as ratios within one run
 	$(BIN)/python -m tests.bench
 
-drill: $(STAMP)  ## Every fault, every pair that can hold together: docs/drill.md. It takes hours; `--resume` goes on
-	$(BIN)/doctor drill --pairs 10000 --jobs 2 --resume --output docs/drill.md
+drill: $(STAMP)  ## Every fault, every pair that can hold together: docs/drill.md. It takes an hour; `doctor drill … --resume` goes on
+	$(BIN)/doctor drill --pairs 10000 --jobs 2 --output docs/drill.md
 
 corpus: $(STAMP)  ## Every check on the code of others, downloaded once, and on what is broken in it on purpose
 	$(BIN)/python -m tests.corpus

@@ -22,6 +22,7 @@ from doctor.api import (
     rich_console,
     rich_text,
 )
+from doctor.reports.screen import console_of
 
 _COLORS = {
     Severity.CRITICAL: "bold white on red",
@@ -39,15 +40,7 @@ _LABEL = 15
 def render(summary: LogSummary, presentation: Presentation) -> str:
     """Return the whole screen."""
     buffer = io.StringIO()
-    console = rich_console.Console(
-        file=buffer,
-        width=presentation.width,
-        force_terminal=presentation.color,
-        color_system="standard" if presentation.color else None,
-        highlight=False,
-        markup=False,
-        emoji=False,
-    )
+    console = console_of(buffer, presentation)
     _Screen(console, summary, presentation).show()
     return buffer.getvalue()
 

@@ -37,6 +37,7 @@ from doctor.api import (
     status_word,
     taken_back,
 )
+from doctor.reports.screen import console_of
 
 T = TypeVar("T")
 
@@ -65,15 +66,7 @@ _FINDINGS_SHOWN = 20
 def render(run: Run, presentation: Presentation) -> str:
     """Return the whole screen for one run."""
     buffer = io.StringIO()
-    console = rich_console.Console(
-        file=buffer,
-        width=presentation.width,
-        force_terminal=presentation.color,
-        color_system="standard" if presentation.color else None,
-        highlight=False,
-        markup=False,
-        emoji=False,
-    )
+    console = console_of(buffer, presentation)
     screen = _Screen(console, run, presentation)
     screen.show()
     return buffer.getvalue()

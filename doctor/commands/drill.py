@@ -56,8 +56,9 @@ def drill_command(
     with sandbox_errors():
         chosen = _chosen(only, pairs)
         known = _known() if resume else {}
-        if not resume:
-            STATE.unlink(missing_ok=True)
+        STATE.unlink(missing_ok=True)
+        for outcome in known.values():  # without a line that was cut short: the next would be added to it
+            _keep(outcome)
         left = [one for one in chosen if one.name not in known]
         if not as_json:
             output.tell(f"{counted(len(left), 'round')}, {counted(jobs, 'sandbox', 'sandboxes')} side by side")

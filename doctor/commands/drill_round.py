@@ -82,14 +82,16 @@ def left_after_healing(sandbox: Sandbox) -> str:
     from doctor.pipeline.sandbox.resetting import reset
 
     reset(sandbox)
-    run = _check(sandbox)
+    run = check(sandbox)
     if exit_code(run) is ExitCode.OK:
         return ""
     unknown = [f"{one.code} unknown: {one.reason}" for one in run.current if one.status is Status.UNKNOWN]
     return "; ".join([*(f"{one.code}: {one.symptom}" for one in run.findings), *unknown])
 
 
-def _check(sandbox: Sandbox) -> Run:
+def check(sandbox: Sandbox) -> Run:
+    """Run every check, as ``doctor check`` does in the sandbox's folder."""
+
     async def work() -> Run:
         async with Target.at(sandbox.directory) as target:
             return await examine_open(target, choose(list(registry().checks.values()), Selection(), target))
@@ -108,7 +110,7 @@ def _diagnosed(sandbox: Sandbox, one: Round) -> Run:
         sandbox.send_messages(MESSAGES, CHAT)
     until = time.monotonic() + SYMPTOMS_DEADLINE
     while True:
-        run = _check(sandbox)
+        run = check(sandbox)
         shown = Shown.by(run)
         if wanted <= {*shown.roots, *(effect for _, effect in shown.edges)} or time.monotonic() > until:
             return run

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import subprocess
 import time
@@ -10,12 +9,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, LiteralString
 
-from doctor.commands.examination import Selection, choose, examine_open
-from doctor.commands.output import registry
+from doctor.commands.drill_round import check as check
 from doctor.model import Run
 from doctor.pipeline.sandbox import resetting
 from doctor.pipeline.sandbox.sandbox import Sandbox
-from doctor.target import Target
 from tests.forked_doctor import run
 
 CHAT = -4_300
@@ -33,16 +30,6 @@ DATA = ("messages", "topics", "atoms", "atom_links", "extractions", "failed_task
 def doctor(sandbox: Sandbox, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Call the command in the sandbox's folder."""
     return run(*words, cwd=sandbox.directory, extra=variables)
-
-
-def check(sandbox: Sandbox) -> Run:
-    """Run every check, as ``doctor check`` does."""
-
-    async def work() -> Run:
-        async with Target.at(sandbox.directory) as target:
-            return await examine_open(target, choose(list(registry().checks.values()), Selection(), target))
-
-    return asyncio.run(work())
 
 
 def codes(run: Run, fingerprints: Iterable[str]) -> set[str]:
