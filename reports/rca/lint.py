@@ -18,7 +18,7 @@ from typing import Any
 
 from doctor.api import Evidence, Finding, Provenance, RepairStatus, Run
 from doctor.reports.rca.document import Document, Fact, Mark, Paragraph, Section, Tone, marks, texts
-from doctor.reports.rca.incident import HELD, UNSETTLED, Incident, moment, seconds, weakest
+from doctor.reports.rca.incident import HELD, UNSETTLED, Incident, moment, seconds, time_of, weakest
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _DONE = re.compile(r"\b(?:repaired|removed|fixed|resolved|done)\b")
@@ -77,6 +77,8 @@ def _sayings(value: Any, provenance: Provenance) -> Iterator[tuple[str, Provenan
             return
         case str():
             yield value, provenance
+            if "T" in value and (time := time_of(value)) is not None:  # of a line of a log, to the millisecond
+                yield moment(time), provenance
         case int():
             yield from ((str(value), provenance), (f"{value:,}", provenance))
         case float():

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from doctor.model import CheckResult, Evidence, EvidenceKind, Provenance, RepairStatus, Run, Status
+from doctor.model import CheckResult, Evidence, EvidenceKind, Provenance, RepairStatus, Run, Signal, Status
 from doctor.record import loads
 from doctor.reports.rca.document import Document, Fact, Items, Mark, Paragraph, Section, Table, Tone
 from doctor.reports.rca.incident import Incident
@@ -75,6 +75,13 @@ def test_a_large_number_may_be_written_with_commas():
 
 
 # Estimates and claims.
+
+
+def test_the_time_of_a_line_is_known_to_the_second_though_it_is_kept_to_the_millisecond():
+    signal = Signal("threshold-reached", "reached", 1, "2026-11-25T16:07:18.456Z", "2026-11-25T16:07:19.5Z")
+    run = repaired_run()
+    run = replace(run, diagnosis=replace(run.diagnosis, signals=(signal,)))
+    assert {"18", "18.456", "19"} <= set(numbers_of(run))
 
 
 def claimed(text: str, provenance: Provenance = Provenance.CLAIMED) -> Run:
